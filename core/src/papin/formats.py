@@ -1,0 +1,80 @@
+"""What a format plugin implements: recognising and reading one model file format, without doing I/O.
+
+A format's reader is a generator: it yields the `Span` of the file that it needs next, is sent those bytes (fewer only
+where the file ends), and returns the `Header`. So the same reader works on a local file and, by ranged requests, on
+one that is still on a server. Nothing in a file is believed before it is compared with the size of the file; a reader
+takes time and memory in proportion to the header, never to a number that the file declares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from papin.errors import FormatInvalid
+from papin.models import Header
+
+__all__ = ["HEAD", "Format", "Reading", "Span", "read_file", "recognise"]
+
+HEAD = 4096
+"""How many of a file's first bytes a format is given to recognise it by."""
+
+
+class Span(NamedTuple):
+    """A piece of a file, in bytes."""
+
+    offset: int
+    length: int
+
+
+Reading = Generator[Span, bytes, Header]
+
+
+class Format(msgspec.Struct, frozen=True, kw_only=True):
+    """The descriptor of a format.
+
+    `recognise` is told the first bytes (at most `HEAD`) and says whether this is its format. `read` is told the size
+    of the file and returns the generator; it raises `FormatInvalid` for a file that is damaged or hostile.
+    """
+
+    name: str
+    summary: str
+    suffixes: tuple[str, ...]
+    recognise: Callable[[bytes], bool]
+    read: Callable[[int], Reading]
+
+
+def recognise(formats: tuple[Format, ...], head: bytes) -> Format | None:
+    """Return the format whose first bytes these are, or None."""
+    return next((each for each in formats if each.recognise(head)), None)
+
+
+def read_file(formats: tuple[Format, ...], path: Path) -> Header:
+    """Read the header of a local file, by content and not by name. Blocks; call it in a thread.
+
+    Raises:
+        FormatInvalid: no format recognises it, or the one that does refuses it.
+        OSError: it cannot be read.
+    """
+    with path.open("rb", buffering=0) as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        chosen = recognise(formats, file.read(HEAD))
+        if chosen is None:
+            known = ", ".join(each.name for each in formats) or "none"
+            raise FormatInvalid(
+                f"{path.name} is not in a model format that papin can read (known: {known})",
+                next_step="papin plugins list shows the formats that are installed; GGUF files work best.",
+            )
+        reading = chosen.read(size)
+        try:
+            span = next(reading)
+            while True:
+                file.seek(span.offset)
+                span = reading.send(file.read(span.length))
+        except StopIteration as done:
+            header: Header = done.value
+            return header

@@ -1,0 +1,25 @@
+"""What a frontend implements: a sync `main` that owns its event loop and returns the exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+__all__ = ["Frontend", "Launch"]
+
+
+class Launch(msgspec.Struct, frozen=True, kw_only=True):
+    """How papin was called: the name of the program, and the arguments after what chose the frontend."""
+
+    program: str
+    arguments: tuple[str, ...]
+
+
+class Frontend(msgspec.Struct, frozen=True, kw_only=True):
+    """The descriptor of a frontend. `settings` is the Struct of its table in the configuration."""
+
+    name: str
+    summary: str
+    main: Callable[[Launch], int]
+    settings: type[msgspec.Struct] | None = None

@@ -1,0 +1,379 @@
+"""The values that everything in papin speaks: models, files, sources, jobs, the machine.
+
+All of them are frozen msgspec Structs, so they are compared by value, are encoded to JSON as they stand, and that
+JSON is the documented shape of `--json` and of the HTTP API. Sizes are in bytes, digests are the 64 lower-case hex
+digits of a SHA-256, times are aware `datetime`s in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from papin.errors import Problem
+
+__all__ = [
+    "CatalogEntry",
+    "Check",
+    "DownloadSource",
+    "Engine",
+    "FileRole",
+    "FileSource",
+    "Gpu",
+    "Header",
+    "HttpSource",
+    "Job",
+    "JobState",
+    "LoadSettings",
+    "LoadedModel",
+    "Machine",
+    "Memory",
+    "Message",
+    "Model",
+    "PackageSource",
+    "Phase",
+    "Placement",
+    "Progress",
+    "Reply",
+    "StoredFile",
+    "Timings",
+    "Variant",
+    "Verification",
+    "Volume",
+    "WantedFile",
+]
+
+
+class _Value(msgspec.Struct, frozen=True, kw_only=True):
+    """What all values share: frozen, keyword-only."""
+
+
+FileRole = Literal["weights", "mmproj", "adapter", "sidecar"]
+"""What a file is for. The shards of one model are all `weights`, in the order of their names."""
+
+# --- where bytes come from ---------------------------------------------------------------------------------------
+
+
+class PackageSource(_Value, tag="package", tag_field="kind"):
+    """A file of an installed Python distribution, found by its metadata and never by importing it."""
+
+    distribution: str
+    path: str
+
+
+class FileSource(_Value, tag="file", tag_field="kind"):
+    """A file of this machine that the user named."""
+
+    path: str
+
+
+class HttpSource(_Value, tag="http", tag_field="kind"):
+    """An http or https address. `user_named` tells that the user typed it, so that private hosts are allowed."""
+
+    url: str
+    user_named: bool = False
+
+
+DownloadSource = PackageSource | FileSource | HttpSource
+
+
+class WantedFile(_Value):
+    """A file to install: what it must be, and where it may come from, in the order to try.
+
+    `name` is a plain file name (no folders). `size` and `sha256` are None when nobody promised them.
+    """
+
+    name: str
+    sources: tuple[DownloadSource, ...]
+    role: FileRole = "weights"
+    size: int | None = None
+    sha256: str | None = None
+
+
+class Variant(_Value):
+    """One installable build of a model, as a catalog resolves it: everything that an installation needs.
+
+    `ref` is what a person may type to get exactly this again (`starter:smollm2:Q4_1`). `parameters` counts weights.
+    """
+
+    ref: str
+    catalog: str
+    name: str
+    variant: str
+    files: tuple[WantedFile, ...]
+    summary: str = ""
+    license: str = ""
+    architecture: str = ""
+    parameters: int | None = None
+    quantization: str = ""
+    context_length: int | None = None
+    capabilities: tuple[str, ...] = ()
+    revision: str = ""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of all files, or None when one of them is unknown."""
+        sizes = [file.size for file in self.files]
+        return None if None in sizes else sum(size for size in sizes if size is not None)
+
+
+class CatalogEntry(_Value):
+    """A model as a catalog shows it, with its variants; the first variant is the default choice."""
+
+    ref: str
+    catalog: str
+    name: str
+    title: str
+    summary: str = ""
+    license: str = ""
+    architecture: str = ""
+    parameters: int | None = None
+    capabilities: tuple[str, ...] = ()
+    variants: tuple[Variant, ...] = ()
+
+
+# --- what is installed -------------------------------------------------------------------------------------------
+
+
+class StoredFile(_Value):
+    """A file of an installed model. `storage` names the storage that keeps it under its digest."""
+
+    name: str
+    sha256: str
+    size: int
+    role: FileRole = "weights"
+    format: str = ""
+    storage: str = "store"
+
+
+class Placement(_Value):
+    """Where a model is usable: `reference` is the provider's own name for it, `how` is how the bytes got there."""
+
+    provider: str
+    reference: str
+    how: Literal["reflink", "hardlink", "symlink", "in-place", "copy"]
+
+
+class Model(_Value):
+    """An installed model. `id` is short, stable and typeable; `ref` is where it came from, or empty.
+
+    `settings` are the user's own words for how to load and run it, by the names of `LoadSettings`.
+    """
+
+    id: str
+    ref: str
+    files: tuple[StoredFile, ...]
+    installed_at: datetime
+    source: str = ""
+    revision: str = ""
+    format: str = ""
+    architecture: str = ""
+    parameters: int | None = None
+    quantization: str = ""
+    context_length: int | None = None
+    license: str = ""
+    capabilities: tuple[str, ...] = ()
+    favourite: bool = False
+    tags: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
+    settings: dict[str, str | int | float | bool] = {}
+    placements: tuple[Placement, ...] = ()
+    last_used_at: datetime | None = None
+    uses: int = 0
+    size: int = 0
+    """Bytes of all files; a payload that another model shares is counted here too."""
+
+
+class Header(_Value):
+    """What a model file says of itself, read from its first bytes only.
+
+    `tensor_bytes` is the size of all tensor data; `expected_size` is the least size of a file that is not truncated.
+    `metadata` holds the plain scalar key/values; long arrays are told as their length. `shard` is (number from 0, count).
+    """
+
+    format: str
+    version: str = ""
+    architecture: str = ""
+    name: str = ""
+    parameters: int | None = None
+    quantization: str = ""
+    context_length: int | None = None
+    layers: int | None = None
+    embedding_length: int | None = None
+    heads: int | None = None
+    kv_heads: int | None = None
+    key_length: int | None = None
+    value_length: int | None = None
+    vocabulary: int | None = None
+    has_chat_template: bool = False
+    tensors: int = 0
+    tensor_bytes: int = 0
+    header_bytes: int = 0
+    expected_size: int | None = None
+    shard: tuple[int, int] | None = None
+    metadata: dict[str, str | int | float | bool] = {}
+    warnings: tuple[str, ...] = ()
+
+
+Outcome = Literal["ok", "warning", "failed", "skipped"]
+
+
+class Check(_Value):
+    """One line of a verification: what was looked at, the outcome, why, and what to do about it."""
+
+    name: str
+    outcome: Outcome
+    reason: str = ""
+    recommendation: str = ""
+
+
+class Verification(_Value):
+    """The check list of one model. It passed when no check failed."""
+
+    model: str
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether no check failed."""
+        return all(check.outcome != "failed" for check in self.checks)
+
+
+# --- jobs --------------------------------------------------------------------------------------------------------
+
+Phase = Literal["queued", "resolving", "downloading", "verifying", "committing"]
+
+JobState = Literal["queued", "running", "interrupted", "completed", "failed", "cancelled"]
+"""`interrupted`: its process ended before it did; it can be resumed."""
+
+
+class Progress(_Value, omit_defaults=True):
+    """How far a long operation is. `speed` is in bytes a second over the last seconds, `remaining` in seconds."""
+
+    phase: Phase
+    done: int = 0
+    total: int | None = None
+    speed: float | None = None
+    remaining: float | None = None
+    file: str = ""
+
+    @property
+    def fraction(self) -> float | None:
+        """Between 0 and 1, or None while the total is unknown."""
+        return None if not self.total else min(1.0, self.done / self.total)
+
+
+class Job(_Value):
+    """A long operation as it is recorded. `subject` is what the user asked for; `model` the id once it is known."""
+
+    id: str
+    kind: Literal["download", "import", "verify"]
+    subject: str
+    state: JobState
+    created_at: datetime
+    updated_at: datetime
+    model: str = ""
+    progress: Progress | None = None
+    error: Problem | None = None
+
+
+# --- running -----------------------------------------------------------------------------------------------------
+
+
+class LoadSettings(_Value, omit_defaults=True):
+    """How to load a model, by the names that llama.cpp uses. None leaves it to the engine.
+
+    `keep_alive` is in seconds of idleness; 0 unloads after the answer, a negative number never.
+    """
+
+    n_ctx: int | None = None
+    n_gpu_layers: int | None = None
+    n_threads: int | None = None
+    n_parallel: int | None = None
+    flash_attn: bool | None = None
+    keep_alive: float | None = None
+
+
+class LoadedModel(_Value):
+    """A model that is in memory. `address` is where its engine answers (loopback); its key is never part of this."""
+
+    model: str
+    provider: str
+    address: str
+    loaded_at: datetime
+    expires_at: datetime | None = None
+    pid: int | None = None
+    n_ctx: int | None = None
+    memory: int | None = None
+
+
+class Message(_Value):
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Timings(_Value):
+    """How fast an answer came: counts in tokens, durations in milliseconds."""
+
+    prompt_n: int = 0
+    prompt_ms: float = 0.0
+    predicted_n: int = 0
+    predicted_ms: float = 0.0
+
+
+class Reply(_Value, omit_defaults=True):
+    """A piece of a streamed answer; the last one carries `finish_reason` and `timings`."""
+
+    text: str = ""
+    finish_reason: str = ""
+    timings: Timings | None = None
+
+
+class Engine(_Value):
+    """A program that can run models, as a provider reports it."""
+
+    name: str
+    version: str = ""
+    path: str = ""
+
+
+# --- the machine -------------------------------------------------------------------------------------------------
+
+
+class Memory(_Value):
+    """Main memory in bytes."""
+
+    total: int
+    available: int
+
+
+class Gpu(_Value):
+    """A graphics processor; its memory is None where the system does not tell."""
+
+    name: str
+    vendor: str
+    memory: int | None = None
+    memory_free: int | None = None
+
+
+class Volume(_Value):
+    """A file system that papin writes to."""
+
+    path: str
+    total: int
+    free: int
+
+
+class Machine(_Value):
+    """What this machine has."""
+
+    system: str
+    architecture: str
+    cores: int
+    memory: Memory
+    gpus: tuple[Gpu, ...] = ()
+    volumes: tuple[Volume, ...] = ()

@@ -1,0 +1,1 @@
+"""Recommends models that fit this machine, for papin."""

@@ -1,0 +1,1 @@
+"""Reads GGUF and legacy GGML model files for papin."""

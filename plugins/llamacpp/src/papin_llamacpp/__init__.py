@@ -1,0 +1,1 @@
+"""Runs models with llama.cpp for papin, in a process of its own."""

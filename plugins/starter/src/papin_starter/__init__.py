@@ -1,0 +1,1 @@
+"""A small catalog of models to start with, for papin."""

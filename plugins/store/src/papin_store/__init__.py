@@ -1,0 +1,1 @@
+"""Content-addressed storage for papin: every model file once, by SHA-256."""

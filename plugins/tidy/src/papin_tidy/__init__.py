@@ -1,0 +1,1 @@
+"""Cleanup policies for papin: what may go, and why."""
