@@ -3,8 +3,11 @@
 Events are hints and the registry is the truth: who missed some (`Lagged`) reads the state again. Events that tell of
 a recorded change are journalled in the same transaction and carry a sequence number; progress is not journalled.
 
-On the wire an event is one JSON object: `{"seq": 12, "at": "2026-01-01T00:00:00Z", "event": {"type": "model_installed", ...}}`,
-with `seq` null for what is not journalled. A type that this version does not know becomes `UnknownEvent` and is
+On the wire an event is one JSON object, with `seq` null for what is not journalled:
+
+    {"seq": 12, "at": "2026-01-01T00:00:00Z", "event": {"type": "model_installed", "model": "smollm2", ...}}
+
+A type that this version does not know becomes `UnknownEvent` and is
 passed on byte by byte. A plugin's own events are subclasses of `Event` with a dotted tag, `tag="acme.indexed"`.
 """
 
@@ -19,6 +22,7 @@ from papin.models import Progress
 
 __all__ = [
     "CleanupDone",
+    "DiskSpaceLow",
     "DownloadCancelled",
     "DownloadCompleted",
     "DownloadFailed",
@@ -26,7 +30,6 @@ __all__ = [
     "DownloadProgressed",
     "DownloadQueued",
     "DownloadStarted",
-    "DiskSpaceLow",
     "Envelope",
     "Event",
     "Lagged",
@@ -54,14 +57,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=_ta
     """The base of all events; the tag of `ModelInstalled` is `model_installed`."""
 
 
-class DownloadQueued(Event):
+class DownloadQueued(Event, frozen=True, kw_only=True):
     """A download (or an import) is recorded as job `job`."""
 
     job: str
     subject: str
 
 
-class DownloadStarted(Event):
+class DownloadStarted(Event, frozen=True, kw_only=True):
     """Its first byte is being fetched; `total` is in bytes where it is known."""
 
     job: str
@@ -69,40 +72,40 @@ class DownloadStarted(Event):
     total: int | None = None
 
 
-class DownloadProgressed(Event):
+class DownloadProgressed(Event, frozen=True, kw_only=True):
     """How far a download is. Not journalled."""
 
     job: str
     progress: Progress
 
 
-class DownloadCompleted(Event):
+class DownloadCompleted(Event, frozen=True, kw_only=True):
     """Everything of it is on disk, verified and recorded as `model`."""
 
     job: str
     model: str
 
 
-class DownloadFailed(Event):
+class DownloadFailed(Event, frozen=True, kw_only=True):
     """It ended with an error; what arrived is kept."""
 
     job: str
     problem: Problem
 
 
-class DownloadInterrupted(Event):
+class DownloadInterrupted(Event, frozen=True, kw_only=True):
     """Its process ended before it did; it can be resumed."""
 
     job: str
 
 
-class DownloadCancelled(Event):
+class DownloadCancelled(Event, frozen=True, kw_only=True):
     """The user cancelled it."""
 
     job: str
 
 
-class ModelInstalled(Event):
+class ModelInstalled(Event, frozen=True, kw_only=True):
     """`model` is new in the registry."""
 
     model: str
@@ -110,41 +113,41 @@ class ModelInstalled(Event):
     size: int = 0
 
 
-class ModelChanged(Event):
+class ModelChanged(Event, frozen=True, kw_only=True):
     """The user changed favourite, tags, collections or settings, or a placement changed."""
 
     model: str
 
 
-class ModelRemoved(Event):
+class ModelRemoved(Event, frozen=True, kw_only=True):
     """`model` is gone from the registry; `freed` bytes came back."""
 
     model: str
     freed: int = 0
 
 
-class ModelDamaged(Event):
+class ModelDamaged(Event, frozen=True, kw_only=True):
     """A verification found that a file of `model` is not what it was."""
 
     model: str
     file: str
 
 
-class ModelLoading(Event):
+class ModelLoading(Event, frozen=True, kw_only=True):
     """`provider` began to load `model`."""
 
     model: str
     provider: str
 
 
-class ModelLoaded(Event):
+class ModelLoaded(Event, frozen=True, kw_only=True):
     """`model` is in memory and answers."""
 
     model: str
     provider: str
 
 
-class ModelLoadFailed(Event):
+class ModelLoadFailed(Event, frozen=True, kw_only=True):
     """`model` could not be loaded, or its engine died."""
 
     model: str
@@ -152,7 +155,7 @@ class ModelLoadFailed(Event):
     problem: Problem
 
 
-class ModelUnloaded(Event):
+class ModelUnloaded(Event, frozen=True, kw_only=True):
     """`model` is no longer in memory; `reason` is one of `asked`, `idle`, `gone`."""
 
     model: str
@@ -160,28 +163,28 @@ class ModelUnloaded(Event):
     reason: str = "asked"
 
 
-class DiskSpaceLow(Event):
+class DiskSpaceLow(Event, frozen=True, kw_only=True):
     """The file system at `path` has only `free` bytes left."""
 
     path: str
     free: int
 
 
-class CleanupDone(Event):
+class CleanupDone(Event, frozen=True, kw_only=True):
     """A cleanup removed `models` and freed `freed` bytes."""
 
     models: tuple[str, ...]
     freed: int
 
 
-class PluginProblem(Event):
+class PluginProblem(Event, frozen=True, kw_only=True):
     """A plugin degraded: it could not be loaded, opened, or it crashed. Not journalled."""
 
     plugin: str
     problem: Problem
 
 
-class RegistryRebuilt(Event):
+class RegistryRebuilt(Event, frozen=True, kw_only=True):
     """The database was damaged; it was rebuilt from what the storages hold, with this many models."""
 
     models: int
@@ -189,13 +192,13 @@ class RegistryRebuilt(Event):
     """Where the damaged file was put."""
 
 
-class Lagged(Event):
+class Lagged(Event, frozen=True, kw_only=True):
     """This subscriber fell behind and missed so many events; read the state again. Only on the bus."""
 
     missed: int
 
 
-class UnknownEvent(Event, tag="unknown"):
+class UnknownEvent(Event, frozen=True, kw_only=True, tag="unknown"):
     """An event of a type that this version does not know; `raw` is its JSON as it came."""
 
     type_name: str
