@@ -1,0 +1,140 @@
+"""The configuration: one TOML file, one Struct for each plugin, and `PAPIN_...` variables over it.
+
+    offline = false
+    disabled_plugins = ["acme"]
+
+    [providers.llamacpp]
+    keep_alive = 600
+
+Keys at the top are `CoreSettings`; a table `[providers.NAME]` belongs to the provider of that name, and so on for the
+other kinds. `PAPIN_OFFLINE=1` and `PAPIN_PROVIDERS__LLAMACPP__KEEP_ALIVE=600` say the same and win over the file.
+A missing or empty file means the defaults; anything that cannot be meant is a `ConfigInvalid` that names the file,
+the key and the line, or the variable. Nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from papin._config.decoding import decode, field_names, near, overrides_of
+from papin._config.source import KINDS, Source, read_source
+from papin._paths import Paths, find_paths
+from papin.errors import ConfigInvalid
+
+__all__ = ["KINDS", "Config", "CoreSettings", "Row", "Tables", "load", "set_value"]
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+Tables = Mapping[tuple[str, str], type[msgspec.Struct]]
+"""Which Struct decodes which table: `("providers", "llamacpp")` is the table `[providers.llamacpp]`."""
+
+
+class CoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keys at the top of the file. `storage` names the storage that new models go to."""
+
+    offline: bool = False
+    storage: str = "store"
+    disabled_plugins: tuple[str, ...] = ()
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting as it is in force; `source` is `default`, `file`, or the name of the variable that sets it."""
+
+    key: str
+    value: Any
+    source: str
+
+
+class Config:
+    """The configuration as it was read; `core` are the keys at the top."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.file = source.file
+        self.core = _core(source)
+
+    def table(self, kind: str, name: str, type: type[S]) -> S:  # noqa: A002  what it is
+        """Return the settings of the plugin `name`, for example `table("providers", "llamacpp", Settings)`.
+
+        Raises:
+            ConfigInvalid: a key is unknown or a value impossible.
+        """
+        return decode(self._source, (kind, name), type)
+
+    def rows(self, tables: Tables) -> Iterator[Row]:
+        """Yield every setting of papin and of `tables`, with where it comes from; what is secret is not told."""
+        yield from _rows(self._source, (), self.core)
+        for (kind, name), struct in sorted(tables.items(), key=lambda item: item[0]):
+            yield from _rows(self._source, (kind, name), self.table(kind, name, struct))
+
+
+def load(file: Path | Paths | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    """Read the configuration; None reads the file at its usual place. Blocks for the reading of a small file.
+
+    Raises:
+        ConfigInvalid: it cannot be read or decoded. Tables of plugins are decoded when they are asked for.
+    """
+    if file is None:
+        file = find_paths(environ)
+    return Config(read_source(file.config_file if isinstance(file, Paths) else file, environ))
+
+
+def set_value(file: Path, key: str, text: str, tables: Tables) -> Any:
+    """Set `key` (`offline`, `providers.llamacpp.keep_alive`) in `file`, keeping comments; return the value.
+
+    The value is checked before anything is written, and is durable on return.
+
+    Raises:
+        ConfigInvalid: there is no such key, or the value is not one for it, or the file was broken before.
+        StorageFailed: it cannot be written.
+    """
+    from papin._config.editing import edit  # noqa: PLC0415  reading a configuration does not need it
+
+    keys = tuple(key.split("."))
+    if keys[0] not in KINDS:
+        return edit(file, ((), CoreSettings), keys, text)
+    struct = tables.get((keys[0], keys[1])) if len(keys) > 2 else None  # noqa: PLR2004  kind, name, key
+    if struct is None:
+        known = [".".join((*path, field)) for path, kind in tables.items() for field in field_names(kind)]
+        raise ConfigInvalid(f"There is no setting {key}", next_step=near(key, known))
+    return edit(file, (keys[:2], struct), keys[2:], text)
+
+
+def _core(source: Source) -> CoreSettings:
+    for override in source.overrides:
+        if override.path[0] in KINDS and len(override.path) < 3:  # noqa: PLR2004  kind, name, key
+            raise ConfigInvalid(
+                f"The variable {override.variable} names no setting",
+                next_step=f"Name one: PAPIN_{override.path[0].upper()}__NAME__KEY",
+            )
+    for kind in KINDS:
+        tables = source.data.get(kind, {})
+        if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+            raise source.refuse((kind,), f"it must hold tables: [{kind}.NAME]")
+    own = {key: value for key, value in source.data.items() if key not in KINDS}
+    for key in own.keys() - set(field_names(CoreSettings)):
+        raise source.refuse(
+            (key,), "there is no such setting", next_step=near(key, (*field_names(CoreSettings), *KINDS))
+        )
+    mine = tuple(each for each in source.overrides if each.path[0] not in KINDS)
+    return decode(Source(file=source.file, text=source.text, data=own, overrides=mine), (), CoreSettings)
+
+
+_SECRETS = ("token", "key", "password", "secret")
+
+
+def _rows(source: Source, path: tuple[str, ...], settings: msgspec.Struct) -> Iterator[Row]:
+    variables = {each.path[len(path) :]: each.variable for each in overrides_of(source, path)}
+    table: Any = source.data
+    for key in path:
+        table = table.get(key, {})
+    for key, value in msgspec.to_builtins(settings, enc_hook=str).items():
+        if value and key.endswith(_SECRETS):
+            value = "(set, not shown)"  # noqa: PLW2901
+        above = next((name for keys, name in variables.items() if keys[0] == key), None)
+        yield Row(key=".".join((*path, key)), value=value, source=above or ("file" if key in table else "default"))
