@@ -23,7 +23,11 @@ How = Literal["reflink", "hardlink", "copy"]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What a storage holds, in bytes, each inode counted once. `limit` is the user's, `free` the file system's."""
+    """What a storage holds, in bytes, each inode counted once.
+
+    `payloads` is how many payloads there are and `used` their bytes; `staging` is what unfinished downloads take.
+    `limit` is the user's, `free` and `total` the file system's, and `reserve` is what must stay free.
+    """
 
     path: str
     payloads: int
@@ -36,11 +40,26 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Staging(Protocol):
-    """A place for one unfinished payload: `data` is where its bytes go, `folder` is for notes about it."""
+    """A place for one unfinished payload: `data` is where its bytes go, `folder` is for notes about it.
 
-    key: str
-    folder: Path
-    data: Path
+    `data` is there from the start, empty or with what an earlier opener left: a regular file (0600) with no other
+    name, so that it may be written in place.
+    """
+
+    @property
+    def key(self) -> str:
+        """What it was opened by."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """For notes."""
+        ...
+
+    @property
+    def data(self) -> Path:
+        """For the bytes."""
+        ...
 
 
 class StorageSession(Protocol):
@@ -58,8 +77,20 @@ class StorageSession(Protocol):
         """
         ...
 
+    async def reserve(self, staging: Staging, *, size: int) -> None:
+        """Reserve `size` bytes for an open area, less what is there, once its size is known. Raises `DiskSpace`."""
+        ...
+
     async def take(self, staging: Staging, path: Path) -> How:
-        """Put the content of the file `path` into `staging.data`: by reflink, else by hard link, else by a copy."""
+        """Put the content of the file `path` into `staging.data`: by reflink, else by hard link, else by a copy.
+
+        Only a copy needs space, and reserves it; so stage with a size of None before this. A hard link is never to be
+        written through.
+
+        Raises:
+            StorageFailed: `path` cannot be read or is not a regular file.
+            DiskSpace: it has to be copied and does not fit.
+        """
         ...
 
     async def admit(self, staging: Staging, *, sha256: str, size: int) -> Path:
@@ -71,6 +102,13 @@ class StorageSession(Protocol):
 
     async def discard(self, key: str) -> int:
         """Remove what is staged under `key`, unless somebody has it open; return the bytes freed."""
+        ...
+
+    async def sweep(self, *, before: float) -> int:
+        """Discard the staging areas that nobody has open and nobody wrote to since `before`; return the bytes freed.
+
+        `before` is in seconds of the epoch.
+        """
         ...
 
     async def locate(self, sha256: str) -> Path | None:
