@@ -188,10 +188,11 @@ class DigestMismatch(PapinError):
 
 
 class TransferFailed(PapinError):
-    """A connection or a server failed."""
+    """A connection or a server failed. `transient` tells that trying again may help."""
 
     code = "ERR_NETWORK"
     title = "Network problem"
+    transient: bool = False
 
 
 class TransferTimeout(TransferFailed):

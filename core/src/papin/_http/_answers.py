@@ -1,0 +1,215 @@
+"""What a server answered: whole, or as a stream that is read piece by piece, always within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import TypeVar
+
+import httpcore
+import httpx
+import msgspec
+import trio
+
+from papin._http._failures import FOREIGN, translate
+from papin._http._patience import Pace, Patience
+from papin.errors import LoginRequired, NotFound, TooManyRequests, TransferFailed
+from papin.sizes import size_text
+
+T = TypeVar("T")
+LINE = 64 << 10
+BODY = 8 << 20
+
+_CLOSING = 1.0  # seconds that ending a connection may take
+_LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}
+_GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+_BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+
+
+def refusal(status: int, where: str) -> TransferFailed | NotFound:
+    """Return the error for an answer of that status (not 2xx) from the address `where` (shown, no secrets)."""
+    if status in _LOGIN:
+        return LoginRequired(
+            f"{where} refuses access ({status})",
+            next_step="Log in there or accept the licence of the model, and give papin your token for that server.",
+        )
+    if status in _GONE:
+        return NotFound(f"there is nothing at {where} ({status})", next_step="Check the address.")
+    kind = TooManyRequests if status in _BUSY else TransferFailed
+    error = kind(f"{where} answered with status {status}", next_step="Try again later.")
+    error.transient = status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return error
+
+
+class _Checked:
+    """What whole and streamed answers share."""
+
+    status: int
+    where: str
+
+    @property
+    def is_success(self) -> bool:
+        """Tell whether the status is 2xx."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    def raise_for_status(self) -> None:
+        """Raise `LoginRequired`, `NotFound`, `TooManyRequests` or `TransferFailed` unless the status is 2xx."""
+        if not self.is_success:
+            raise refusal(self.status, self.where)
+
+
+class Response(_Checked):
+    """A whole answer. `where` is the address it came from, without its query."""
+
+    def __init__(self, status: int, headers: httpx.Headers, body: bytes, where: str) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.where = where
+
+    def json(self, type: type[T]) -> T:  # noqa: A002  # the name that msgspec gives it
+        """Return the body decoded as `type`. Raises `TransferFailed` when it is anything else."""
+        try:
+            return msgspec.json.decode(self.body, type=type)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise TransferFailed(
+                f"{self.where} answered something else than the JSON that was expected: {str(error)[:200]}",
+                next_step="Check that the address is the right one, and the version of the program behind it.",
+            ) from error
+
+
+class StreamedResponse(_Checked):
+    """An answer whose body is still to come. `url` is where it came from after redirects; it may hold a signature."""
+
+    def __init__(self, answer: httpcore.Response, url: httpx.URL, where: str, host: str, patience: Patience) -> None:
+        self.status = answer.status
+        self.headers = httpx.Headers(answer.headers)
+        self.url = url
+        self.where = where
+        self.hops = 0
+        self._answer = answer
+        self._host = host
+        self._pace = Pace(patience, host)
+        self._pieces: AsyncIterator[bytes] | None = None
+        self._ended = False
+
+    async def receive(self) -> bytes:
+        """Return the next piece of the body as it came over the wire, or nothing at its end.
+
+        Raises:
+            TransferTimeout: nothing or too little came, see `Patience`.
+            TransferFailed: the connection broke or the body was cut off.
+        """
+        if self._ended:
+            return b""
+        if self._pieces is None:
+            self._pieces = aiter(self._answer.aiter_stream())
+        began = trio.current_time()
+        with trio.move_on_after(self._pace.allowance()) as scope:
+            piece = await self._next()
+        if scope.cancelled_caught:
+            raise self._pace.stalled()
+        self._pace.note(began, len(piece))
+        return piece
+
+    async def _next(self) -> bytes:
+        assert self._pieces is not None
+        try:
+            async for piece in self._pieces:
+                if piece:
+                    return piece
+        except FOREIGN as error:
+            self._ended = True
+            raise translate(error, self._host) from error
+        self._ended = True
+        return b""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Return the pieces of the body as they come; raises like `receive`."""
+        return _Chunks(self)
+
+    def lines(self, limit: int = LINE) -> AsyncIterator[str]:
+        """Return the lines of the body (UTF-8) without their ends; a longer one than `limit` bytes is an error."""
+        return _Lines(self, limit)
+
+    async def read(self, limit: int = BODY) -> bytes:
+        """Return the rest of the body. Raises `TransferFailed` when it is more than `limit` bytes."""
+        body = bytearray()
+        while piece := await self.receive():
+            body += piece
+            if len(body) > limit:
+                raise _too_large(self.where, "body", limit)
+        return bytes(body)
+
+    async def aclose(self) -> None:
+        """End it: what is unread is not fetched, the connection is closed instead. Never waits long."""
+        with trio.move_on_after(_CLOSING) as scope:
+            scope.shield = True
+            await self._finish()
+            await self._answer.aclose()
+
+    async def _finish(self) -> None:
+        # The body is a chain of generators of httpcore; one that is left in the middle would be finished by the
+        # garbage collector, at some time. So the connection is told to fail, and the chain ends by that.
+        if self._pieces is None or self._ended:
+            return
+        abandon = getattr(self._answer.extensions.get("network_stream"), "abandon", None)
+        if abandon:
+            abandon()
+        try:
+            async for _ in self._pieces:
+                continue
+        except FOREIGN:
+            self._ended = True
+
+
+class _Chunks(AsyncIterator[bytes]):
+    def __init__(self, answer: StreamedResponse) -> None:
+        self._answer = answer
+
+    async def __anext__(self) -> bytes:
+        piece = await self._answer.receive()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+
+class _Lines(AsyncIterator[str]):
+    def __init__(self, answer: StreamedResponse, limit: int) -> None:
+        self._answer = answer
+        self._limit = limit
+        self._rest = bytearray()
+        self._searched = 0
+        self._ended = False
+
+    async def __anext__(self) -> str:
+        while (end := self._rest.find(b"\n", self._searched)) < 0:
+            self._searched = len(self._rest)
+            if self._searched > self._limit:
+                break
+            piece = b"" if self._ended else await self._answer.receive()
+            if not piece:
+                return self._last()
+            self._rest += piece
+        if end > self._limit or end < 0:
+            raise _too_large(self._answer.where, "line", self._limit)
+        return self._take(end, end + 1)
+
+    def _last(self) -> str:
+        self._ended = True
+        if not self._rest:
+            raise StopAsyncIteration
+        return self._take(len(self._rest), len(self._rest))
+
+    def _take(self, end: int, after: int) -> str:
+        line = self._rest[:end].removesuffix(b"\r").decode("utf-8", "replace")
+        del self._rest[:after]
+        self._searched = 0
+        return line
+
+
+def _too_large(where: str, what: str, limit: int) -> TransferFailed:
+    return TransferFailed(
+        f"{where} sends a {what} of more than {size_text(limit)}",
+        next_step="This is no answer that papin can use: check the address.",
+    )

@@ -1,0 +1,179 @@
+"""Clients: requests with their credentials, redirects by hand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import httpcore
+import httpx
+import msgspec
+import trio
+
+from papin._http._address import Origin, host_of, is_loopback_host, origin_of, parse_url, shown
+from papin._http._answers import BODY, Response, StreamedResponse
+from papin._http._failures import FOREIGN, translate
+from papin._http._network import Rules
+from papin._http._patience import Patience, too_slow
+from papin._http._pools import Pools
+from papin.errors import AddressUnsafe, NameInvalid, TransferFailed
+
+HOPS = 10
+
+# httpcore logs the headers of answers, where signed addresses stand, when everything is logged.
+logging.getLogger("httpcore").setLevel(logging.INFO)
+
+_REDIRECTS = {
+    HTTPStatus.MOVED_PERMANENTLY,
+    HTTPStatus.FOUND,
+    HTTPStatus.SEE_OTHER,
+    HTTPStatus.TEMPORARY_REDIRECT,
+    HTTPStatus.PERMANENT_REDIRECT,
+}
+_MOST_HEADERS = 256
+# All that another origin than the one that was asked may see of the headers that a caller gave.
+_HARMLESS = {"accept", "range", "if-range", "if-none-match"}
+_OWN = {"User-Agent": "papin", "Accept": "*/*", "Accept-Encoding": "identity"}
+
+
+class Client:
+    """Talks HTTP within the bounds of `papin.http`; made by `Http.client`."""
+
+    def __init__(
+        self, *, base: httpx.URL | None, rules: Rules, pools: Pools, tokens: Mapping[Origin, str], patience: Patience
+    ) -> None:
+        self._base = base
+        self._rules = rules
+        self._pools = pools
+        self._tokens = tokens
+        self._patience = patience
+
+    async def request(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, json: Any = None, limit: int = BODY
+    ) -> Response:
+        """Send a request and return the whole answer, whatever its status; `json` becomes the body.
+
+        Args:
+            method: of HTTP.
+            url: an address, or what follows the base address.
+            headers: besides papin's own; only harmless ones follow a redirect to another origin.
+            json: any value that msgspec encodes.
+            limit: the most bytes of an answer.
+
+        Raises:
+            TransferFailed: or one of its kinds; see `papin.errors`.
+        """
+        async with self.stream(method, url, headers=headers, json=json) as answer:
+            body = await answer.read(limit)
+        return Response(answer.status, answer.headers, body, answer.where)
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, json: Any = None
+    ) -> AsyncIterator[StreamedResponse]:
+        """Send a request and open its answer, whatever its status; arguments and errors as in `request`."""
+        answer = await self._follow(method, self._target(url), dict(headers or {}), json)
+        try:
+            yield answer
+        finally:
+            await answer.aclose()
+
+    def _target(self, url: str) -> httpx.URL:
+        if url.lower().startswith(("http://", "https://")):
+            return parse_url(url)
+        if self._base is None:
+            return parse_url(url)  # which says what is wrong with it
+        return parse_url(f"{str(self._base).rstrip('/')}/{url.lstrip('/')}" if url else str(self._base))
+
+    async def _follow(self, method: str, url: httpx.URL, headers: dict[str, str], json: Any) -> StreamedResponse:
+        asked = origin_of(url)
+        trusted = True
+        for hop in range(HOPS + 1):
+            answer = await self._send(method, url, self._headers(asked, headers, trusted=trusted), json)
+            answer.hops = hop
+            location = answer.headers.get("location", "") if answer.status in _REDIRECTS else ""
+            if not location:
+                return answer
+            await answer.aclose()
+            if method not in ("GET", "HEAD"):
+                raise TransferFailed(
+                    f"{shown(url)} redirects a {method} request, which papin does not follow",
+                    next_step="Use the address that it moved to.",
+                )
+            url = self._next(url, location)
+            # Whoever left the origin does not get back into its confidence by a redirect of somebody else.
+            trusted = trusted and origin_of(url) == asked
+        raise TransferFailed(
+            f"{asked[1]} redirects more than {HOPS} times", next_step="Ask whoever runs it, or use another source."
+        )
+
+    def _next(self, url: httpx.URL, location: str) -> httpx.URL:
+        try:
+            target = parse_url(str(url.join(parse_relative(location))))
+        except (NameInvalid, httpx.InvalidURL):
+            raise AddressUnsafe(
+                f"{shown(url)} redirects to an address that cannot be understood", next_step="Use another source."
+            ) from None
+        host = host_of(target)
+        if (
+            url.scheme == "https"
+            and target.scheme == "http"
+            and not (is_loopback_host(host) and self._rules.is_named(host))
+        ):
+            raise AddressUnsafe(
+                f"{shown(url)} redirects from https to http, where anybody could change the file",
+                next_step="Use another source.",
+            )
+        return target
+
+    def _headers(self, asked: Origin, given: dict[str, str], *, trusted: bool) -> dict[str, str]:
+        token = self._tokens.get(asked, "") if trusted else ""
+        credentials = {"Authorization": f"Bearer {token}"} if token else {}
+        allowed = {name: value for name, value in given.items() if trusted or name.lower() in _HARMLESS}
+        return _OWN | credentials | allowed
+
+    async def _send(self, method: str, url: httpx.URL, headers: dict[str, str], json: Any) -> StreamedResponse:
+        host = host_of(url)
+        self._rules.check_host(host)
+        content = None if json is None else msgspec.json.encode(json)
+        typed = headers if content is None else {"Content-Type": "application/json"} | headers
+        patience = self._patience
+        with trio.move_on_after(3 * patience.connect + patience.header):
+            try:
+                request = httpx.Request(method, url, headers=typed, content=content)
+                pool = await self._pools.get(url)
+                answer = await pool.handle_async_request(_raw(request))
+            except FOREIGN as error:
+                raise translate(error, host) from error
+            return await _checked(StreamedResponse(answer, url, shown(url), host, patience))
+        raise too_slow(f"{host} did not answer within {patience.header:.0f} s")
+
+
+def parse_relative(location: str) -> str:
+    """Return a Location header unless it holds what only an attacker would put there."""
+    if "\\" in location or not location.isprintable() or " " in location:
+        raise NameInvalid("this address holds a blank, a backslash or a character that cannot be seen")
+    return location
+
+
+def _raw(request: httpx.Request) -> httpcore.Request:
+    url = request.url
+    return httpcore.Request(
+        method=request.method,
+        url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+        headers=request.headers.raw,
+        content=request.read(),
+    )
+
+
+async def _checked(answer: StreamedResponse) -> StreamedResponse:
+    count = len(answer.headers.raw)
+    coding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if count <= _MOST_HEADERS and coding in ("", "identity"):
+        return answer
+    await answer.aclose()
+    what = f"{count} headers" if count > _MOST_HEADERS else "a compressed body that nobody asked for"
+    raise TransferFailed(f"{answer.where} sends {what}", next_step="Use another source, or another proxy.")

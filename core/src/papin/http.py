@@ -1,0 +1,101 @@
+"""HTTP as papin allows it, for downloads and for plugins. Nothing else in papin speaks HTTP as a client.
+
+    async with context.http.client("http://127.0.0.1:8080", token=key) as client:
+        models = (await client.request("GET", "/v1/models")).json(Models)
+        async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
+            answer.raise_for_status()
+            async for line in answer.lines():
+                ...
+
+What it sees to, so that nobody else has to:
+
+* only http and https; no user names or passwords in addresses; one parser for checking and for connecting
+* a name is resolved once, judged, and that very address is connected to; this machine and private networks are
+  reached only when the base address names them: so an address that the user typed is given as the base address too
+* redirects are followed by hand, at most 10, each one judged anew, never from https to http
+* a token goes to the origin of the base address and never to another one, and so do other headers that a caller gives
+* no cookies, no compressed bodies, no more than 256 headers, bounded bodies and lines, every wait bounded (`Patience`)
+* proxies as HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say, never for this machine; the system's certificates,
+  and those of SSL_CERT_FILE and SSL_CERT_DIR
+* offline means that nothing but this machine is reached
+
+Errors are those of `papin.errors`; none of them holds a token or the query of an address.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from papin._http._address import host_of, is_loopback_host, origin_of, parse_url
+from papin._http._answers import Response, StreamedResponse
+from papin._http._client import Client
+from papin._http._network import Rules
+from papin._http._patience import Patience
+from papin._http._pools import Pools, Trust
+
+__all__ = ["Client", "Http", "Patience", "Response", "StreamedResponse", "check_url", "is_loopback_url"]
+
+
+class Http:
+    """Makes clients that obey the user's network settings.
+
+    `tokens` are the user's, by the address of the server they are for (`https://huggingface.co`).
+    """
+
+    def __init__(
+        self,
+        *,
+        offline: bool = False,
+        tokens: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._offline = offline
+        self._tokens = {origin_of(parse_url(address)): token for address, token in (tokens or {}).items()}
+        self._environ = environ
+        self._trust = Trust(environ)
+
+    @property
+    def offline(self) -> bool:
+        """Whether nothing but this machine is reached."""
+        return self._offline
+
+    @asynccontextmanager
+    async def client(
+        self,
+        base_url: str = "",
+        *,
+        token: str = "",
+        patience: Patience | None = None,
+    ) -> AsyncIterator[Client]:
+        """Open a client, whose connections are kept for its next request and closed at the end.
+
+        `base_url` is what relative addresses follow; its host may be on this machine or in a private network, for
+        this client, because somebody chose it. `token` is sent to its origin, as a bearer token.
+
+        Raises:
+            NameInvalid, AddressUnsafe: `base_url` is refused.
+        """
+        patience = patience or Patience()
+        rules = Rules(offline=self._offline)
+        base = parse_url(base_url) if base_url else None
+        tokens = dict(self._tokens)
+        if base is not None:
+            rules.name(host_of(base))
+            tokens |= {origin_of(base): token} if token else {}
+        pools = Pools(rules, self._trust, self._environ, patience)
+        try:
+            yield Client(base=base, rules=rules, pools=pools, tokens=tokens, patience=patience)
+        finally:
+            await pools.aclose()
+
+
+def check_url(url: str) -> str:
+    """Return the address as papin will use it. Raises `NameInvalid` or `AddressUnsafe` when it never will."""
+    return str(parse_url(url))
+
+
+def is_loopback_url(url: str) -> bool:
+    """Tell whether the address names this machine; raises like `check_url`."""
+    return is_loopback_host(host_of(parse_url(url)))
