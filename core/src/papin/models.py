@@ -446,11 +446,15 @@ class PluginHook(_Value, frozen=True, kw_only=True):
 
 
 class PluginInfo(_Value, frozen=True, kw_only=True):
-    """An installed plugin: where it comes from, what it registers, and what is wrong with it."""
+    """An installed plugin: where it comes from, what it registers, and what is wrong with it.
+
+    One that is `disabled` by the configuration was not imported, so that nobody knows what it would register.
+    """
 
     name: str
     distribution: str
     version: str
+    disabled: bool = False
     hooks: tuple[PluginHook, ...] = ()
     problems: tuple[Problem, ...] = ()
 

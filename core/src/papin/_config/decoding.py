@@ -59,7 +59,8 @@ def from_text(text: str, annotation: Any) -> Any:
     first: msgspec.ValidationError | None = None
     for candidate, strict in _candidates(text):
         try:
-            return msgspec.to_builtins(convert(candidate, annotation, strict=strict), enc_hook=str)
+            value = convert(candidate, annotation, strict=strict)
+            return msgspec.json.decode(msgspec.json.encode(value, enc_hook=str))  # what TOML and JSON can hold
         except msgspec.ValidationError as error:
             first = first or error
     assert first is not None

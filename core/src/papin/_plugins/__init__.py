@@ -1,0 +1,12 @@
+"""Plugins: finding what is installed, collecting what it registers, and holding what it opens.
+
+Each plugin is looked at by itself: its import and each of its hooks run on a thread with a time budget, whatever they
+raise becomes a problem that names the distribution, and all others go on. An opened descriptor lives in a task of its
+own, so that its crash closes that session only.
+"""
+
+from papin._plugins.discovery import BUDGET, discover
+from papin._plugins.found import Found, Plugins
+from papin._plugins.sessions import Opener, Sessions, hold_sessions
+
+__all__ = ["BUDGET", "Found", "Opener", "Plugins", "Sessions", "discover", "hold_sessions"]

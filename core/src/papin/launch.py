@@ -1,0 +1,92 @@
+"""The `papin` script: chooses the frontend, loads only that one, and runs it.
+
+`papin tui` and `papin serve` name their frontend, `--frontend NAME` as the first argument or `PAPIN_FRONTEND` names
+any, and everything else is for the command line, `cli`. What goes wrong before a frontend could show it is shown
+here in the same way: code, message, next step.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from papin.errors import ConfigInvalid, PapinError, PluginFailed
+
+__all__ = ["Choice", "choose", "main"]
+
+BUDGET = 60.0
+"""Seconds that the import of a frontend may take: without it there is nothing, so a slow disk gets its time."""
+
+WORDS = {"tui": "tui", "serve": "http"}
+"""The first arguments that name a frontend."""
+
+Choice = tuple[str, tuple[str, ...]]
+"""The name of a frontend, and the arguments that are left for it."""
+
+
+def choose(arguments: Sequence[str], environ: Mapping[str, str]) -> Choice:
+    """Return which frontend `arguments` ask for, and its own arguments.
+
+    Raises:
+        ConfigInvalid: `--frontend` has no name after it.
+    """
+    first, rest = (arguments[0], tuple(arguments[1:])) if arguments else ("", ())
+    if first in WORDS:
+        return WORDS[first], rest
+    if first.startswith("--frontend="):
+        return _named(first.partition("=")[2]), rest
+    if first == "--frontend":
+        return _named(rest[0] if rest else ""), rest[1:]
+    return environ.get("PAPIN_FRONTEND") or "cli", tuple(arguments)
+
+
+def _named(name: str) -> str:
+    if not name:
+        raise ConfigInvalid("--frontend needs a name", next_step="Type: papin --frontend cli")
+    return name
+
+
+def main() -> int:
+    """Run the frontend that `sys.argv` asks for; return its exit status."""
+    try:
+        name, arguments = choose(sys.argv[1:], os.environ)
+        status = _run(name, arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return _nobody_reads()
+    except PapinError as error:
+        return _show(error)
+    return status
+
+
+def _run(name: str, arguments: tuple[str, ...]) -> int:
+    from papin._plugins import discover  # noqa: PLC0415  an error in the arguments needs no plugins
+    from papin.frontends import Launch  # noqa: PLC0415
+
+    plugins = discover(only=name, budget=BUDGET)
+    found = plugins.frontends.get(name)
+    if found is None:
+        _missing(name, [event.problem.message for event in plugins.problems])
+    return found.descriptor.main(Launch(program="papin", arguments=arguments))
+
+
+def _missing(name: str, problems: list[str]) -> NoReturn:
+    if problems:
+        raise PluginFailed(problems[0], next_step=f"Install it again: pip install --force-reinstall papin-{name}")
+    raise PluginFailed(f"The frontend {name!r:.60} is not installed", next_step=f"Type: pip install papin-{name:.60}")
+
+
+def _show(error: PapinError) -> int:
+    lines = [f"{error.code}: {error.message}", *([error.next_step] if error.next_step else [])]
+    sys.stderr.write("\n".join(lines) + "\n")
+    return 2 if isinstance(error, ConfigInvalid) else 1
+
+
+def _nobody_reads() -> int:
+    """End quietly when the reader of a pipe is gone; the interpreter's own last flush must find a place to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
