@@ -1,0 +1,55 @@
+"""The operations on downloads: start, list, status, cancel."""
+
+from __future__ import annotations
+
+from litestar import Response, Router, get, post
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from papin.errors import NotFound
+from papin.models import Job
+from papin_http._core import PROBLEMS, Asked, kernel_of
+from papin_http._shapes import DownloadRequest
+
+__all__ = ["router"]
+
+
+def _tells_of(job: Job, name: str) -> bool:
+    return name in {job.id, job.subject, job.model}
+
+
+@post("/", operation_id="startDownload", status_code=202, responses=PROBLEMS)
+async def start(request: Asked, data: JSONBody[DownloadRequest]) -> Response[Job]:
+    """Start a download; it is recorded when this answers, and goes on by itself."""
+    ref, name = (data.url, data.name or data.ref) if data.url else (data.ref, data.name)
+    kernel = kernel_of(request)
+    job = await kernel.downloads.start(ref, name=name or None, sha256=data.sha256 or None)
+    return Response(job, headers={"Location": f"/api/v1/downloads/{job.id}"})
+
+
+@get("/", operation_id="listDownloads", responses=PROBLEMS)
+async def list_all(request: Asked, model: FromQuery[str] = "") -> tuple[Job, ...]:
+    """List the downloads; `model` keeps those of one id, reference or address."""
+    jobs = await kernel_of(request).downloads.list()
+    return tuple(job for job in jobs if not model or _tells_of(job, model))
+
+
+@get("/{download:str}", operation_id="downloadStatus", responses=PROBLEMS)
+async def status(request: Asked, download: FromPath[str]) -> Job:
+    """Show a download by its own id, or the newest one of a model's id or reference."""
+    downloads = kernel_of(request).downloads
+    try:
+        return await downloads.status(download)
+    except NotFound:
+        told = [job for job in await downloads.list() if _tells_of(job, download)]
+        if not told:
+            raise
+        return max(told, key=lambda job: job.created_at)
+
+
+@post("/{download:str}/cancel", operation_id="cancelDownload", status_code=200, responses=PROBLEMS)
+async def cancel(request: Asked, download: FromPath[str]) -> Job:
+    """Cancel a download; what arrived is kept for the next try."""
+    return await kernel_of(request).downloads.cancel(download)
+
+
+router = Router(path="/downloads", route_handlers=[start, list_all, status, cancel], tags=["downloads"])

@@ -1,0 +1,82 @@
+"""The operations on models: list, show, remove, load, unload, verify."""
+
+from __future__ import annotations
+
+from litestar import Router, delete, get, post
+from litestar.params import FromPath, FromQuery, JSONBody
+
+from papin.models import LoadedModel, Model, RemovalPlan, Verification
+from papin_http._core import PROBLEMS, Asked, kernel_of
+from papin_http._shapes import AvailableModel, InstalledModel, LoadRequest, Unloaded, available, installed
+
+__all__ = ["router"]
+
+Listed = InstalledModel | AvailableModel
+
+
+async def _installed(request: Asked) -> tuple[InstalledModel, ...]:
+    return tuple(installed(model) for model in await kernel_of(request).models.list())
+
+
+@get("/", operation_id="listModels", responses=PROBLEMS)
+async def list_all(
+    request: Asked, *, installed: FromQuery[bool] = False
+) -> tuple[InstalledModel | AvailableModel, ...]:
+    """List all models: the installed ones, then what the catalogs have; `installed=true` leaves the second part out."""
+    here = await _installed(request)
+    if installed:
+        return here
+    return (*here, *(available(entry) for entry in await kernel_of(request).catalogs.entries()))
+
+
+@get("/installed", operation_id="listInstalledModels", responses=PROBLEMS)
+async def list_installed(request: Asked) -> tuple[InstalledModel, ...]:
+    """List the installed models."""
+    return await _installed(request)
+
+
+@get("/loaded", operation_id="listLoadedModels", responses=PROBLEMS)
+async def list_loaded(request: Asked) -> tuple[LoadedModel, ...]:
+    """List the models that are in memory."""
+    return await kernel_of(request).models.loaded()
+
+
+@get("/{model:str}", operation_id="showModel", responses=PROBLEMS)
+async def show(request: Asked, model: FromPath[str]) -> Model:
+    """Show an installed model."""
+    return await kernel_of(request).models.show(model)
+
+
+@delete("/{model:str}", operation_id="removeModel", status_code=200, responses=PROBLEMS)
+async def remove(
+    request: Asked, model: FromPath[str], *, dry_run: FromQuery[bool] = False, force: FromQuery[bool] = False
+) -> RemovalPlan:
+    """Remove a model; `dry_run` only says what that would free and what would stay, `force` removes a loaded one."""
+    models = kernel_of(request).models
+    return await (models.plan_removal(model) if dry_run else models.remove(model, force=force))
+
+
+@post("/{model:str}/load", operation_id="loadModel", status_code=200, responses=PROBLEMS)
+async def load(request: Asked, model: FromPath[str], data: JSONBody[LoadRequest | None] = None) -> LoadedModel:
+    """Load a model into memory, or return it as it is when it is loaded already."""
+    asked = data or LoadRequest()
+    return await kernel_of(request).models.load(model, asked.settings, provider=asked.provider or None)
+
+
+@post("/{model:str}/unload", operation_id="unloadModel", status_code=200, responses=PROBLEMS)
+async def unload(request: Asked, model: FromPath[str]) -> Unloaded:
+    """Take a model out of memory."""
+    return Unloaded(model=model, unloaded=await kernel_of(request).models.unload(model))
+
+
+@post("/{model:str}/verify", operation_id="verifyModel", status_code=200, responses=PROBLEMS)
+async def verify(request: Asked, model: FromPath[str]) -> Verification:
+    """Check a model: its files, its format, its providers and the memory that it needs."""
+    return await kernel_of(request).models.verify(model)
+
+
+router = Router(
+    path="/models",
+    route_handlers=[list_all, list_installed, list_loaded, show, remove, load, unload, verify],
+    tags=["models"],
+)

@@ -1,0 +1,90 @@
+"""The documents of the API that are not values of papin themselves: what is asked, and thin wrappings of answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from papin.models import CatalogEntry, LoadSettings, Message, Model
+
+__all__ = [
+    "AvailableModel",
+    "ChatRequest",
+    "DownloadRequest",
+    "Health",
+    "InstalledModel",
+    "LoadRequest",
+    "Unloaded",
+    "available",
+    "installed",
+]
+
+
+class _Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all request documents share: a field that nobody knows is an error."""
+
+
+class DownloadRequest(_Asked, frozen=True, kw_only=True):
+    """A download: `ref` is what a person would type; with a `url`, `ref` is only the wished name.
+
+    `provider` names where the model should be usable; empty leaves it to papin.
+    """
+
+    ref: str
+    name: str = ""
+    sha256: str = ""
+    url: str = ""
+    provider: str = ""
+
+
+class LoadRequest(_Asked, frozen=True, kw_only=True):
+    """How to load a model, and with which provider; empty leaves it to papin."""
+
+    settings: LoadSettings = LoadSettings()
+    provider: str = ""
+
+
+class ChatRequest(_Asked, frozen=True, kw_only=True):
+    """A chat. `options` are sampling values by their llama.cpp names; without `stream` one document is answered."""
+
+    messages: tuple[Message, ...]
+    options: dict[str, Any] = {}
+    settings: LoadSettings = LoadSettings()
+    stream: bool = True
+
+
+class Unloaded(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a model was in memory before it was taken out."""
+
+    model: str
+    unloaded: bool
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """Says that the server answers, and nothing else."""
+
+    status: str = "ok"
+
+
+class InstalledModel(Model, frozen=True, kw_only=True):
+    """An installed model in the list of all models."""
+
+    installed: bool = True
+
+
+class AvailableModel(CatalogEntry, frozen=True, kw_only=True):
+    """A model of a catalog in the list of all models; its id is its reference."""
+
+    id: str
+    installed: bool = False
+
+
+def installed(model: Model) -> InstalledModel:
+    """Return `model` for the list of all models."""
+    return InstalledModel(**msgspec.structs.asdict(model))
+
+
+def available(entry: CatalogEntry) -> AvailableModel:
+    """Return `entry` for the list of all models."""
+    return AvailableModel(id=entry.ref, **msgspec.structs.asdict(entry))

@@ -1,0 +1,259 @@
+"""A kernel that keeps everything in memory, so that the server can be tested by itself; it behaves as the real one."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
+
+import msgspec
+import trio
+
+from papin.errors import InUse, NotFound
+from papin.events import DownloadQueued, Envelope, Lagged, encode
+from papin.models import (
+    CatalogEntry,
+    CatalogStatus,
+    Job,
+    LoadedModel,
+    LoadSettings,
+    Model,
+    PluginInfo,
+    ProviderStatus,
+    RemovalPlan,
+    Reply,
+    StoredFile,
+    Timings,
+    Verification,
+)
+from papin.storages import Account
+
+DEFAULTS = LoadSettings()
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def a_model(name: str) -> Model:
+    file = StoredFile(name=f"{name}.gguf", sha256="ab" * 32, size=3)
+    return Model(id=name, ref=f"starter:{name}", files=(file,), installed_at=NOW, size=3)
+
+
+class Frame:
+    def __init__(self, envelope: Envelope) -> None:
+        self.envelope = envelope
+        self.data = encode(envelope)
+
+
+class Subscription:
+    def __init__(self, bus: StandInBus) -> None:
+        self._bus = bus
+        self._queue: deque[Frame] = deque()
+        self._missed = 0
+        self._wake = trio.Event()
+
+    def __enter__(self):
+        self._bus.subscriptions.append(self)
+        return self
+
+    def __exit__(self, *_):
+        self._bus.subscriptions.remove(self)
+
+    def offer(self, frame: Frame) -> None:
+        if len(self._queue) >= self._bus.capacity or self._missed:
+            self._missed += 1
+        else:
+            self._queue.append(frame)
+        self._wake.set()
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self) -> Frame:
+        while True:
+            if self._queue:
+                return self._queue.popleft()
+            if self._missed:
+                missed, self._missed = self._missed, 0
+                return Frame(Envelope(at=NOW, event=Lagged(missed=missed)))
+            self._wake = trio.Event()
+            await self._wake.wait()
+
+
+class StandInBus:
+    def __init__(self) -> None:
+        self.capacity = 16
+        self.subscriptions: list[Subscription] = []
+
+    def subscribe(self, capacity: int = 1024) -> Subscription:
+        return Subscription(self)
+
+    def publish_envelope(self, envelope: Envelope) -> None:
+        for subscription in self.subscriptions:
+            subscription.offer(Frame(envelope))
+
+
+class StandInJournal:
+    def __init__(self, bus: StandInBus) -> None:
+        self._bus = bus
+        self.recorded: list[Envelope] = []
+        self._more = trio.Event()
+        self.followers = 0
+
+    def record(self, event) -> Envelope:
+        envelope = Envelope(at=NOW, event=event, seq=len(self.recorded) + 1)
+        self.recorded.append(envelope)
+        self._bus.publish_envelope(envelope)
+        more, self._more = self._more, trio.Event()
+        more.set()
+        return envelope
+
+    def tell(self, event) -> None:
+        self._bus.publish_envelope(Envelope(at=NOW, event=event))
+
+    async def last_seq(self) -> int:
+        return len(self.recorded)
+
+    async def events(self, since=0, limit=1000):
+        return self.recorded[since : since + limit]
+
+    async def follow(self, since=None):
+        seen = len(self.recorded) if since is None else since
+        self.followers += 1
+        try:
+            while True:
+                more = self._more
+                for envelope in self.recorded[seen:]:
+                    yield envelope
+                    seen = envelope.seq
+                if seen == len(self.recorded):
+                    await more.wait()
+        finally:
+            self.followers -= 1
+
+
+class StandInModels:
+    def __init__(self) -> None:
+        self.installed = {name: a_model(name) for name in ("qwen3-0.6b", "smollm2")}
+        self.in_memory: set[str] = set()
+        self.pieces = ["Blue", " light", " scatters."]
+        self.fails_with: Exception | None = None
+        self.fails_at = 0
+        self.gate: trio.Event | None = None
+        self.chats_open = 0
+        self.asked: list = []
+
+    async def list(self):
+        return tuple(self.installed.values())
+
+    async def show(self, ref):
+        if self.fails_with and not self.pieces:
+            raise self.fails_with
+        try:
+            return self.installed[ref]
+        except KeyError:
+            raise NotFound(f"No model is called {ref}.", next_step="papin models list") from None
+
+    async def verify(self, ref):
+        return Verification(model=(await self.show(ref)).id, checks=())
+
+    async def plan_removal(self, ref):
+        return RemovalPlan(model=(await self.show(ref)).id, frees=3, loaded_by=("llamacpp",) * (ref in self.in_memory))
+
+    async def remove(self, ref, *, force=False):
+        plan = await self.plan_removal(ref)
+        if plan.loaded_by and not force:
+            raise InUse(f"{ref} is loaded.", next_step=f"papin models unload {ref}")
+        del self.installed[ref]
+        return plan
+
+    async def load(self, ref, settings=DEFAULTS, *, provider=None):
+        self.asked.append((settings, provider))
+        self.in_memory.add((await self.show(ref)).id)
+        return LoadedModel(model=ref, provider=provider or "llamacpp", address="http://127.0.0.1:9", loaded_at=NOW)
+
+    async def unload(self, ref):
+        there = (await self.show(ref)).id in self.in_memory
+        self.in_memory.discard(ref)
+        return there
+
+    async def loaded(self):
+        return ()
+
+    @asynccontextmanager
+    async def chat(self, ref, messages, *, options=None, settings=DEFAULTS):
+        await self.show(ref)
+        self.asked.append((messages, options, settings))
+        self.chats_open += 1
+        try:
+            async with aclosing(self._replies()) as replies:
+                yield replies
+        finally:
+            self.chats_open -= 1
+
+    async def _replies(self):
+        for number, text in enumerate(self.pieces):
+            if self.fails_with and number == self.fails_at:
+                raise self.fails_with
+            yield Reply(text=text)
+        if self.gate:
+            await self.gate.wait()
+        yield Reply(finish_reason="stop", timings=Timings(predicted_n=3))
+
+
+class StandInDownloads:
+    def __init__(self, journal: StandInJournal) -> None:
+        self._journal = journal
+        self.jobs: list[Job] = []
+        self.asked: list = []
+
+    async def start(self, ref, *, name=None, sha256=None):
+        self.asked.append((ref, name, sha256))
+        job = Job(id=f"j{len(self.jobs)}", kind="download", subject=ref, state="queued", created_at=NOW, updated_at=NOW)
+        self.jobs.append(job)
+        self._journal.record(DownloadQueued(job=job.id, subject=ref))
+        return job
+
+    async def list(self):
+        return tuple(self.jobs)
+
+    async def status(self, job_id):
+        for job in self.jobs:
+            if job.id == job_id:
+                return job
+        raise NotFound(f"No download is called {job_id}.", next_step="papin models list")
+
+    async def cancel(self, job_id):
+        job = msgspec.structs.replace(await self.status(job_id), state="cancelled")
+        self.jobs = [job if each.id == job.id else each for each in self.jobs]
+        return job
+
+
+class Group:
+    """A group whose `list` answers what it was given."""
+
+    def __init__(self, *values) -> None:
+        self._values = values
+
+    async def entries(self):
+        return self._values
+
+    list = account = entries
+
+
+class StandIn:
+    def __init__(self) -> None:
+        self.bus = StandInBus()
+        self.journal = StandInJournal(self.bus)
+        self.models = StandInModels()
+        self.downloads = StandInDownloads(self.journal)
+        self.providers = Group(
+            ProviderStatus(name="llamacpp", summary="", distribution="papin-llamacpp", version="0.1.0", state="ready")
+        )
+        entry = CatalogEntry(ref="starter:smollm2", catalog="starter", name="smollm2", title="SmolLM2")
+        self.catalogs = Group(entry)
+        self.catalogs.list = Group(
+            CatalogStatus(name="starter", prefix="starter", summary="", local=True, state="ready")
+        ).list
+        self.storage = Group(Account(path="/store", payloads=1, used=3, staging=0, free=9, total=12))
+
+    def plugins(self):
+        return (PluginInfo(name="store", distribution="papin-store", version="0.1.0"),)

@@ -1,0 +1,155 @@
+"""Every route renders its operation."""
+
+import msgspec
+import pytest
+import trio
+
+from papin.errors import OutOfMemory
+from papin.models import CatalogEntry, Job, LoadedModel, LoadSettings, Message, Model, RemovalPlan, Reply
+
+from .client import until
+
+API = "/api/v1"
+
+
+async def test_all_models_are_the_installed_ones_and_then_those_of_catalogs(client, kernel):
+    found = (await client.ask("GET", f"{API}/models")).json()
+    assert [(each["id"], each["installed"]) for each in found] == [
+        ("qwen3-0.6b", True),
+        ("smollm2", True),
+        ("starter:smollm2", False),
+    ]
+    assert msgspec.convert(found[1], Model) == kernel.models.installed["smollm2"]
+    assert msgspec.convert(found[2], CatalogEntry).title == "SmolLM2"
+
+
+@pytest.mark.parametrize("path", ["/models/installed", "/models?installed=true"])
+async def test_installed_models(client, kernel, path):
+    found = (await client.ask("GET", f"{API}{path}")).json()
+    assert [each["id"] for each in found] == ["qwen3-0.6b", "smollm2"]
+
+
+async def test_one_model_is_shown_as_it_is_recorded(client, kernel):
+    answer = await client.ask("GET", f"{API}/models/smollm2")
+    assert msgspec.json.decode(answer.body, type=Model) == kernel.models.installed["smollm2"]
+    assert answer.headers["content-type"] == "application/json"
+
+
+async def test_removing_can_be_tried_first(client, kernel):
+    planned = await client.ask("DELETE", f"{API}/models/smollm2?dry_run=true")
+    assert msgspec.json.decode(planned.body, type=RemovalPlan) == RemovalPlan(model="smollm2", frees=3)
+    assert "smollm2" in kernel.models.installed
+    assert (await client.ask("DELETE", f"{API}/models/smollm2")).body == planned.body
+    assert "smollm2" not in kernel.models.installed
+
+
+async def test_a_loaded_model_is_removed_only_by_force(client, kernel):
+    kernel.models.in_memory.add("smollm2")
+    refused = await client.ask("DELETE", f"{API}/models/smollm2")
+    assert (refused.status, refused.json()["code"]) == (409, "ERR_IN_USE")
+    assert (await client.ask("DELETE", f"{API}/models/smollm2?force=true")).status == 200
+
+
+async def test_load_and_unload(client, kernel):
+    asked = {"settings": {"n_ctx": 2048}, "provider": "llamacpp"}
+    answer = await client.ask("POST", f"{API}/models/smollm2/load", asked)
+    assert answer.status == 200
+    assert msgspec.json.decode(answer.body, type=LoadedModel).model == "smollm2"
+    assert kernel.models.asked == [(LoadSettings(n_ctx=2048), "llamacpp")]
+    assert (await client.ask("POST", f"{API}/models/smollm2/load")).status == 200
+    assert kernel.models.asked[1] == (LoadSettings(), None)
+    for there in (True, False):
+        answer = await client.ask("POST", f"{API}/models/smollm2/unload")
+        assert answer.json() == {"model": "smollm2", "unloaded": there}
+
+
+async def test_verify(client):
+    answer = await client.ask("POST", f"{API}/models/smollm2/verify")
+    assert answer.json() == {"model": "smollm2", "checks": []}
+
+
+async def test_a_download_is_accepted_shown_and_cancelled(client, kernel):
+    answer = await client.ask("POST", f"{API}/downloads", {"ref": "hf:org/repo:Q4_K_M"})
+    job = msgspec.json.decode(answer.body, type=Job)
+    assert (answer.status, job.state, answer.headers["location"]) == (202, "queued", f"{API}/downloads/{job.id}")
+    for target in (job.id, f"?model={job.id}", "?model=hf:org/repo:Q4_K_M"):
+        found = (await client.ask("GET", f"{API}/downloads{'' if target[0] == '?' else '/'}{target}")).json()
+        assert (found[0] if isinstance(found, list) else found)["id"] == job.id
+    cancelled = await client.ask("POST", f"{API}/downloads/{job.id}/cancel")
+    assert (cancelled.status, cancelled.json()["state"]) == (200, "cancelled")
+    assert (await client.ask("GET", f"{API}/downloads")).json() == [cancelled.json()]
+    assert (await client.ask("GET", f"{API}/downloads?model=other")).json() == []
+
+
+async def test_a_download_is_found_by_its_model_and_the_newest_one_counts(client, kernel):
+    for _ in range(2):
+        await client.ask("POST", f"{API}/downloads", {"ref": "starter:smollm2"})
+    later = msgspec.structs.replace(
+        kernel.downloads.jobs[1], created_at=kernel.downloads.jobs[1].created_at.replace(year=2027)
+    )
+    kernel.downloads.jobs[1] = later
+    assert (await client.ask("GET", f"{API}/downloads/starter:smollm2")).json()["id"] == later.id
+    assert (await client.ask("GET", f"{API}/downloads/nothing")).json()["code"] == "ERR_NOT_FOUND"
+
+
+async def test_a_download_from_an_address_gets_its_name(client, kernel):
+    asked = {"ref": "mine", "url": "https://example.org/m.gguf", "sha256": "ab" * 32}
+    assert (await client.ask("POST", f"{API}/downloads", asked)).status == 202
+    assert kernel.downloads.asked == [("https://example.org/m.gguf", "mine", "ab" * 32)]
+
+
+@pytest.mark.parametrize("group", ["providers", "plugins", "catalogs", "storage", "models/loaded"])
+async def test_lists(client, group):
+    answer = await client.ask("GET", f"{API}/{group}")
+    assert answer.status == 200
+    assert isinstance(answer.json(), list)
+
+
+CHAT = {"messages": [{"role": "user", "content": "Why is the sky blue?"}], "options": {"temperature": 0}}
+
+
+async def test_a_chat_streams_events(client, kernel):
+    answer = await client.ask("POST", f"{API}/models/smollm2/chat", CHAT)
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    blocks = [block.removeprefix(b"data: ") for block in answer.body.split(b"\n\n") if block]
+    replies = [msgspec.json.decode(block, type=Reply) for block in blocks]
+    assert "".join(reply.text for reply in replies) == "Blue light scatters."
+    assert (replies[-1].finish_reason, replies[-1].timings.predicted_n) == ("stop", 3)
+    assert kernel.models.asked[0][:2] == ((Message(role="user", content="Why is the sky blue?"),), {"temperature": 0})
+
+
+async def test_a_chat_streams_lines(client):
+    answer = await client.ask("POST", f"{API}/models/smollm2/chat", CHAT, Accept="application/x-ndjson")
+    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    assert [msgspec.json.decode(line, type=Reply).text for line in answer.body.splitlines()][:1] == ["Blue"]
+
+
+async def test_a_chat_in_one_document(client):
+    answer = await client.ask("POST", f"{API}/models/smollm2/chat", CHAT | {"stream": False})
+    reply = msgspec.json.decode(answer.body, type=Reply)
+    assert (reply.text, reply.finish_reason) == ("Blue light scatters.", "stop")
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_chat_that_fails_before_its_first_word_is_a_problem(client, kernel, stream):
+    kernel.models.fails_with = OutOfMemory("It needs 3 GB.", next_step="Choose a smaller one.")
+    answer = await client.ask("POST", f"{API}/models/smollm2/chat", CHAT | {"stream": stream})
+    assert (answer.status, answer.json()["code"]) == (507, "ERR_MEMORY")
+    assert kernel.models.chats_open == 0
+
+
+async def test_a_chat_that_fails_in_the_middle_ends_with_a_problem(client, kernel):
+    kernel.models.fails_with, kernel.models.fails_at = OutOfMemory("It needs 3 GB."), 1
+    answer = await client.ask("POST", f"{API}/models/smollm2/chat", CHAT, Accept="application/x-ndjson")
+    first, last = [msgspec.json.decode(line) for line in answer.body.splitlines()]
+    assert (first, last["problem"]["code"]) == ({"text": "Blue"}, "ERR_MEMORY")
+
+
+async def test_a_client_that_leaves_ends_its_chat(client, kernel):
+    kernel.models.gate = trio.Event()
+    async with client.stream("POST", f"{API}/models/smollm2/chat", CHAT) as answer:
+        async for _ in answer.blocks():
+            break
+        assert kernel.models.chats_open == 1
+    await until(lambda: kernel.models.chats_open == 0)
