@@ -1,0 +1,74 @@
+"""The journal: events that tell of a recorded change, numbered without end, the latest of them kept."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+import msgspec
+
+from papin import events
+from papin._registry._times import from_stored, to_stored
+from papin.events import Envelope, Event, Lagged, UnknownEvent
+
+__all__ = ["KEEP", "append", "go_on_from", "last_seq", "load"]
+
+KEEP = 100_000
+"""How many events are kept."""
+
+
+def _encoded(event: Event) -> tuple[str, bytes]:
+    if isinstance(event, UnknownEvent):
+        return event.type_name, event.raw
+    return str(event.__struct_config__.tag), msgspec.json.encode(event)
+
+
+def append(connection: sqlite3.Connection, event: Event, at: datetime, *, keep: int = KEEP) -> Envelope:
+    """Add an event and drop the one that is now too old; return it with its number."""
+    name, data = _encoded(event)
+    query = "INSERT INTO events (at, type, event) VALUES (?, ?, ?)"
+    seq = connection.execute(query, (to_stored(at), name, data)).lastrowid
+    assert seq is not None
+    connection.execute("DELETE FROM events WHERE seq <= ?", (seq - keep,))
+    return Envelope(seq=seq, at=at, event=event)
+
+
+def last_seq(connection: sqlite3.Connection) -> int:
+    """Return the number of the latest event, 0 before the first."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def load(connection: sqlite3.Connection, since: int, limit: int, now: datetime) -> list[Envelope]:
+    """Return at most `limit` events after number `since`.
+
+    When some of those are no longer kept, or `since` is a number that was never given (the registry was replaced by an
+    older one), a `Lagged` stands first: its `missed` counts what is gone, its `seq` is the number to go on from.
+    """
+    last = last_seq(connection)
+    oldest = connection.execute("SELECT min(seq) FROM events").fetchone()[0] or last + 1
+    found: list[Envelope] = []
+    if not oldest - 1 <= since <= last:
+        missed = max(0, oldest - 1 - since)
+        found.append(Envelope(seq=oldest - 1, at=now, event=Lagged(missed=missed)))
+        since = oldest - 1
+    query = "SELECT seq, at, type, event FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+    found += [_envelope(*row) for row in connection.execute(query, (since, limit - len(found)))]
+    return found
+
+
+def _envelope(seq: int, at: int, name: str, data: bytes) -> Envelope:
+    time = from_stored(at)
+    wire = b'{"at":"%b","seq":%d,"event":%b}' % (time.isoformat().encode(), seq, data)
+    try:
+        return events.decode(wire)
+    except msgspec.DecodeError:
+        # Known by name, but another version gave it another shape.
+        return Envelope(seq=seq, at=time, event=UnknownEvent(type_name=name, raw=data))
+
+
+def go_on_from(connection: sqlite3.Connection, seq: int) -> None:
+    """Let the next event be numbered after `seq`, which is not below any number that was given."""
+    changed = connection.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = 'events'", (seq,)).rowcount
+    if not changed:
+        connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('events', ?)", (seq,))

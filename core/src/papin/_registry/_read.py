@@ -1,0 +1,143 @@
+"""The reading half of the registry."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+from papin._registry import _journal
+from papin._registry._jobs import OPEN, load_jobs, owner_of
+from papin._registry._load import load_model, load_models, load_versions
+from papin._registry._lookup import find_job, find_model, ids, model_key
+from papin._registry._owner import Owner, is_alive
+from papin._registry._times import now
+from papin.events import Envelope
+from papin.models import Job, Model
+
+__all__ = ["Read"]
+
+
+class Read:
+    """What is recorded. Every method is one snapshot, blocks for milliseconds, and may be called from any thread.
+
+    Raises (all methods):
+        RegistryFailed: the database is locked, damaged, forbidden, or of another schema version.
+    """
+
+    def __init__(self, snapshot: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> None:
+        self._snapshot = snapshot
+
+    # --- models
+
+    def models(self) -> tuple[Model, ...]:
+        """Return all installed models in the order of their ids."""
+        with self._snapshot() as connection:
+            return load_models(connection)
+
+    def model_ids(self) -> tuple[str, ...]:
+        """Return the ids of all installed models, sorted."""
+        with self._snapshot() as connection:
+            return ids(connection, "SELECT id FROM models ORDER BY id")
+
+    def model(self, model_id: str) -> Model:
+        """Return the model of exactly that id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._snapshot() as connection:
+            return load_model(connection, model_key(connection, model_id))
+
+    def find(self, text: str) -> Model:
+        """Return the model that `text` means: its id, what it was installed from, or an unambiguous begin of its id.
+
+        Raises:
+            NotFound: nothing is called so; the nearest ids are listed.
+            Ambiguous: several models are; they are listed.
+        """
+        with self._snapshot() as connection:
+            return load_model(connection, find_model(connection, text))
+
+    def versions(self, model_id: str) -> tuple[Model, ...]:
+        """Return what the model was and is, the oldest version first and the current one last.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        with self._snapshot() as connection:
+            return load_versions(connection, model_key(connection, model_id))
+
+    def users(self, sha256: str) -> tuple[str, ...]:
+        """Return the ids of the models of which any version has a file with that digest."""
+        query = """
+        SELECT DISTINCT m.id FROM files f JOIN model_files mf ON mf.file = f.key JOIN versions v ON v.key = mf.version
+        JOIN models m ON m.key = v.model WHERE f.sha256 = ? ORDER BY m.id
+        """
+        with self._snapshot() as connection:
+            return ids(connection, query, sha256)
+
+    # --- jobs
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return all jobs that are remembered, the oldest first."""
+        with self._snapshot() as connection:
+            return load_jobs(connection)
+
+    def job(self, job_id: str) -> Job:
+        """Return the job whose id is `job_id` or the only one that begins so.
+
+        Raises:
+            NotFound: there is none.
+            Ambiguous: there are several.
+        """
+        with self._snapshot() as connection:
+            return find_job(connection, job_id)
+
+    def job_request(self, job_id: str) -> bytes:
+        """Return what the job was asked to do, as it was given to `Write.add_job`.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        with self._snapshot() as connection:
+            query = "SELECT request FROM jobs WHERE id = ?"
+            request: bytes = connection.execute(query, (find_job(connection, job_id).id,)).fetchone()[0]
+            return request
+
+    def job_owner(self, job_id: str) -> Owner:
+        """Return the process that has, or last had, the job.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        with self._snapshot() as connection:
+            return owner_of(connection, find_job(connection, job_id).id)
+
+    def abandoned_jobs(self) -> tuple[Job, ...]:
+        """Return the queued and running jobs whose process is gone."""
+        with self._snapshot() as connection:
+            unfinished = [job for job in load_jobs(connection) if job.state in OPEN]
+            return tuple(job for job in unfinished if not is_alive(owner_of(connection, job.id)))
+
+    def cancel_requests(self) -> frozenset[str]:
+        """Return the ids of the queued and running jobs that somebody asked to end."""
+        query = "SELECT id FROM jobs WHERE cancel AND state IN ('queued', 'running')"
+        with self._snapshot() as connection:
+            return frozenset(ids(connection, query))
+
+    # --- events
+
+    def events(self, since: int = 0, limit: int = 1000) -> list[Envelope]:
+        """Return at most `limit` journalled events after number `since`, in order.
+
+        When some of those are no longer kept (or `since` was never given), the first one is a `Lagged`: its `missed`
+        counts what is gone, and its `seq` is the number to go on from. So `since = envelope.seq` is always right.
+        """
+        with self._snapshot() as connection:
+            return _journal.load(connection, since, limit, now())
+
+    def last_seq(self) -> int:
+        """Return the number of the latest journalled event, 0 before the first."""
+        with self._snapshot() as connection:
+            return _journal.last_seq(connection)

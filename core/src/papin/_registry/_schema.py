@@ -1,0 +1,172 @@
+"""The tables, as a list of numbered migrations: version N of the schema is what the first N of them make.
+
+A migration that was ever released is not edited; the next one changes what it made. Times are whole microseconds since
+1970 in UTC, so that they sort and lose nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+__all__ = ["APPLICATION_ID", "FILE_NAME", "MIGRATIONS", "Migration"]
+
+Migration = Sequence[str]
+"""SQL statements, one a string. Each runs inside the migration's transaction, with foreign keys off until its end."""
+
+FILE_NAME: Final = "registry.db"
+
+APPLICATION_ID: Final = int.from_bytes(b"papi")
+"""Written into the file's header, so that a database of something else is not taken for ours."""
+
+_MODELS = """
+CREATE TABLE models (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE CHECK (id <> ''),
+    ref TEXT NOT NULL
+)
+"""
+
+_VERSIONS = """
+CREATE TABLE versions (
+    key INTEGER PRIMARY KEY,
+    model INTEGER NOT NULL REFERENCES models ON DELETE CASCADE,
+    current INTEGER NOT NULL CHECK (current IN (0, 1)),
+    installed_at INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    revision TEXT NOT NULL,
+    format TEXT NOT NULL,
+    architecture TEXT NOT NULL,
+    parameters INTEGER,
+    quantization TEXT NOT NULL,
+    context_length INTEGER,
+    license TEXT NOT NULL,
+    capabilities TEXT NOT NULL
+)
+"""
+
+_FILES = """
+CREATE TABLE files (
+    key INTEGER PRIMARY KEY,
+    sha256 TEXT NOT NULL UNIQUE CHECK (length(sha256) = 64),
+    size INTEGER NOT NULL CHECK (size >= 0),
+    format TEXT NOT NULL
+)
+"""
+
+_MODEL_FILES = """
+CREATE TABLE model_files (
+    version INTEGER NOT NULL REFERENCES versions ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    file INTEGER NOT NULL REFERENCES files,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    storage TEXT NOT NULL,
+    PRIMARY KEY (version, position)
+) WITHOUT ROWID
+"""
+
+_PLACEMENTS = """
+CREATE TABLE placements (
+    model INTEGER NOT NULL REFERENCES models ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    provider TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    how TEXT NOT NULL,
+    PRIMARY KEY (model, position)
+) WITHOUT ROWID
+"""
+
+_USAGE = """
+CREATE TABLE usage (
+    model INTEGER PRIMARY KEY REFERENCES models ON DELETE CASCADE,
+    last_used_at INTEGER,
+    uses INTEGER NOT NULL CHECK (uses >= 0)
+)
+"""
+
+_FAVOURITES = "CREATE TABLE favourites (model INTEGER PRIMARY KEY REFERENCES models ON DELETE CASCADE)"
+
+_TAGS = """
+CREATE TABLE tags (
+    model INTEGER NOT NULL REFERENCES models ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (model, position)
+) WITHOUT ROWID
+"""
+
+_COLLECTIONS = """
+CREATE TABLE collections (
+    model INTEGER NOT NULL REFERENCES models ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (model, position)
+) WITHOUT ROWID
+"""
+
+# `value` is JSON: SQLite alone would not keep a boolean apart from a number.
+_SETTINGS = """
+CREATE TABLE settings (
+    model INTEGER NOT NULL REFERENCES models ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (model, position)
+) WITHOUT ROWID
+"""
+
+_JOBS = """
+CREATE TABLE jobs (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE CHECK (id <> ''),
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    progress BLOB,
+    error BLOB,
+    request BLOB NOT NULL,
+    owner_pid INTEGER NOT NULL,
+    owner_boot TEXT NOT NULL,
+    owner_started INTEGER NOT NULL,
+    cancel INTEGER NOT NULL DEFAULT 0 CHECK (cancel IN (0, 1))
+)
+"""
+
+# AUTOINCREMENT: a number that was given once is never given again, not even after the rows were trimmed.
+_EVENTS = """
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    event BLOB NOT NULL
+)
+"""
+
+_META = "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID"
+
+_FIRST: Migration = (
+    _META,
+    _MODELS,
+    "CREATE INDEX models_by_ref ON models (ref)",
+    _VERSIONS,
+    "CREATE INDEX versions_by_model ON versions (model)",
+    "CREATE UNIQUE INDEX versions_current ON versions (model) WHERE current",
+    _FILES,
+    _MODEL_FILES,
+    "CREATE INDEX model_files_by_file ON model_files (file)",
+    _PLACEMENTS,
+    _USAGE,
+    _FAVOURITES,
+    _TAGS,
+    _COLLECTIONS,
+    _SETTINGS,
+    _JOBS,
+    "CREATE INDEX jobs_by_state ON jobs (state)",
+    _EVENTS,
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = (_FIRST,)

@@ -1,0 +1,197 @@
+"""The changing half of the registry: what may be done inside one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from contextlib import nullcontext
+from datetime import datetime
+
+import msgspec
+
+from papin._registry import _journal
+from papin._registry._jobs import ENDED, OPEN, insert_job, load_jobs, owner_of, update_job
+from papin._registry._load import load_versions
+from papin._registry._lookup import is_taken, model_key, unclear_job
+from papin._registry._meta import rebuilt
+from papin._registry._owner import Owner, is_alive
+from papin._registry._read import Read
+from papin._registry._store import check, insert_model, replace_model, unused_files
+from papin._registry._times import to_stored
+from papin.errors import Conflict, NameInvalid, RegistryFailed
+from papin.events import Envelope, Event
+from papin.models import Job, Model, Progress, StoredFile
+
+__all__ = ["Write"]
+
+
+class Write(Read):
+    """One transaction: reads in it see its own changes, and an exception that leaves it undoes them all.
+
+    Nothing is journalled by itself: whoever changes something journals the event that tells of it beside it.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, now: datetime, *, keep: int = _journal.KEEP) -> None:
+        super().__init__(lambda: nullcontext(connection))
+        self._connection = connection
+        self._keep = keep
+        self._now = now
+        self.envelopes: list[Envelope] = []
+
+    def journal(self, event: Event) -> Envelope:
+        """Record that `event` happened, at the time of this transaction; return it with its number."""
+        envelope = _journal.append(self._connection, event, self._now, keep=self._keep)
+        self.envelopes.append(envelope)
+        return envelope
+
+    # --- models
+
+    def add_model(self, model: Model) -> None:
+        """Record a model that is new. Its `size` is counted from its files.
+
+        Raises:
+            Conflict: the id is taken.
+            NameInvalid: the id, a file name or a digest is malformed.
+        """
+        check(model)
+        if is_taken(self._connection, model.id):
+            raise Conflict(
+                f"A model called {model.id} is installed already",
+                next_step=f"Give the new one another name (--name), or remove it first: papin models remove {model.id}",
+            )
+        insert_model(self._connection, model)
+
+    def edit_model(self, model: Model) -> None:
+        """Record that the model of that id is now `model`, except its usage, which `record_use` alone changes.
+
+        Other files, or another revision, become its new current version; the old ones stay until `drop_versions`.
+
+        Raises:
+            NotFound: there is no such model.
+            NameInvalid: a file name or a digest is malformed.
+        """
+        check(model)
+        replace_model(self._connection, model_key(self._connection, model.id), model)
+
+    def remove_model(self, model_id: str) -> tuple[StoredFile, ...]:
+        """Forget a model and all its versions; return its files that no other model uses.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        key = model_key(self._connection, model_id)
+        files = [file for version in load_versions(self._connection, key) for file in version.files]
+        self._connection.execute("DELETE FROM models WHERE key = ?", (key,))
+        return unused_files(self._connection, files)
+
+    def drop_versions(self, model_id: str) -> tuple[StoredFile, ...]:
+        """Forget the old versions of a model; return their files that nothing uses any more.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        key = model_key(self._connection, model_id)
+        files = [file for version in load_versions(self._connection, key)[:-1] for file in version.files]
+        self._connection.execute("DELETE FROM versions WHERE model = ? AND NOT current", (key,))
+        return unused_files(self._connection, files)
+
+    def record_use(self, model_id: str, at: datetime) -> None:
+        """Count a use of the model.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        query = (
+            "INSERT INTO usage (model, last_used_at, uses) VALUES (?, ?, 1) ON CONFLICT (model) DO UPDATE SET"
+            " uses = uses + 1, last_used_at = max(coalesce(last_used_at, 0), excluded.last_used_at)"
+        )
+        self._connection.execute(query, (model_key(self._connection, model_id), to_stored(at)))
+
+    def adopt(self, models: Iterable[Model]) -> tuple[str, ...]:
+        """Record those of `models` (what the storages remember) whose ids are not recorded; return these ids.
+
+        Doing it twice changes nothing more. One that is malformed, or contradicts what is recorded, is left out. The
+        registry no longer needs to be rebuilt after this.
+        """
+        added = [model.id for model in models if self._adopted(model)]
+        rebuilt(self._connection)
+        return tuple(added)
+
+    def _adopted(self, model: Model) -> bool:
+        if is_taken(self._connection, model.id):
+            return False
+        self._connection.execute("SAVEPOINT adopt")
+        try:
+            check(model)
+            insert_model(self._connection, model)
+        except (NameInvalid, Conflict, RegistryFailed):
+            self._connection.execute("ROLLBACK TO adopt")
+            return False
+        finally:
+            self._connection.execute("RELEASE adopt")
+        return True
+
+    # --- jobs
+
+    def add_job(self, job: Job, request: bytes, owner: Owner) -> None:
+        """Record a job, what it was asked to do, and the process that has it.
+
+        Raises:
+            Conflict: the id is taken.
+        """
+        if load_jobs(self._connection, job.id):
+            raise Conflict(f"There is a job {job.id} already", next_step="Try again.")
+        insert_job(self._connection, job, request, owner)
+
+    def update_job(self, job: Job) -> None:
+        """Replace what is recorded of a job; its request, its owner and a request to end it stay.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        if not update_job(self._connection, job):
+            raise unclear_job(self._connection, job.id)
+
+    def set_progress(self, job_id: str, progress: Progress) -> None:
+        """Record how far a job is. A job that has ended, or is gone, stays as it is."""
+        self._connection.execute(
+            "UPDATE jobs SET progress = ?, updated_at = ? WHERE id = ? AND state IN ('queued', 'running')",
+            (msgspec.json.encode(progress), to_stored(self._now), job_id),
+        )
+
+    def request_cancel(self, job_id: str) -> Job:
+        """Ask the process that has the job to end it; return the job as it is now.
+
+        A job whose process is gone is not ended by this: take it first (`take_job`).
+
+        Raises:
+            NotFound: there is no such job.
+            Conflict: it has ended.
+        """
+        job = self.job(job_id)
+        if job.state in ENDED:
+            raise Conflict(f"The job {job.id} has ended: it is {job.state}", next_step="Nothing is left to cancel.")
+        self._connection.execute("UPDATE jobs SET cancel = 1 WHERE id = ?", (job.id,))
+        return job
+
+    def take_job(self, job_id: str, owner: Owner) -> Job:
+        """Make `owner` the process that has the job, which becomes queued again, without error or request to end it.
+
+        Raises:
+            NotFound: there is no such job.
+            Conflict: a process that still runs is at it, or it was completed.
+        """
+        job = self.job(job_id)
+        if job.state == "completed":
+            raise Conflict(f"The job {job.id} was completed", next_step="Nothing is left to resume.")
+        last = owner_of(self._connection, job.id)
+        if job.state in OPEN and last != owner and is_alive(last):
+            raise Conflict(
+                f"The job {job.id} is being worked on by process {last.pid}",
+                next_step="Wait for it, or cancel it first.",
+            )
+        taken = msgspec.structs.replace(job, state="queued", error=None, updated_at=self._now)
+        update_job(self._connection, taken)
+        query = "UPDATE jobs SET owner_pid = ?, owner_boot = ?, owner_started = ?, cancel = 0 WHERE id = ?"
+        self._connection.execute(query, (owner.pid, owner.boot, owner.started, job.id))
+        return taken

@@ -1,0 +1,126 @@
+"""What is recorded, to be read without the kernel: no event loop, no plugins, no network.
+
+    with open_library() as library:
+        for model in library.models():
+            print(model.id, model.size)
+
+Everything here is sync and changes nothing. Where nothing was ever recorded, nothing is found; a registry that is
+damaged or of another version raises `RegistryFailed`, and any command that opens the kernel mends it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from papin._paths import find_paths
+from papin._registry._connections import ReadPool
+from papin._registry._read import Read
+from papin._registry._schema import FILE_NAME
+from papin._registry._wakeup import Follower
+from papin.events import Envelope
+from papin.models import Job, Model
+
+__all__ = ["Library", "open_library"]
+
+
+class Library:
+    """The recorded models, jobs and events. A context manager; may be used from any thread.
+
+    Raises (all methods):
+        RegistryFailed: the database is locked, damaged, forbidden, or of another schema version.
+    """
+
+    def __init__(self, file: Path, run: Path) -> None:
+        self._pool = ReadPool(file)
+        self._read = Read(self._pool.snapshot)
+        self._run = run
+
+    def models(self) -> tuple[Model, ...]:
+        """Return all installed models in the order of their ids."""
+        return self._read.models()
+
+    def model_ids(self) -> tuple[str, ...]:
+        """Return the ids of all installed models, sorted."""
+        return self._read.model_ids()
+
+    def find(self, text: str) -> Model:
+        """Return the model that `text` means: its id, what it was installed from, or an unambiguous begin of its id.
+
+        Raises:
+            NotFound: nothing is called so; the nearest ids are listed.
+            Ambiguous: several models are; they are listed.
+        """
+        return self._read.find(text)
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Return all jobs that are remembered, the oldest first."""
+        return self._read.jobs()
+
+    def job(self, job_id: str) -> Job:
+        """Return the job whose id is `job_id` or the only one that begins so.
+
+        Raises:
+            NotFound: there is none.
+            Ambiguous: there are several.
+        """
+        return self._read.job(job_id)
+
+    def events(self, since: int = 0, limit: int = 1000) -> list[Envelope]:
+        """Return at most `limit` journalled events after number `since`, in order.
+
+        When some of those are no longer kept (or `since` was never given), the first one is a `Lagged`: its `missed`
+        counts what is gone, and its `seq` is the number to go on from. So `since = envelope.seq` is always right.
+        """
+        return self._read.events(since, limit)
+
+    def last_seq(self) -> int:
+        """Return the number of the latest journalled event, 0 before the first."""
+        return self._read.last_seq()
+
+    def follow(self, since: int | None = None) -> Iterator[Envelope]:
+        """Yield the journalled events after number `since` (None: from now on) as they come; blocks, and never ends.
+
+        Raises:
+            StorageFailed: the folder for the wake-ups cannot be made.
+        """
+        follower = Follower(self._run)
+        try:
+            last = self.last_seq() if since is None else since
+            while True:
+                follower.drain()
+                while found := self.events(last):
+                    for envelope in found:
+                        assert envelope.seq is not None
+                        last = envelope.seq
+                        yield envelope
+                follower.wait()
+        finally:
+            follower.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the database."""
+        self.close()
+
+
+def open_library(environ: Mapping[str, str] = os.environ) -> Library:
+    """Open the registry of this user, or of `PAPIN_HOME`, for reading.
+
+    Raises:
+        ConfigInvalid: `PAPIN_HOME` is no folder of its own.
+    """
+    paths = find_paths(environ)
+    return Library(paths.data / FILE_NAME, paths.run)
