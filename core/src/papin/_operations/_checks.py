@@ -1,0 +1,72 @@
+"""The check list of one model: file integrity, model format, provider compatibility, memory. Pure halves first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from papin._operations._memory import estimate
+from papin.errors import PapinError
+from papin.models import Check, Header, Machine, Model, StoredFile
+from papin.sizes import size_text
+
+Verdict = tuple[StoredFile, str]
+
+
+def integrity_check(verdicts: Iterable[Verdict]) -> Check:
+    """Judge the files by what the storage said of each: `ok`, `damaged` or `missing`."""
+    bad = [f"{file.name} is {verdict}" for file, verdict in verdicts if verdict != "ok"]
+    if not bad:
+        return Check(name="file integrity", outcome="ok")
+    return Check(
+        name="file integrity",
+        outcome="failed",
+        reason="; ".join(bad),
+        recommendation="Remove the model and download it again; everything that is not damaged is reused.",
+    )
+
+
+def format_check(header: Header | None, error: PapinError | None) -> Check:
+    """Judge what the format's reader said."""
+    if header is not None:
+        warned = "; ".join(header.warnings)
+        return Check(name="model format", outcome="warning" if warned else "ok", reason=warned)
+    reason = error.message if error else "no file of it could be read"
+    return Check(
+        name="model format",
+        outcome="failed",
+        reason=reason,
+        recommendation=(error.next_step if error else "") or "Download the model again, or choose another one.",
+    )
+
+
+def provider_check(runner: str, error: PapinError | None) -> Check:
+    """Judge whether a provider here can run it."""
+    if error is None:
+        return Check(name="provider compatibility", outcome="ok", reason=f"{runner} runs it")
+    return Check(name="provider compatibility", outcome="failed", reason=error.message, recommendation=error.next_step)
+
+
+def memory_check(header: Header | None, model: Model, machine: Machine) -> Check:
+    """Judge whether the estimate of what the model needs fits in the memory of this machine or of one of its GPUs."""
+    if header is None:
+        return Check(name="memory", outcome="skipped", reason="nothing is known of the model")
+    weights = sum(file.size for file in model.files if file.role != "sidecar")
+    n_ctx = model.settings.get("n_ctx")
+    needed = estimate(header, weights, n_ctx if isinstance(n_ctx, int) else None)
+    largest = max([machine.memory.total, *(gpu.memory or 0 for gpu in machine.gpus)])
+    if needed > largest:
+        return Check(
+            name="memory",
+            outcome="failed",
+            reason=f"needs about {size_text(needed)} of memory, {size_text(largest)} are there",
+            recommendation="Try a more quantized variant of this model, or a smaller context (n_ctx).",
+        )
+    free = max([machine.memory.available, *(gpu.memory_free or 0 for gpu in machine.gpus)])
+    if needed > free:
+        return Check(
+            name="memory",
+            outcome="warning",
+            reason=f"needs about {size_text(needed)} of memory, {size_text(free)} are free now",
+            recommendation="Close other programs, or unload other models: papin models unload.",
+        )
+    return Check(name="memory", outcome="ok", reason=f"needs about {size_text(needed)}, {size_text(free)} are free")

@@ -1,0 +1,217 @@
+"""Downloads and imports: planned before the first byte, carried out as jobs, resumed by any later process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import trio
+
+from papin import names
+from papin._jobs import JobHandle
+from papin._operations import _wanted
+from papin._operations._catalogs import Catalogs
+from papin._operations._install import free_id, install
+from papin._operations._low_space import tell_if_low
+from papin._operations._services import Services
+from papin._operations._wanted import Request
+from papin.errors import Conflict, NotFound, from_problem
+from papin.models import DownloadPlan, Job, Model, Progress, Variant
+from papin.names import PathRef, UrlRef
+
+ENDED = ("completed", "failed", "cancelled", "interrupted")
+RESUMABLE = ("interrupted", "failed", "cancelled")
+
+
+class Downloads:
+    """Bringing models in."""
+
+    def __init__(self, services: Services, catalogs: Catalogs) -> None:
+        self._services = services
+        self._jobs = services.jobs
+        self._catalogs = catalogs
+
+    # --- before the first byte ---
+
+    async def plan(self, ref: str, *, name: str | None = None, sha256: str | None = None) -> DownloadPlan:
+        """Return what a download of `ref` would do: files, sizes, what is here already, and whether it fits.
+
+        Raises:
+            NameInvalid: the reference, the name or the digest is not well formed.
+            NotFound, Ambiguous: no catalog has it, or several.
+        """
+        request = _wanted.check_request(Request(ref=ref, name=name, sha256=sha256))
+        variant = await self._resolve(request)
+        storage = await self._services.storage()
+        present = {}
+        for file in variant.files:
+            if file.sha256 is not None and await storage.locate(file.sha256) is not None:
+                present[file.sha256] = file.size or 0
+        installed = await self._services.records.read(
+            lambda read: next((each for each in read.models() if _is_installed(each, variant, name)), None)
+        )
+        model = installed.id if installed else await self._free_id(variant, name)
+        account = await storage.account()
+        return _wanted.make_plan(variant, model, present, account, installed.id if installed else "")
+
+    async def _free_id(self, variant: Variant, name: str | None) -> str:
+        return await self._services.records.read(lambda read: free_id(read, variant, name))
+
+    async def _resolve(self, request: Request) -> Variant:
+        parsed = names.parse(request.ref, catalogs=self._catalogs.prefixes)
+        if isinstance(parsed, UrlRef):
+            variant = _wanted.variant_of_url(parsed, request.sha256)
+        elif isinstance(parsed, PathRef):
+            path = _wanted.path_of(parsed)
+            variant = await trio.to_thread.run_sync(_wanted.variant_of_path, path, request.sha256)
+        else:
+            variant = _wanted.promise(await self._catalogs.resolve(request.ref), request.sha256)
+        return _wanted.check_files(variant)
+
+    # --- as a job ---
+
+    async def start(self, ref: str, *, name: str | None = None, sha256: str | None = None) -> Job:
+        """Begin to download `ref` as a job, or join the one that is at it; return the job.
+
+        What is installed already is not fetched again: the job is completed at once.
+
+        Raises:
+            NameInvalid: the reference, the name or the digest is not well formed.
+        """
+        names.parse(ref, catalogs=self._catalogs.prefixes)
+        return await self._start("download", Request(ref=ref, name=name, sha256=sha256))
+
+    async def import_file(self, path: str | Path, *, name: str | None = None) -> Job:
+        """Begin to take a model file of this machine (with its other shards) into the storage, as a job.
+
+        Raises:
+            NotFound: there is no such file.
+        """
+        absolute = await trio.to_thread.run_sync(_wanted.existing, Path(path))
+        return await self._start("import", Request(ref=str(absolute), name=name))
+
+    async def _start(self, kind: Literal["download", "import"], request: Request) -> Job:
+        blob = msgspec.json.encode(_wanted.check_request(request))
+        for job in reversed(await self.list()):
+            if job.subject == request.ref and await self._request(job) == request:
+                if job.state in ("queued", "running"):
+                    return job
+                if job.state == "interrupted":
+                    return await self._resume(job)
+                break
+        return await self._jobs.start(kind, request.ref, blob, self._body(request))
+
+    async def resume(self, ref: str) -> Job:
+        """Go on with a job that was interrupted, failed or cancelled: by its id, or by what it was to fetch.
+
+        Raises:
+            NotFound: there is none.
+            Conflict: it is running, or done.
+        """
+        try:
+            job = await self.status(ref)
+        except NotFound:
+            job = await self._resumable(ref)
+        if job.state not in RESUMABLE:
+            raise Conflict(f"{job.id} is {job.state}", next_step=f"papin downloads list shows {job.id}.")
+        return await self._resume(job)
+
+    async def _resumable(self, ref: str) -> Job:
+        for job in reversed(await self.list()):
+            if job.state in RESUMABLE and ref in (job.subject, job.model, job.subject.rpartition(":")[2]):
+                return job
+        raise NotFound(f"there is no download of {ref} to go on with", next_step="papin downloads list")
+
+    async def _resume(self, job: Job) -> Job:
+        return await self._jobs.restart(job.id, self._body(await self._request(job)))
+
+    async def _request(self, job: Job) -> Request:
+        blob = await self._services.records.read(lambda read: read.job_request(job.id))
+        return msgspec.json.decode(blob, type=Request)
+
+    def _body(self, request: Request) -> _Body:
+        return _Body(self, request)
+
+    async def carry_out(self, request: Request, handle: JobHandle) -> str:
+        """Do what a job's request says; return the id of the model."""
+        handle.report(Progress(phase="resolving"))
+        variant = await self._resolve(request)
+        installed = await self._services.records.read(
+            lambda read: next((each for each in read.models() if _is_installed(each, variant, request.name)), None)
+        )
+        if installed is not None:
+            return installed.id
+        await self._free_id(variant, request.name)
+        model = await install(self._services, variant, request.name, handle.report)
+        await tell_if_low(self._services)
+        return model.id
+
+    # --- watching ---
+
+    async def list(self) -> tuple[Job, ...]:
+        """Return the downloads and imports that are remembered, the oldest first."""
+        jobs = await self._services.records.read(lambda read: read.jobs())
+        return tuple(job for job in jobs if job.kind in ("download", "import"))
+
+    async def status(self, job_id: str) -> Job:
+        """Return a job by its id or the beginning of it, or the last one of a model id.
+
+        Raises:
+            NotFound, Ambiguous: none, or several.
+        """
+        try:
+            return await self._services.records.read(lambda read: read.job(job_id))
+        except NotFound:
+            for job in reversed(await self.list()):
+                if job_id in {job.model, job.subject}:
+                    return job
+            raise
+
+    async def cancel(self, job_id: str) -> Job:
+        """Ask a job to end, whichever process runs it; what arrived is kept.
+
+        Raises:
+            NotFound, Ambiguous: none, or several.
+            Conflict: it has ended already.
+        """
+        job = await self.status(job_id)
+        if job.state in ENDED:
+            raise Conflict(f"{job.id} is {job.state} already", next_step="papin downloads list")
+        await self._jobs.cancel(job.id)
+        return job
+
+    async def follow(self, job_id: str) -> AsyncGenerator[Job]:
+        """Yield a job at once and whenever its record changes, and end with its final state. Close with `aclosing`."""
+        job = await self.status(job_id)
+        async with aclosing(self._jobs.follow(job.id)) as changes:
+            async for job in changes:
+                yield job
+
+    async def wait(self, job_id: str) -> Job:
+        """Return a job once it is completed; raise its error when it failed."""
+        async with aclosing(self.follow(job_id)) as changes:
+            async for job in changes:
+                last = job
+        if last.error is not None:
+            raise from_problem(last.error)
+        return last
+
+
+class _Body:
+    """What a job runs: `Downloads.carry_out` for one request."""
+
+    def __init__(self, downloads: Downloads, request: Request) -> None:
+        self._downloads = downloads
+        self._request = request
+
+    async def __call__(self, handle: JobHandle) -> str:
+        return await self._downloads.carry_out(self._request, handle)
+
+
+def _is_installed(model: Model, variant: Variant, name: str | None) -> bool:
+    digests = {file.sha256 for file in variant.files}
+    same = None not in digests and digests == {file.sha256 for file in model.files}
+    return same and (model.id == name if name else model.ref == variant.ref)

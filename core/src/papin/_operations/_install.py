@@ -1,0 +1,167 @@
+"""Installing a variant: fetch every file, look inside, record it. Each step can be repeated after any crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from papin import names
+from papin._operations._headers import first_weights, read_header_at
+from papin._operations._removal import sweep
+from papin._operations._services import Services
+from papin._registry import Read, Write
+from papin._transfers import fetch
+from papin.errors import Conflict, FormatInvalid, NotFound
+from papin.events import ModelInstalled
+from papin.models import Header, Model, Progress, StoredFile, Variant
+
+Report = Callable[[Progress], None]
+
+
+class Whole:
+    """The progress of several files as one: a true total, and never going back."""
+
+    def __init__(self, variant: Variant, report: Report) -> None:
+        self._total = variant.size
+        self._report = report
+        self._before = 0
+        self._most = 0
+
+    def of_file(self, name: str) -> Report:
+        """Return where one file reports to."""
+
+        def report(progress: Progress) -> None:
+            total = self._total if self._total is not None else self._single_total(progress)
+            self._most = max(self._most, self._before + progress.done)
+            left = None if total is None or not progress.speed else max(0, total - self._most) / progress.speed
+            self._report(msgspec.structs.replace(progress, done=self._most, total=total, remaining=left, file=name))
+
+        return report
+
+    def _single_total(self, progress: Progress) -> int | None:
+        return None if progress.total is None else self._before + progress.total
+
+    def finished(self, size: int) -> None:
+        """Count a file of `size` bytes as done."""
+        self._before += size
+        self._most = max(self._most, self._before)
+
+    def committing(self) -> None:
+        """Report that everything is here and is being recorded."""
+        self._report(Progress(phase="committing", done=self._before, total=self._before))
+
+
+async def fetch_all(services: Services, variant: Variant, whole: Whole) -> tuple[StoredFile, ...]:
+    """Fetch the files of a variant into the default storage, each at most once; return them as stored."""
+    name = services.config.core.storage
+    storage = await services.storage(name)
+    stored = []
+    for wanted in variant.files:
+        fetched = await fetch(wanted, storage, services.http, whole.of_file(wanted.name))
+        whole.finished(fetched.size)
+        stored.append(
+            StoredFile(name=wanted.name, sha256=fetched.sha256, size=fetched.size, role=wanted.role, storage=name)
+        )
+    return tuple(stored)
+
+
+def describe(variant: Variant, files: Sequence[StoredFile], header: Header, model_id: str, now: datetime) -> Model:
+    """Return the model that is to be recorded: what the file says of itself counts, the catalog fills the gaps."""
+    capabilities = variant.capabilities or (("chat",) if header.has_chat_template else ())
+    return Model(
+        id=model_id,
+        ref=variant.ref,
+        source=variant.catalog or "import",
+        revision=variant.revision,
+        files=tuple(msgspec.structs.replace(file, format=header.format) for file in files),
+        installed_at=now,
+        format=header.format,
+        architecture=header.architecture or variant.architecture,
+        parameters=header.parameters or variant.parameters,
+        quantization=header.quantization or variant.quantization,
+        context_length=header.context_length or variant.context_length,
+        license=variant.license,
+        capabilities=capabilities,
+        size=sum(file.size for file in files),
+    )
+
+
+def same_model(read: Read, variant: Variant, files: Sequence[StoredFile], name: str | None) -> Model | None:
+    """Return the installed model that this already is: the same files under the asked name, or under any."""
+    wanted = {file.sha256 for file in files}
+    for each in sorted(set.intersection(*(set(read.users(digest)) for digest in wanted))):
+        model = read.model(each)
+        same = {file.sha256 for file in model.files} == wanted
+        if same and (name == model.id if name else model.ref == variant.ref or not variant.ref):
+            return model
+    return None
+
+
+async def install(services: Services, variant: Variant, name: str | None, report: Report) -> Model:
+    """Fetch, check and record a variant; return the model, which may have been there already.
+
+    Raises:
+        Conflict: another model has the name `name`.
+        FormatInvalid: no format here reads it; what was fetched for it is removed again.
+        PapinError: as fetching it failed; what arrived is kept for the next attempt.
+    """
+    whole = Whole(variant, report)
+    files = await fetch_all(services, variant, whole)
+    whole.committing()
+    async with services.committing():
+        existing = await services.records.read(lambda read: same_model(read, variant, files, name))
+        if existing is not None:
+            return existing
+        header = await _look_inside(services, files)
+        return await _record(services, variant, files, header, name)
+
+
+async def _look_inside(services: Services, files: Sequence[StoredFile]) -> Header:
+    storage = await services.storage(files[0].storage)
+    path = await storage.locate(files[first_weights(tuple(files))].sha256)
+    if path is None:
+        raise NotFound("a file was removed while it was being installed", next_step="Install it again.")
+    try:
+        return await read_header_at(services, path)
+    except FormatInvalid:
+        unused = await services.records.read(
+            lambda read: [(file.storage, file.sha256) for file in files if not read.users(file.sha256)]
+        )
+        await sweep(services, unused)
+        raise
+
+
+def free_id(read: Read, variant: Variant, name: str | None) -> str:
+    """Return the id for a new model.
+
+    Raises:
+        Conflict: the asked name is taken.
+    """
+    taken = set(read.model_ids())
+    if name is None:
+        return names.make_id(variant.name, taken, variant=variant.variant)
+    if name in taken:
+        raise Conflict(
+            f"another model is called {name}",
+            next_step=f"Choose another --name, or remove it: papin models remove {name}.",
+        )
+    return name
+
+
+async def _record(
+    services: Services, variant: Variant, files: Sequence[StoredFile], header: Header, name: str | None
+) -> Model:
+    model_id = await services.records.read(lambda read: free_id(read, variant, name))
+    model = describe(variant, files, header, model_id, datetime.now(UTC))
+
+    def apply(write: Write) -> None:
+        write.add_model(model)
+        write.journal(ModelInstalled(model=model.id, ref=model.ref, size=model.size))
+
+    # The sidecar first: after a crash in between, the next start finds it and completes the record.
+    storage = await services.storage(files[0].storage)
+    await storage.remember(model)
+    await services.records.change(apply)
+    return model

@@ -1,0 +1,74 @@
+"""From descriptors to openers: what each plugin session is opened with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+from papin import names
+from papin._paths import Paths, make_folder
+from papin._plugins import Found, Opener, Plugins
+from papin.config import Config
+from papin.context import Context, Files, Folders
+from papin.events import Event
+from papin.http import Http
+from papin.models import Machine
+
+# The kinds that open a session: the table of `Plugins` (and of the configuration), and the word for one of them.
+_KINDS = (("providers", "provider"), ("catalogs", "catalog"), ("storages", "storage"))
+
+
+class ContextMaker:
+    """Makes the context of each descriptor: its settings, its own folders, and the kernel's services."""
+
+    def __init__(
+        self, config: Config, paths: Paths, publish: Callable[[Event], None], http: Http, machine: Callable[[], Machine]
+    ) -> None:
+        self._config = config
+        self._paths = paths
+        self._publish = publish
+        self._http = http
+        self._machine = machine
+        self.files: Files | None = None
+        """Set once there are sessions to ask for files; every session is opened after that."""
+
+    def make(self, table: str, descriptor: Any) -> Context[Any]:
+        """Return the context of `descriptor`, whose settings are those of `[table.name]`."""
+        assert self.files is not None
+        name: str = descriptor.name
+        return Context(
+            name=name,
+            settings=self._config.table(table, name, descriptor.settings),
+            folders=Folders(
+                data=self._folder(self._paths.data, table, name),
+                cache=self._folder(self._paths.cache, table, name),
+                run=self._folder(self._paths.run, table, name),
+            ),
+            publish=self._publish,
+            log=logging.getLogger(f"papin.{table}.{name}"),
+            files=self.files,
+            machine=self._machine,
+            http=self._http,
+        )
+
+    @staticmethod
+    def _folder(root: Path, table: str, name: str) -> Path:
+        return make_folder(names.place(make_folder(root), table, name))
+
+    def openers(self, plugins: Plugins) -> dict[str, Opener]:
+        """Return an opener for each descriptor that has a session, by "word name": `provider llamacpp`."""
+        return {
+            f"{word} {name}": self._opener(table, found)
+            for table, word in _KINDS
+            for name, found in getattr(plugins, table).items()
+        }
+
+    def _opener(self, table: str, found: Found[Any]) -> Opener:
+        def open_session() -> AbstractAsyncContextManager[Any]:
+            manager: AbstractAsyncContextManager[Any] = found.descriptor.open(self.make(table, found.descriptor))
+            return manager
+
+        return Opener(plugin=found.plugin, open=open_session)

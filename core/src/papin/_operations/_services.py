@@ -1,0 +1,108 @@
+"""What the groups of operations share: records, plugin sessions, network, jobs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import trio
+
+from papin import locks
+from papin._paths import Paths
+from papin._plugins import Plugins, Sessions
+from papin._registry import Read, Registry, Write
+from papin.catalogs import CatalogSession
+from papin.config import Config
+from papin.formats import Format
+from papin.models import Machine, Model
+from papin.providers import ProviderSession
+from papin.storages import StorageSession
+
+if TYPE_CHECKING:
+    from papin._bus import Bus
+    from papin._jobs import Jobs
+    from papin.http import Http
+
+T = TypeVar("T")
+
+
+class Records:
+    """The registry, off the event loop; what a change journals is published once it is committed."""
+
+    def __init__(self, registry: Registry, bus: Bus) -> None:
+        self._registry = registry
+        self._bus = bus
+        self._limiter = trio.CapacityLimiter(4)
+
+    async def read(self, ask: Callable[[Read], T]) -> T:
+        """Return what `ask` finds, in a thread."""
+        return await trio.to_thread.run_sync(ask, self._registry.read, limiter=self._limiter)
+
+    async def change(self, apply: Callable[[Write], T]) -> T:
+        """Run `apply` in one durable transaction, in a thread, and return its result.
+
+        A commit that has begun is not abandoned: cancelling waits for it, so that its events are published.
+        """
+        result, envelopes = await trio.to_thread.run_sync(self._registry.change, apply, limiter=self._limiter)
+        for envelope in envelopes:
+            self._bus.publish_envelope(envelope)
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that an operation may use."""
+
+    config: Config
+    paths: Paths
+    plugins: Plugins
+    sessions: Sessions
+    records: Records
+    bus: Bus
+    http: Http
+    jobs: Jobs
+    machine: Callable[[], Machine]
+
+    @property
+    def formats(self) -> tuple[Format, ...]:
+        """The formats of all plugins."""
+        return tuple(found.descriptor for found in self.plugins.formats.values())
+
+    async def storage(self, name: str = "") -> StorageSession:
+        """Return the storage of that name, or the user's default one."""
+        session: StorageSession = await self.sessions.use(f"storage {name or self.config.core.storage}")
+        return session
+
+    async def provider(self, name: str) -> ProviderSession:
+        """Return the session of that provider."""
+        session: ProviderSession = await self.sessions.use(f"provider {name}")
+        return session
+
+    async def catalog(self, name: str) -> CatalogSession:
+        """Return the session of that catalog."""
+        session: CatalogSession = await self.sessions.use(f"catalog {name}")
+        return session
+
+    @asynccontextmanager
+    async def committing(self) -> AsyncIterator[None]:
+        """Keep every other process from recording or removing models meanwhile.
+
+        So a payload that one process found present is not removed by another before it is recorded as used.
+        """
+        async with locks.hold(self.paths.run / "commit.lock"):
+            yield
+
+
+class StoredFiles:
+    """The kernel's service `context.files`: where the files of an installed model are."""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    async def paths(self, model: Model) -> Sequence[Path]:
+        """Return a path for each file of `model`, in its order."""
+        storage: StorageSession = await self._sessions.use(f"storage {model.files[0].storage}")
+        return await storage.paths(model)

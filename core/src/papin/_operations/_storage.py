@@ -1,0 +1,65 @@
+"""Storage: what is held where, and what may go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from papin._operations._models import Models
+from papin._operations._services import Services
+from papin.errors import InUse
+from papin.events import CleanupDone
+from papin.policies import Inventory, Removal
+from papin.storages import Account
+
+
+def allowed(removals: Sequence[Removal], inventory: Inventory) -> tuple[Removal, ...]:
+    """Return what may really go: each model once, none that is loaded, a favourite, or unknown."""
+    kept = {model.id for model in inventory.models if not model.favourite} - inventory.loaded
+    chosen: dict[str, Removal] = {}
+    for removal in removals:
+        if removal.model in kept:
+            chosen.setdefault(removal.model, removal)
+    return tuple(chosen.values())
+
+
+class Storage:
+    """The places where model bytes live."""
+
+    def __init__(self, services: Services, models: Models) -> None:
+        self._services = services
+        self._models = models
+
+    async def account(self) -> tuple[Account, ...]:
+        """Return what each storage holds."""
+        return tuple([await (await self._services.storage(name)).account() for name in self._services.plugins.storages])
+
+    async def plan_cleanup(self) -> tuple[Removal, ...]:
+        """Return what the cleanup policies would remove, with reasons; nothing is removed."""
+        inventory = await self._inventory()
+        now = datetime.now(UTC)
+        wanted: list[Removal] = []
+        for name, found in self._services.plugins.policies.items():
+            settings = self._services.config.table("policies", name, found.descriptor.settings)
+            wanted += found.descriptor.plan(inventory, now, settings)
+        return allowed(wanted, inventory)
+
+    async def _inventory(self) -> Inventory:
+        models = await self._models.list()
+        loaded = frozenset(each.model for each in await self._models.loaded())
+        account = await (await self._services.storage()).account()
+        frees = {model.id: (await self._models.plan_removal(model.id)).frees for model in models}
+        return Inventory(models=models, loaded=loaded, frees=frees, free=account.free, total=account.total)
+
+    async def cleanup(self, removals: Sequence[Removal]) -> int:
+        """Remove what a plan says; a model that was loaded since is left. Return the bytes freed."""
+        gone, freed = [], 0
+        for removal in removals:
+            try:
+                freed += (await self._models.remove(removal.model)).frees
+            except InUse:
+                continue  # loaded since the plan was made
+            gone.append(removal.model)
+        done = CleanupDone(models=tuple(gone), freed=freed)
+        await self._services.records.change(lambda write: write.journal(done))
+        return freed

@@ -1,0 +1,138 @@
+"""The kernel: opens the registry, the plugins and the jobs, and hands out the operations.
+
+    async with open_kernel() as kernel:
+        for model in await kernel.models.list():
+            print(model.id)
+
+Inside are two nurseries: one task for each open plugin session, so that a crash closes that session only, and one task
+for each job. Leaving ends the jobs (they can be resumed) and closes the sessions, in bounded time.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+
+import msgspec
+import trio
+
+from papin import _machine
+from papin import config as configuration
+from papin._bus import Bus
+from papin._jobs import Jobs
+from papin._operations import _recovery
+from papin._operations._advice import Advice
+from papin._operations._catalogs import Catalogs
+from papin._operations._downloads import Downloads
+from papin._operations._journal import Journal
+from papin._operations._models import Models
+from papin._operations._openers import ContextMaker
+from papin._operations._providers import Providers
+from papin._operations._services import Records, Services, StoredFiles
+from papin._operations._storage import Storage
+from papin._paths import Paths, find_paths, make_folder
+from papin._plugins import Plugins, discover, hold_sessions
+from papin._registry import FILE_NAME, Registry, open_registry
+from papin.config import Config
+from papin.http import Http
+from papin.models import Machine, PluginInfo
+
+__all__ = ["Kernel", "open_kernel"]
+
+_log = logging.getLogger("papin.kernel")
+
+
+class Kernel:
+    """What a frontend holds: the operations in their groups, the bus and the journal."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.bus = services.bus
+        self.config = services.config
+        self.providers = Providers(services)
+        self.models = Models(services, self.providers)
+        self.catalogs = Catalogs(services)
+        self.downloads = Downloads(services, self.catalogs)
+        self.storage = Storage(services, self.models)
+        self.advice = Advice(services, self.catalogs, self.models)
+        self.journal = Journal(services.records, services.paths.run)
+
+    def plugins(self) -> tuple[PluginInfo, ...]:
+        """Return the installed plugins with what they register and their problems."""
+        return self._services.plugins.listing()
+
+    async def machine(self) -> Machine:
+        """Return what this machine has now."""
+        return await trio.to_thread.run_sync(self._services.machine)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    # Jobs and sessions end in guards of their own, so what leaves the nurseries is the body's own error: handing it
+    # on without its wrapping groups lets callers write `except PapinError`.
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+            error = error.exceptions[0]
+        if isinstance(error, BaseExceptionGroup):
+            raise
+        raise error from error.__cause__
+
+
+@asynccontextmanager
+async def open_kernel(
+    config: Config | None = None, *, offline: bool | None = None, environ: Mapping[str, str] = os.environ
+) -> AsyncIterator[Kernel]:
+    """Open the kernel; `offline` overrides what the configuration says.
+
+    Raises:
+        ConfigInvalid: the configuration cannot be used.
+        RegistryFailed: the registry cannot be opened (one that is damaged is rebuilt).
+        StorageFailed: papin's folders cannot be made.
+    """
+    paths = find_paths(environ)
+    config = config or configuration.load(paths, environ)
+    if offline is not None:
+        config.core = msgspec.structs.replace(config.core, offline=offline)
+    plugins = await trio.to_thread.run_sync(partial(discover, disabled=config.core.disabled_plugins))
+    registry = await trio.to_thread.run_sync(open_registry, make_folder(paths.data) / FILE_NAME, make_folder(paths.run))
+    try:
+        with _alone():
+            async with _running(config, paths, plugins, registry) as kernel:
+                yield kernel
+    finally:
+        registry.close()
+
+
+@asynccontextmanager
+async def _running(config: Config, paths: Paths, plugins: Plugins, registry: Registry) -> AsyncIterator[Kernel]:
+    bus = Bus()
+    http = Http(offline=config.core.offline)
+    machine = partial(_machine.read, (paths.data,))
+    contexts = ContextMaker(config, paths, bus.publish, http, machine)
+    records = Records(registry, bus)
+    async with hold_sessions(contexts.openers(plugins), bus.publish) as sessions, trio.open_nursery() as nursery:
+        contexts.files = StoredFiles(sessions)
+        services = Services(
+            config=config,
+            paths=paths,
+            plugins=plugins,
+            sessions=sessions,
+            records=records,
+            bus=bus,
+            http=http,
+            jobs=Jobs(nursery, registry, paths.run, bus),
+            machine=machine,
+        )
+        for problem in plugins.problems:
+            bus.publish(problem)
+            _log.warning("%s", problem.problem.message)
+        await _recovery.recover(services, registry)
+        yield Kernel(services)
+        nursery.cancel_scope.cancel()
+    bus.close()

@@ -1,0 +1,261 @@
+"""The pure halves of the operations: estimates, check lists, plans, settings, wanted files."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from papin._operations import _checks, _memory, _wanted
+from papin._operations._catalogs import choose
+from papin._operations._install import Whole, describe
+from papin._operations._low_space import is_low
+from papin._operations._removal import plan_removal
+from papin._operations._settings import checked_settings, settings_for
+from papin._operations._storage import allowed
+from papin.errors import Ambiguous, Conflict, FormatInvalid, NameInvalid, NotFound, Offline
+from papin.models import (
+    FileSource,
+    Gpu,
+    Header,
+    HttpSource,
+    LoadSettings,
+    Machine,
+    Memory,
+    Model,
+    Progress,
+    StoredFile,
+    Variant,
+    WantedFile,
+)
+from papin.names import CatalogRef, UrlRef
+from papin.policies import Inventory, Removal
+from papin.storages import Account
+
+MIB = 1 << 20
+GIB = 1 << 30
+SMOLLM2 = Header(
+    format="gguf", architecture="llama", layers=30, embedding_length=576, heads=9, kv_heads=3, vocabulary=49152, context_length=8192
+)
+A, B = "a" * 64, "b" * 64
+
+
+def machine(total=8 * GIB, free=4 * GIB, gpus=()):
+    return Machine(system="Linux", architecture="x86_64", cores=2, memory=Memory(total=total, available=free), gpus=gpus)
+
+
+def model(model_id="m", files=(StoredFile(name="m.gguf", sha256=A, size=100 * MIB),), **more):
+    return Model(id=model_id, ref="", files=files, installed_at=datetime(2026, 1, 1, tzinfo=UTC), size=100 * MIB, **more)
+
+
+def variant(*files, ref="starter:m:Q4"):
+    return Variant(ref=ref, catalog="starter", name="m", variant="Q4", files=files)
+
+
+def wanted(name="m.gguf", size=10, sha256=A):
+    return WantedFile(name=name, sources=(HttpSource(url="https://h/m"),), size=size, sha256=sha256)
+
+
+class TestMemory:
+    def test_kv_cache_of_smollm2_is_what_llama_fit_params_says(self):
+        assert _memory.kv_cache_bytes(SMOLLM2, 4096) == 90 * MIB
+
+    def test_compute_buffer_of_smollm2_is_near_what_llama_fit_params_says(self):
+        assert _memory.compute_bytes(SMOLLM2) / MIB == pytest.approx(106, rel=0.02)
+
+    def test_estimate_adds_weights_cache_and_compute(self):
+        size = 92 * MIB
+        assert _memory.estimate(SMOLLM2, size) / MIB == pytest.approx(288, rel=0.02)
+        assert _memory.estimate(SMOLLM2, size, 8192) - _memory.estimate(SMOLLM2, size, 4096) == 90 * MIB
+
+    def test_a_header_without_facts_counts_the_weights_alone(self):
+        assert _memory.estimate(Header(format="x"), 5) == 5
+
+
+class TestChecks:
+    def test_integrity_names_every_bad_file(self):
+        one, two = (StoredFile(name=name, sha256=A, size=1) for name in ("one", "two"))
+        assert _checks.integrity_check([(one, "ok"), (two, "ok")]).outcome == "ok"
+        failed = _checks.integrity_check([(one, "damaged"), (two, "missing")])
+        assert (failed.outcome, failed.reason) == ("failed", "one is damaged; two is missing")
+        assert failed.recommendation
+
+    def test_format_tells_the_readers_error(self):
+        assert _checks.format_check(SMOLLM2, None).outcome == "ok"
+        assert _checks.format_check(msgspec.structs.replace(SMOLLM2, warnings=("odd",)), None).outcome == "warning"
+        failed = _checks.format_check(None, FormatInvalid("truncated", next_step="again"))
+        assert (failed.outcome, failed.reason, failed.recommendation) == ("failed", "truncated", "again")
+
+    def test_memory_fails_above_the_whole_machine_and_warns_above_what_is_free(self):
+        big = model(files=(StoredFile(name="m", sha256=A, size=16 * GIB),))
+        failed = _checks.memory_check(SMOLLM2, big, machine())
+        assert failed.outcome == "failed"
+        assert "more quantized" in failed.recommendation
+        assert _checks.memory_check(SMOLLM2, model(), machine(free=MIB)).outcome == "warning"
+        assert _checks.memory_check(SMOLLM2, model(), machine()).outcome == "ok"
+
+    def test_memory_of_a_gpu_counts(self):
+        gpu = Gpu(name="g", vendor="v", memory=24 * GIB, memory_free=24 * GIB)
+        big = model(files=(StoredFile(name="m", sha256=A, size=16 * GIB),))
+        assert _checks.memory_check(SMOLLM2, big, machine(gpus=(gpu,))).outcome == "ok"
+
+    def test_a_saved_context_length_counts(self):
+        large = model(settings={"n_ctx": 1_000_000})
+        assert _checks.memory_check(SMOLLM2, large, machine()).outcome == "failed"
+
+
+class TestRemoval:
+    def test_shared_files_stay_and_say_why(self):
+        files = (StoredFile(name="w", sha256=A, size=5), StoredFile(name="p", sha256=B, size=7))
+        plan = plan_removal(model(files=files), {A: ("m",), B: ("m", "other")}, ["llamacpp"])
+        assert plan.frees == 5
+        assert [(kept.name, kept.reason) for kept in plan.keeps] == [("p", "other uses it too")]
+        assert plan.loaded_by == ("llamacpp",)
+
+    def test_one_payload_under_two_names_is_freed_once(self):
+        files = (StoredFile(name="w", sha256=A, size=5), StoredFile(name="v", sha256=A, size=5))
+        assert plan_removal(model(files=files), {A: ("m",)}, []).frees == 5
+
+    def test_cleanup_spares_favourites_loaded_and_unknown_models(self):
+        inventory = Inventory(
+            models=(model("a"), model("b", favourite=True), model("c")), loaded=frozenset({"c"}), frees={}, free=0, total=1
+        )
+        removals = [Removal(model=each, reason="r", frees=1) for each in ("a", "b", "c", "x", "a")]
+        assert [each.model for each in allowed(removals, inventory)] == ["a"]
+
+
+class TestSettings:
+    def test_texts_become_values_and_none_takes_away(self):
+        assert checked_settings({"n_ctx": 1, "keep_alive": 2.0}, {"n_ctx": "4096", "keep_alive": None}) == {"n_ctx": 4096}
+
+    @pytest.mark.parametrize("change", [{"n_ctx": "many"}, {"nonsense": 1}])
+    def test_what_cannot_be_meant_is_refused(self, change):
+        with pytest.raises(NameInvalid) as caught:
+            checked_settings({}, change)
+        assert "n_ctx" in caught.value.next_step
+
+    def test_what_is_asked_now_wins(self):
+        saved = model(settings={"n_ctx": 1024, "n_threads": 2})
+        assert settings_for(saved, LoadSettings(n_ctx=8)) == LoadSettings(n_ctx=8, n_threads=2)
+
+
+class TestWanted:
+    def test_an_address_gives_one_file_of_unknown_size(self):
+        found = _wanted.variant_of_url(UrlRef(url="https://h/a%20b/m.gguf?x=1"), A)
+        assert found.files == (
+            WantedFile(name="m.gguf", sources=(HttpSource(url="https://h/a%20b/m.gguf?x=1", user_named=True),), sha256=A),
+        )
+        assert found.size is None
+
+    def test_a_shard_stands_for_its_set(self, tmp_path):
+        for number in (1, 2):
+            (tmp_path / f"m-0000{number}-of-00002.gguf").write_bytes(b"x" * number)
+        found = _wanted.variant_of_path(tmp_path / "m-00002-of-00002.gguf", None)
+        assert [file.name for file in found.files] == ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"]
+        assert found.size == 3
+        assert found.name == "m"
+
+    def test_a_missing_shard_is_named(self, tmp_path):
+        (tmp_path / "m-00001-of-00002.gguf").write_bytes(b"x")
+        with pytest.raises(NotFound, match="m-00002-of-00002.gguf"):
+            _wanted.variant_of_path(tmp_path / "m-00001-of-00002.gguf", None)
+
+    @pytest.mark.parametrize("name", ["m-00000-of-00000.gguf", "m-00003-of-00002.gguf", "m-00001-of-99999.gguf"])
+    def test_impossible_sets_are_refused(self, name):
+        with pytest.raises(NameInvalid):
+            _wanted.shard_names(name)
+
+    def test_a_plain_file(self, tmp_path):
+        path = tmp_path / "weird näme.gguf"
+        path.write_bytes(b"abc")
+        found = _wanted.variant_of_path(path, None)
+        assert found.files == (WantedFile(name="weird n_me.gguf", sources=(FileSource(path=str(path)),), size=3),)
+
+    def test_two_files_of_one_name_are_refused(self):
+        with pytest.raises(NameInvalid, match="two files"):
+            _wanted.check_files(variant(wanted("m.gguf"), wanted("M.gguf")))
+
+    @pytest.mark.parametrize("file", [wanted("../m"), wanted(sha256="zz"), wanted("a/b")])
+    def test_hostile_catalog_answers_are_refused(self, file):
+        with pytest.raises(NameInvalid):
+            _wanted.check_files(variant(file))
+
+    def test_a_promise_must_not_contradict(self):
+        assert _wanted.promise(variant(wanted(sha256=None)), A).files[0].sha256 == A
+        with pytest.raises(Conflict):
+            _wanted.promise(variant(wanted(sha256=A)), B)
+
+    @pytest.mark.parametrize("request_", [_wanted.Request(ref="x", name="../x"), _wanted.Request(ref="x", sha256="1")])
+    def test_a_request_is_checked(self, request_):
+        with pytest.raises(NameInvalid):
+            _wanted.check_request(request_)
+
+
+def account(**more):
+    return Account(path=str(Path("/s")), payloads=1, used=10, staging=0, **{"free": 100, "total": 1000, **more})
+
+
+class TestPlan:
+    def test_what_is_present_is_not_fetched(self):
+        plan = _wanted.make_plan(variant(wanted(size=60), wanted("p", 50, B)), "m", {A: 60}, account())
+        assert (plan.size, plan.fetch, plan.free, plan.fits) == (110, 50, 100, True)
+
+    def test_reserve_and_limit_bound_what_is_free(self):
+        assert _wanted.make_plan(variant(wanted()), "m", {}, account(reserve=95)).fits is False
+        assert _wanted.make_plan(variant(wanted()), "m", {}, account(limit=15)).free == 5
+        assert _wanted.make_plan(variant(wanted()), "m", {}, account(limit=1)).free == 0
+
+    def test_an_installed_model_fetches_nothing_and_fits(self):
+        plan = _wanted.make_plan(variant(wanted(size=500)), "m", {}, account(), "m")
+        assert (plan.fetch, plan.fits, plan.installed) == (0, True, "m")
+
+    def test_an_unknown_size_is_told_as_unknown(self):
+        plan = _wanted.make_plan(variant(wanted(size=None)), "m", {}, account())
+        assert (plan.size, plan.fetch, plan.fits) == (None, None, True)
+
+
+class TestWhole:
+    def test_progress_is_of_all_files_and_never_goes_back(self):
+        seen = []
+        whole = Whole(variant(wanted(size=10), wanted("p", 30, B)), seen.append)
+        whole.of_file("m")(Progress(phase="downloading", done=10, total=10, speed=5.0))
+        whole.finished(10)
+        report = whole.of_file("p")
+        report(Progress(phase="downloading", done=20, total=30, speed=5.0))
+        report(Progress(phase="downloading", done=0, total=30))
+        whole.finished(30)
+        whole.committing()
+        assert [(each.done, each.total) for each in seen] == [(10, 40), (30, 40), (30, 40), (40, 40)]
+        assert seen[1].remaining == 2.0
+
+
+class TestChoose:
+    def test_the_only_one(self):
+        assert choose(CatalogRef(name="m"), [variant(wanted())], [], []).name == "m"
+
+    def test_several_are_listed(self):
+        with pytest.raises(Ambiguous) as caught:
+            choose(CatalogRef(name="m"), [variant(ref="b:m"), variant(ref="a:m")], [], [])
+        assert "a:m, b:m" in caught.value.next_step
+
+    def test_a_catalog_that_could_not_be_asked_is_told(self):
+        with pytest.raises(Offline):
+            choose(CatalogRef(name="m"), [], [Offline("no network")], [])
+
+    def test_nobody_has_it(self):
+        with pytest.raises(NotFound) as caught:
+            choose(CatalogRef(name="smolm2"), [], [], ["smollm2"])
+        assert "smollm2" in caught.value.next_step
+
+
+def test_what_the_file_says_counts_and_the_catalog_fills_the_gaps():
+    offered = msgspec.structs.replace(variant(wanted()), architecture="claimed", license="mit", quantization="Q4_1", parameters=7)
+    header = Header(format="gguf", architecture="llama", has_chat_template=True)
+    made = describe(offered, (StoredFile(name="m", sha256=A, size=9),), header, "m", datetime(2026, 1, 1, tzinfo=UTC))
+    assert (made.architecture, made.license, made.quantization, made.parameters) == ("llama", "mit", "Q4_1", 7)
+    assert (made.format, made.files[0].format, made.size, made.capabilities) == ("gguf", "gguf", 9, ("chat",))
+
+
+@pytest.mark.parametrize(("free", "total", "low"), [(10**9, 10**12, True), (11 * 10**9, 10**12, False), (6, 100, False), (4, 100, True)])
+def test_low_space(free, total, low):
+    assert is_low(account(free=free, total=total)) is low
