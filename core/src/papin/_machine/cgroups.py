@@ -48,7 +48,7 @@ def cpus(root: Path = ROOT, own: Path = OWN) -> int | None:
 
 
 def _cpus_of(folder: Path) -> float | None:
-    quota, period = (_text(folder / "cpu.max").split() + ["", ""])[:2]
+    quota, _, period = _text(folder / "cpu.max").strip().partition(" ")
     if not quota:
         quota, period = _text(folder / "cpu.cfs_quota_us").strip(), _text(folder / "cpu.cfs_period_us").strip()
     return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(period) else None

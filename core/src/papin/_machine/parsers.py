@@ -1,4 +1,4 @@
-"""What the tools of the vendors print, read without believing it: pure functions, except for the folder of the kernel."""
+"""What the tools of the vendors print, read without believing it; and what the kernel shows in a folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 <<
 
 
 def nvidia_smi(output: str) -> tuple[Gpu, ...]:
-    """Read lines of `name, memory.total, memory.free`, in MiB; the memory is `[N/A]` where it is shared with the CPU."""
+    """Read lines of `name, memory.total, memory.free`, in MiB; memory shared with the CPU is `[N/A]`."""
     rows = [line.rsplit(",", 2) for line in output.splitlines() if line.count(",") >= 2]  # noqa: PLR2004  three fields
     return tuple(
         Gpu(name=name.strip(), vendor="nvidia", memory=_mib(total), memory_free=_mib(free))
@@ -76,7 +76,7 @@ def _apple(card: dict[str, Any], memory: Memory) -> Gpu:
     if "apple" in vendor or name.startswith("Apple"):
         return Gpu(name=name, vendor="apple", memory=memory.total, memory_free=memory.available)
     kind = next((word for word in ("amd", "intel", "nvidia") if word in f"{vendor} {name}".lower()), "unknown")
-    return Gpu(name=name, vendor=kind, memory=_sized(card.get("spdisplays_vram")))
+    return Gpu(name=name, vendor=kind, memory=_sized(card.get("spdisplays_vram") or card.get("_spdisplays_vram")))
 
 
 def drm(folder: Path) -> tuple[Gpu, ...]:
