@@ -8,7 +8,7 @@ takes time and memory in proportion to the header, never to a number that the fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import msgspec
 from papin.errors import FormatInvalid
 from papin.models import Header
 
-__all__ = ["HEAD", "Format", "Reading", "Span", "read_file", "recognise"]
+__all__ = ["HEAD", "FileSet", "Format", "Reading", "Span", "read_file", "recognise"]
 
 HEAD = 4096
 """How many of a file's first bytes a format is given to recognise it by."""
@@ -33,11 +33,32 @@ class Span(NamedTuple):
 Reading = Generator[Span, bytes, Header]
 
 
+class FileSet(msgspec.Struct, frozen=True, kw_only=True):
+    """Files that are one model by their names, in the order of their parts.
+
+    `missing` are the names that are wanted and not there; `extra` those that claim a place that is taken or is none.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether every part is there, once."""
+        return bool(self.files) and not self.missing and not self.extra
+
+
 class Format(msgspec.Struct, frozen=True, kw_only=True):
     """The descriptor of a format.
 
     `recognise` is told the first bytes (at most `HEAD`) and says whether this is its format. `read` is told the size
     of the file and returns the generator; it raises `FormatInvalid` for a file that is damaged or hostile.
+
+    A format whose models may be split over files also has `group`, which sorts plain file names into sets, and `join`,
+    which is told the headers of a set by file name, in order, and returns what they say together, or raises
+    `FormatInvalid` naming the parts that are missing, misplaced or of another model.
     """
 
     name: str
@@ -45,6 +66,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
     suffixes: tuple[str, ...]
     recognise: Callable[[bytes], bool]
     read: Callable[[int], Reading]
+    group: Callable[[Sequence[str]], tuple[FileSet, ...]] | None = None
+    join: Callable[[Mapping[str, Header]], Header] | None = None
 
 
 def recognise(formats: tuple[Format, ...], head: bytes) -> Format | None:

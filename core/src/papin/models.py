@@ -209,6 +209,7 @@ class Header(_Value, frozen=True, kw_only=True):
     name: str = ""
     parameters: int | None = None
     quantization: str = ""
+    bits_per_weight: float | None = None
     context_length: int | None = None
     layers: int | None = None
     embedding_length: int | None = None
