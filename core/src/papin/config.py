@@ -26,7 +26,7 @@ from papin._config.source import KINDS, Source, read_source
 from papin._paths import Paths, find_paths
 from papin.errors import ConfigInvalid
 
-__all__ = ["KINDS", "Config", "CoreSettings", "Row", "Tables", "load", "set_value"]
+__all__ = ["KINDS", "Config", "CoreSettings", "Row", "Tables", "find_file", "load", "set_value"]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -71,6 +71,15 @@ class Config:
         yield from _rows(self._source, (), self.core)
         for (kind, name), struct in sorted(tables.items(), key=lambda item: item[0]):
             yield from _rows(self._source, (kind, name), self.table(kind, name, struct))
+
+
+def find_file(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where the configuration file is, or would be; it is not read.
+
+    Raises:
+        ConfigInvalid: `PAPIN_HOME` is no folder of its own.
+    """
+    return find_paths(environ).config_file
 
 
 def load(file: Path | Paths | None = None, environ: Mapping[str, str] = os.environ) -> Config:
