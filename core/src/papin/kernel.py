@@ -36,11 +36,11 @@ from papin._operations._storage import Storage
 from papin._paths import Paths, find_paths, make_folder
 from papin._plugins import Plugins, discover, hold_sessions
 from papin._registry import FILE_NAME, Registry, open_registry
-from papin.config import Config
+from papin.config import Config, Tables
 from papin.http import Http
 from papin.models import Machine, PluginInfo
 
-__all__ = ["Kernel", "open_kernel"]
+__all__ = ["Kernel", "open_kernel", "settings_tables"]
 
 _log = logging.getLogger("papin.kernel")
 
@@ -67,6 +67,17 @@ class Kernel:
     async def machine(self) -> Machine:
         """Return what this machine has now."""
         return await trio.to_thread.run_sync(self._services.machine)
+
+
+def settings_tables() -> Tables:
+    """Return the table of the configuration of each plugin that is installed; blocks while they are imported.
+
+    It needs no kernel and no configuration, so that a broken one can be shown and mended.
+    """
+    plugins = discover()
+    found = [(kind, name, each) for kind in configuration.KINDS for name, each in getattr(plugins, kind).items()]
+    settings = {(kind, name): getattr(each.descriptor, "settings", None) for kind, name, each in found}
+    return {table: struct for table, struct in settings.items() if struct is not None}
 
 
 @contextmanager
