@@ -1,0 +1,91 @@
+"""The command line from its arguments to its exit status; the only place that decides about that."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from papin_cli._app import App
+from papin_cli._output import Output, ReaderGone
+from papin_cli._root import root
+from papin_cli._stopped import Stopped
+
+if TYPE_CHECKING:
+    from papin.frontends import Launch
+
+__all__ = ["COMPLETE_VARIABLE", "main"]
+
+COMPLETE_VARIABLE = "_PAPIN_COMPLETE"
+_INTERRUPTED = 130
+# What a shell reports of a program that wrote into a closed pipe.
+_READER_GONE = 141
+
+
+def main(launch: Launch) -> int:
+    """Run one command and return its exit status.
+
+    0 it worked, 1 an expected error (shown with its code), 2 wrong usage or configuration, 130 stopped by Ctrl-C
+    (143 and 129 by the other signals that end programs). Anything unexpected is a bug and propagates.
+    """
+    _never_fail_to_print()
+    app = App(program=launch.program, out=Output())
+    try:
+        return _guarded(app, lambda: _click(app, launch))
+    except ReaderGone:
+        _close_quietly()
+        return _READER_GONE
+
+
+def _click(app: App, launch: Launch) -> int:
+    result = root.main(
+        args=list(launch.arguments),
+        prog_name=launch.program,
+        complete_var=COMPLETE_VARIABLE,
+        standalone_mode=False,
+        obj=app,
+    )
+    # A number is an exit status; click returns those of --help and --version in the same way.
+    return result if isinstance(result, int) else 0
+
+
+def _guarded(app: App, work: Callable[[], int]) -> int:
+    try:
+        return work()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        app.out.note("\nStopped.")
+        return _INTERRUPTED
+    except Stopped as stopped:
+        app.out.note(f"\nStopped. {stopped.advice}".rstrip())
+        return stopped.status
+    except Exception as error:  # noqa: BLE001 - only expected errors are shown, the others go on
+        return _expected(app, error)
+
+
+def _expected(app: App, error: Exception) -> int:
+    # Imported when something failed, so that what works needs not wait for it.
+    from papin.errors import PapinError  # noqa: PLC0415 - see above
+    from papin_cli import _errors  # noqa: PLC0415 - see above
+
+    if not isinstance(error, PapinError):
+        raise error
+    _errors.show(error, app.out)
+    return _errors.status(error)
+
+
+def _never_fail_to_print() -> None:
+    """Let an encoding that lacks a letter show a substitute for it."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _close_quietly() -> None:
+    """Point stdout at nothing, so that the interpreter does not complain when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,85 @@
+"""Options and arguments that several commands share, so that they are named alike everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from papin_cli._app import App
+
+__all__ = [
+    "context_length",
+    "examples",
+    "global_options",
+    "installed",
+    "job",
+    "keep_alive",
+    "named",
+    "optional_ref",
+    "ref",
+    "yes",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _set_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+    if value:
+        ctx.ensure_object(App).out.json = True
+
+
+def _set_offline(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+    if value:
+        ctx.ensure_object(App).offline = True
+
+
+def global_options(function: F) -> F:
+    """Add `--json` and `--offline`; both may stand before or after the command."""
+    json = click.option(
+        "--json", is_flag=True, expose_value=False, is_eager=True, callback=_set_json, help="Print JSON."
+    )
+    offline = click.option(
+        "--offline", is_flag=True, expose_value=False, callback=_set_offline, help="Do not use the network."
+    )
+    return json(offline(function))
+
+
+yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+
+
+def examples(*lines: str) -> str:
+    """Return an epilog for the help of a command."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+named = click.option("--name", help="What to call it here: small letters, digits, dots, hyphens.")
+context_length = click.option("--ctx", type=click.IntRange(min=1), help="Its context length, in tokens.")
+keep_alive = click.option("--keep-alive", type=float, help="Seconds that it stays loaded while idle; -1 for ever.")
+
+
+def _models(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from papin_cli._library import model_ids  # noqa: PLC0415 - only when a shell completes
+
+    return [CompletionItem(model) for model in model_ids() if model.startswith(incomplete)]
+
+
+def _jobs(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from papin_cli._library import job_ids  # noqa: PLC0415 - only when a shell completes
+
+    return [CompletionItem(job) for job in job_ids() if job.startswith(incomplete)]
+
+
+installed = click.argument("model", shell_complete=_models)
+"""An installed model: its id, a prefix of it, or the reference that it came from."""
+
+ref = click.argument("ref", shell_complete=_models)
+"""A model that is installed or can be: an id, `catalog:name[:variant]`, an address or a file."""
+
+optional_ref = click.argument("ref", required=False)
+"""A model that can be installed."""
+
+job = click.argument("job", shell_complete=_jobs)
+"""A job: its id, or the beginning of it."""

@@ -1,0 +1,83 @@
+"""The root of all commands: a table of what there is, and the options that hold for everything."""
+
+from __future__ import annotations
+
+import click
+
+from papin_cli._app import App
+from papin_cli._lazy import Branch, LazyGroup, Where
+from papin_cli._params import examples, global_options
+
+__all__ = ["root"]
+
+_HERE = "papin_cli.commands"
+
+_MODELS = {
+    "list": Where(f"{_HERE}.models_list", "command", "Show the installed models."),
+    "show": Where(f"{_HERE}.models_show", "command", "Show everything about one model."),
+    "download": Where(f"{_HERE}.models_download", "command", "Download a model, or go on with a download."),
+    "import": Where(f"{_HERE}.models_import", "command", "Take in a model file of this machine."),
+    "verify": Where(f"{_HERE}.models_verify", "command", "Check that a model is whole and runs here."),
+    "remove": Where(f"{_HERE}.models_remove", "command", "Remove a model and free its space."),
+    "load": Where(f"{_HERE}.models_load", "load", "Load a model into memory."),
+    "unload": Where(f"{_HERE}.models_load", "unload", "Take a model out of memory."),
+    "edit": Where(f"{_HERE}.models_edit", "command", "Change favourite, tags, collections and settings."),
+    "recommend": Where(f"{_HERE}.models_recommend", "command", "Suggest models that suit this machine."),
+}
+_DOWNLOADS = {
+    "list": Where(f"{_HERE}.downloads", "listing", "Show downloads and imports, the newest first."),
+    "cancel": Where(f"{_HERE}.downloads", "cancel", "End a download."),
+}
+_PROVIDERS = {"list": Where(f"{_HERE}.parts", "providers", "Show the programs that can run models, and their state.")}
+_CATALOGS = {"list": Where(f"{_HERE}.parts", "catalogs", "Show where models can be found.")}
+_PLUGINS = {"list": Where(f"{_HERE}.parts", "plugins", "Show the installed plugins, and what is wrong with them.")}
+_STORAGE = {
+    "show": Where(f"{_HERE}.storage", "show", "Show how much space the models take."),
+    "cleanup": Where(f"{_HERE}.storage", "cleanup", "Remove what is no longer needed, after asking."),
+}
+_CONFIG = {
+    "show": Where(f"{_HERE}.config", "show", "Show the settings."),
+    "path": Where(f"{_HERE}.config", "path", "Show where the configuration file is."),
+    "set": Where(f"{_HERE}.config", "set_", "Change a setting."),
+}
+
+_TABLE: dict[str, Where | Branch] = {
+    "run": Where(f"{_HERE}.run", "command", "Ask a model, or chat with it; it is downloaded on first use."),
+    "models": Branch(_MODELS, "Find, install, check and remove models."),
+    "downloads": Branch(_DOWNLOADS, "Show and end downloads."),
+    "providers": Branch(_PROVIDERS, "The programs that run models."),
+    "catalogs": Branch(_CATALOGS, "The places where models can be found."),
+    "plugins": Branch(_PLUGINS, "The parts that papin is made of."),
+    "storage": Branch(_STORAGE, "Disk space."),
+    "config": Branch(_CONFIG, "The settings."),
+    "events": Where(f"{_HERE}.events", "command", "Show what happened, or follow what happens."),
+    "completion": Where(f"{_HERE}.completion", "command", "Print a script that completes commands in a shell."),
+}
+
+_EXAMPLES = examples(
+    'papin run smollm2 "Why is the sky blue?"',
+    "papin models list",
+    "papin models download starter:smollm2",
+    "papin models verify smollm2",
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    table=_TABLE,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EXAMPLES,
+)
+@click.version_option(package_name="papin-cli", prog_name="papin", message="%(prog)s %(version)s")
+@global_options
+@click.pass_context
+def root(ctx: click.Context) -> None:
+    """Find, download, run and tidy up local language models.
+
+    Without a command: what is installed, and what to do next.
+    """
+    if ctx.invoked_subcommand is None:
+        from papin_cli.commands import overview  # noqa: PLC0415 - only when there is no command
+
+        overview.show(ctx.ensure_object(App))

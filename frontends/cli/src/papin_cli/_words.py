@@ -1,0 +1,66 @@
+"""Numbers and times in plain words; sizes and durations are those of `papin.sizes`, alike in every frontend."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from papin.sizes import size_text
+
+__all__ = ["ago", "compact", "count", "moment", "percent", "size", "speed"]
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_WEEKS_OF_DAYS = 14
+_UNITS = ((10**12, "T"), (10**9, "B"), (10**6, "M"))
+# Rounding must not give 1000M, so the next unit is taken a little earlier; above 100 a decimal place tells nothing.
+_NEARLY, _WHOLE = 0.9995, 99.95
+
+
+def size(bytes_: int | None) -> str:
+    """Return a size, `98.4 MB`; an unknown one is `?`."""
+    return "?" if bytes_ is None else size_text(bytes_)
+
+
+def speed(bytes_a_second: float | None) -> str:
+    """Return `12.3 MB/s`, or nothing while it is unknown."""
+    return "" if bytes_a_second is None else f"{size_text(bytes_a_second)}/s"
+
+
+def percent(fraction: float | None) -> str:
+    """Return `42 %`, rounded down so that only the end says 100; nothing while it is unknown."""
+    return "" if fraction is None else f"{int(fraction * 100)} %"
+
+
+def compact(number: int | None) -> str:
+    """Return a count of parameters as the field writes it, `135M`, `7.2B`; unknown is nothing."""
+    if number is None:
+        return ""
+    for limit, letter in _UNITS:
+        if number >= limit * _NEARLY:
+            value = number / limit
+            return f"{value:.0f}{letter}" if value >= _WHOLE else f"{value:.1f}".removesuffix(".0") + letter
+    return str(number)
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 model`, `2 models`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def ago(then: datetime | None, now: datetime) -> str:
+    """Return how long `then` is past: `now`, `5 min ago`, `3 days ago`, or the date; never is `never`."""
+    if then is None:
+        return "never"
+    seconds = (now - then).total_seconds()
+    if seconds < _MINUTE:
+        return "now"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min ago"
+    if seconds < _DAY:
+        return f"{int(seconds // _HOUR)} h ago"
+    days = int(seconds // _DAY)
+    return f"{count(days, 'day')} ago" if days < _WEEKS_OF_DAYS else then.astimezone(UTC).strftime("%Y-%m-%d")
+
+
+def moment(then: datetime) -> str:
+    """Return date and time on this machine's clock: `2026-01-31 14:05:09`."""
+    return then.astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,81 @@
+"""Downloading with a plan, a question, progress and a result; shared by all commands that install."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from contextlib import aclosing
+
+from papin.errors import Cancelled, DiskSpace
+from papin.models import DownloadPlan, Job, Model
+from papin_cli import _words
+from papin_cli._safe import name
+from papin_cli._session import Session
+from papin_cli.actions._ask import confirmed
+from papin_cli.actions._progress import showing
+from papin_cli.views import plans
+
+__all__ = ["ASK_ABOVE", "agree", "follow", "install"]
+
+ASK_ABOVE = 1_000_000_000
+"""A download of more bytes than this is asked about, where there is somebody to ask; the README says so."""
+
+
+async def install(
+    session: Session, ref: str, *, name: str | None = None, sha256: str | None = None, yes: bool
+) -> tuple[Model, bool]:
+    """Make sure that the model `ref` is installed; return it, and whether it was new.
+
+    Raises:
+        DiskSpace: it does not fit.
+        Cancelled: the person did not want it.
+        PapinError: as the download ended.
+    """
+    downloads = session.kernel.downloads
+    plan = await downloads.plan(ref, name=name, sha256=sha256)
+    await agree(session, plan, yes=yes)
+    if plan.installed:
+        return await session.kernel.models.show(plan.installed), False
+    return await follow(session, downloads.start(ref, name=name, sha256=sha256)), True
+
+
+async def agree(session: Session, plan: DownloadPlan, *, yes: bool) -> None:
+    """Say what `plan` would fetch, and ask where it is much.
+
+    Raises:
+        DiskSpace: it does not fit.
+        Cancelled: the person said no.
+    """
+    out = session.out
+    if out.json:
+        out.line("plan", plan)
+    out.note(plans.download_summary(plan))
+    if not plan.fits:
+        raise DiskSpace(
+            f"{plan.ref} needs {_words.size(plan.fetch)}, and {_words.size(plan.free)} can be used",
+            next_step="Free some space: papin storage cleanup",
+        )
+    much = plan.fetch is None or plan.fetch > ASK_ABOVE
+    if much and not yes and out.interactive and not await confirmed(out, "Download it?"):
+        raise Cancelled("nothing was downloaded", next_step="--yes does not ask.")
+
+
+async def follow(session: Session, starting: Awaitable[Job]) -> Model:
+    """Await the start of a job, show its progress to the end, and return the model.
+
+    Raises:
+        PapinError: the job's own error.
+    """
+    kernel, out = session.kernel, session.out
+    started = await starting
+    go_on = f"Go on with: papin models download --resume {name(started.id)}"
+    with session.interrupts.advice(go_on), showing(out) as show:
+        async with aclosing(kernel.downloads.follow(started.id)) as jobs:
+            async for job in jobs:
+                if out.json:
+                    out.line("job", job)
+                if job.progress is not None:
+                    show(job.progress)
+    finished = await kernel.downloads.wait(started.id)
+    if finished.state != "completed":
+        raise Cancelled(f"the download of {finished.subject} was {finished.state}", next_step=go_on)
+    return await kernel.models.show(finished.model)

@@ -1,0 +1,100 @@
+"""Verifying, removing, loading, unloading and editing installed models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from papin.models import Check, LoadedModel, LoadSettings, Model, RemovalPlan
+from papin_cli._safe import name
+from papin_cli._session import Session
+from papin_cli.actions._ask import must_ask
+from papin_cli.actions._progress import showing
+from papin_cli.views import models as view
+from papin_cli.views import plans
+from papin_cli.views import verification as checklist
+
+__all__ = ["edit", "load", "remove", "show_removal", "unload", "verify"]
+
+
+async def verify(session: Session, model: str) -> int:
+    """Go through the check list of a model; return 1 when a check failed."""
+    kernel, out = session.kernel, session.out
+    found = await kernel.models.show(model)
+    out.text(checklist.heading(found.id))
+
+    def tell(check: Check) -> None:
+        out.text(checklist.check(check, unicode=out.unicode))
+
+    with showing(out) as show:
+        verification = await kernel.models.verify(found.id, on_check=tell, on_progress=show)
+    out.text(checklist.verdict(verification))
+    if out.json:
+        out.document(verification)
+    return 0 if verification.passed else 1
+
+
+async def show_removal(session: Session, model: str) -> None:
+    """Show what removing a model would do."""
+    _tell_removal(session, await session.kernel.models.plan_removal(model), done=False)
+
+
+async def remove(session: Session, model: str, *, yes: bool, force: bool) -> int:
+    """Remove a model after saying what that does; return 1 when the person said no."""
+    plan = await session.kernel.models.plan_removal(model)
+    session.out.note(plans.removal(plan))
+    if not yes and not await must_ask(session.out, f"Remove {name(plan.model)}?"):
+        session.out.note("Nothing was removed.")
+        return 1
+    _tell_removal(session, await session.kernel.models.remove(plan.model, force=force), done=True)
+    return 0
+
+
+def _tell_removal(session: Session, plan: RemovalPlan, *, done: bool) -> None:
+    if session.out.json:
+        session.out.document(plan)
+    session.out.text(plans.removed(plan) if done else plans.removal(plan))
+
+
+async def load(session: Session, model: str, *, settings: LoadSettings, provider: str | None) -> LoadedModel:
+    """Load a model into memory."""
+    loaded = await session.kernel.models.load(model, settings, provider=provider)
+    if session.out.json:
+        session.out.document(loaded)
+    session.out.text(f"{name(loaded.model)} is loaded, and {name(loaded.provider)} answers at {name(loaded.address)}.")
+    return loaded
+
+
+async def unload(session: Session, model: str) -> None:
+    """Take a model out of memory."""
+    found = await session.kernel.models.show(model)
+    was_loaded = await session.kernel.models.unload(found.id)
+    if session.out.json:
+        session.out.document({"model": found.id, "unloaded": was_loaded})
+    session.out.text(f"{name(found.id)} is unloaded." if was_loaded else f"{name(found.id)} was not loaded.")
+
+
+async def edit(
+    session: Session,
+    model: str,
+    *,
+    favourite: bool | None,
+    add_tags: Sequence[str],
+    remove_tags: Sequence[str],
+    add_collections: Sequence[str],
+    remove_collections: Sequence[str],
+    settings: Mapping[str, str | None],
+) -> Model:
+    """Change what the user says of a model, and show it."""
+    changed = await session.kernel.models.edit(
+        model,
+        favourite=favourite,
+        add_tags=add_tags,
+        remove_tags=remove_tags,
+        add_collections=add_collections,
+        remove_collections=remove_collections,
+        settings=settings,
+    )
+    if session.out.json:
+        session.out.document(changed)
+    session.out.text(view.sayings(changed), end="")
+    return changed

@@ -1,0 +1,58 @@
+"""Showing what papin is made of, how things stand, and advice."""
+
+from __future__ import annotations
+
+from papin_cli._session import Session
+from papin_cli.views import advice, parts
+from papin_cli.views import overview as view
+from papin_cli.views.overview import Overview
+
+__all__ = ["catalogs", "overview", "plugins", "providers", "recommend"]
+
+
+async def overview(session: Session) -> None:
+    """Show how things stand."""
+    kernel, out = session.kernel, session.out
+    jobs = await kernel.downloads.list()
+    found = Overview(
+        models=await kernel.models.list(),
+        loaded=await kernel.models.loaded(),
+        unfinished=tuple(job for job in jobs if job.state in ("queued", "running", "interrupted")),
+        providers=await kernel.providers.list(),
+        storages=await kernel.storage.account(),
+    )
+    if out.json:
+        out.document(found)
+    out.text(view.text(found), end="")
+
+
+async def providers(session: Session) -> None:
+    """Show the providers."""
+    found = await session.kernel.providers.list()
+    if session.out.json:
+        session.out.document(found)
+    session.out.text(parts.providers(found, session.out.width), end="")
+
+
+async def catalogs(session: Session) -> None:
+    """Show the catalogs."""
+    found = await session.kernel.catalogs.list()
+    if session.out.json:
+        session.out.document(found)
+    session.out.text(parts.catalogs(found, session.out.width), end="")
+
+
+async def plugins(session: Session) -> None:
+    """Show the plugins."""
+    found = session.kernel.plugins()
+    if session.out.json:
+        session.out.document(found)
+    session.out.text(parts.plugins(found, session.out.width), end="")
+
+
+async def recommend(session: Session) -> None:
+    """Show what suits this machine."""
+    found = await session.kernel.advice.recommend()
+    if session.out.json:
+        session.out.document(found)
+    session.out.text(advice.recommendations(found, session.out.width), end="")

@@ -1,0 +1,43 @@
+"""Disk space: showing it, and freeing it."""
+
+from __future__ import annotations
+
+from papin_cli import _words
+from papin_cli._session import Session
+from papin_cli.actions._ask import must_ask
+from papin_cli.views import plans
+from papin_cli.views import storage as view
+
+__all__ = ["cleanup", "show", "show_cleanup"]
+
+
+async def show(session: Session) -> None:
+    """Show what each storage holds."""
+    found = await session.kernel.storage.account()
+    if session.out.json:
+        session.out.document(found)
+    session.out.text(view.accounts(found), end="")
+
+
+async def show_cleanup(session: Session) -> None:
+    """Show what a clean-up would remove."""
+    removals = await session.kernel.storage.plan_cleanup()
+    if session.out.json:
+        session.out.document(removals)
+    session.out.text(plans.cleanup(removals, session.out.width), end="")
+
+
+async def cleanup(session: Session, *, yes: bool) -> int:
+    """Remove what the policies say may go, after showing it; return 1 when the person said no."""
+    out = session.out
+    removals = await session.kernel.storage.plan_cleanup()
+    out.note(plans.cleanup(removals, out.width), end="")
+    if removals and not yes and not await must_ask(out, "Remove them?"):
+        out.note("Nothing was removed.")
+        return 1
+    freed = await session.kernel.storage.cleanup(removals) if removals else 0
+    if out.json:
+        out.document({"removed": removals, "freed": freed})
+    if removals:
+        out.text(f"{_words.size(freed)} are free again.")
+    return 0

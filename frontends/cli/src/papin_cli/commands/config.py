@@ -1,0 +1,55 @@
+"""`papin config`."""
+
+from __future__ import annotations
+
+import click
+
+from papin import config
+from papin_cli._app import App, pass_app
+from papin_cli._params import examples, global_options
+from papin_cli._safe import name
+from papin_cli.views import settings as view
+
+__all__ = ["path", "set_", "show"]
+
+
+@click.command(epilog=examples("papin config show"))
+@global_options
+@pass_app
+def show(app: App) -> None:
+    """Show every setting with its value and where that comes from: the file, a variable, or the default."""
+    from papin.kernel import settings_tables  # noqa: PLC0415 - imports trio
+
+    rows = list(config.load().rows(settings_tables()))
+    if app.out.json:
+        app.out.document(rows)
+    else:
+        app.out.text(view.rows(rows, app.out.width), end="")
+
+
+@click.command(epilog=examples("papin config path"))
+@global_options
+@pass_app
+def path(app: App) -> None:
+    """Show where the configuration file is, or would be."""
+    file = config.find_file()
+    if app.out.json:
+        app.out.document({"path": str(file), "exists": file.exists()})
+    app.out.text(name(str(file)))
+
+
+@click.command(
+    "set", epilog=examples("papin config set offline true", "papin config set providers.llamacpp.keep_alive 600")
+)
+@click.argument("key")
+@click.argument("value")
+@global_options
+@pass_app
+def set_(app: App, key: str, value: str) -> None:
+    """Change a setting in the configuration file; the rest of the file stays as it is."""
+    from papin.kernel import settings_tables  # noqa: PLC0415 - imports trio
+
+    changed = config.set_value(config.find_file(), key, value, settings_tables())
+    if app.out.json:
+        app.out.document({"key": key, "value": changed})
+    app.out.text(f"{name(key)} is now {view.value(changed)}.")

@@ -1,0 +1,50 @@
+"""`papin models download`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from papin_cli._app import App, pass_app
+from papin_cli._kernel import in_session
+from papin_cli._params import examples, global_options, named, optional_ref, yes
+
+__all__ = ["command"]
+
+_EXAMPLES = examples(
+    "papin models download smollm2",
+    "papin models download smollm2 --dry-run",
+    "papin models download https://example.org/m.gguf --name mine --sha256 HEX",
+    "papin models download --resume smollm2",
+)
+
+
+@click.command(epilog=_EXAMPLES)
+@optional_ref
+@named
+@click.option("--sha256", help="The digest that the file must have, 64 hex digits.")
+@click.option("--resume", metavar="ID", help="Go on with a download: its job or model.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be downloaded.")
+@yes
+@global_options
+@pass_app
+def command(
+    app: App, ref: str | None, name: str | None, sha256: str | None, resume: str | None, *, dry_run: bool, yes: bool
+) -> None:
+    """Download a model: `catalog:name[:variant]`, an address, or a file.
+
+    It says first what will come in; more than 1 GB is asked about where there is a terminal.
+    """
+    from papin_cli.actions import downloads  # noqa: PLC0415 - imports trio
+
+    if resume is not None:
+        if ref or name or sha256 or dry_run:
+            raise click.UsageError("--resume goes on as the download began: give nothing else with it.")
+        in_session(app, partial(downloads.resume, what=resume))
+    elif ref is None:
+        raise click.UsageError("What is to be downloaded? Give a REF, or --resume ID.")
+    elif dry_run:
+        in_session(app, partial(downloads.show_plan, ref=ref, name=name, sha256=sha256))
+    else:
+        in_session(app, partial(downloads.download, ref=ref, name=name, sha256=sha256, yes=yes))

@@ -1,0 +1,21 @@
+"""`papin models recommend`."""
+
+from __future__ import annotations
+
+import click
+
+from papin_cli._app import App, pass_app
+from papin_cli._kernel import in_session
+from papin_cli._params import examples, global_options
+
+__all__ = ["command"]
+
+
+@click.command(epilog=examples("papin models recommend"))
+@global_options
+@pass_app
+def command(app: App) -> None:
+    """Suggest models that suit this machine, with the reasons."""
+    from papin_cli.actions.parts import recommend  # noqa: PLC0415 - imports trio
+
+    in_session(app, recommend)

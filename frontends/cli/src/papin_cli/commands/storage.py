@@ -1,0 +1,37 @@
+"""`papin storage`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from papin_cli._app import App, pass_app
+from papin_cli._kernel import in_session
+from papin_cli._params import examples, global_options, yes
+
+__all__ = ["cleanup", "show"]
+
+
+@click.command(epilog=examples("papin storage show"))
+@global_options
+@pass_app
+def show(app: App) -> None:
+    """Show how much space the models take, and how much is left."""
+    from papin_cli.actions import storage  # noqa: PLC0415 - imports trio
+
+    in_session(app, storage.show)
+
+
+@click.command(epilog=examples("papin storage cleanup --dry-run", "papin storage cleanup --yes"))
+@click.option("--dry-run", is_flag=True, help="Only show what would be removed, and why.")
+@yes
+@global_options
+@pass_app
+def cleanup(app: App, *, dry_run: bool, yes: bool) -> int | None:
+    """Remove what the clean-up rules say may go, after showing it and asking."""
+    from papin_cli.actions import storage  # noqa: PLC0415 - imports trio
+
+    if dry_run:
+        return in_session(app, storage.show_cleanup)
+    return in_session(app, partial(storage.cleanup, yes=yes))

@@ -1,0 +1,107 @@
+"""Events as sentences."""
+
+from __future__ import annotations
+
+import msgspec
+
+from papin.errors import Problem
+from papin.events import (
+    CleanupDone,
+    DiskSpaceLow,
+    DownloadCompleted,
+    DownloadFailed,
+    DownloadProgressed,
+    DownloadQueued,
+    DownloadStarted,
+    Envelope,
+    Event,
+    Lagged,
+    ModelDamaged,
+    ModelInstalled,
+    ModelLoadFailed,
+    ModelRemoved,
+    ModelUnloaded,
+    PluginProblem,
+    RegistryRebuilt,
+    UnknownEvent,
+)
+from papin_cli import _words
+from papin_cli._safe import line
+from papin_cli.views import jobs
+
+__all__ = ["describe", "text"]
+
+
+def text(envelope: Envelope) -> str:
+    """Return an event in one line: its number, the time on this machine's clock, and what happened."""
+    number = "-" if envelope.seq is None else str(envelope.seq)
+    return f"{number:>6}  {_words.moment(envelope.at)}  {line(describe(envelope.event))}"
+
+
+def describe(event: Event) -> str:
+    """Return what happened in words; nothing of it is safe to print yet."""
+    return _of_downloads(event) or _of_models(event) or _of_space(event) or _of_papin(event) or _by_fields(event)
+
+
+def _of_downloads(event: Event) -> str:
+    match event:
+        case DownloadQueued():
+            return f"download of {event.subject} accepted, job {event.job}"
+        case DownloadStarted():
+            return f"download of {event.subject} started, {_words.size(event.total)}, job {event.job}"
+        case DownloadProgressed():
+            return f"job {event.job} is {jobs.line(event.progress)}"
+        case DownloadCompleted():
+            return f"download of {event.model} completed, job {event.job}"
+        case DownloadFailed():
+            return f"job {event.job} failed: {_problem(event.problem)}"
+    return ""
+
+
+def _of_models(event: Event) -> str:
+    match event:
+        case ModelInstalled():
+            return f"{event.model} installed, {_words.size(event.size)}"
+        case ModelRemoved():
+            return f"{event.model} removed, {_words.size(event.freed)} are free again"
+        case ModelDamaged():
+            return f"{event.model} is damaged: {event.file}"
+        case ModelLoadFailed():
+            return f"{event.provider} could not load {event.model}: {_problem(event.problem)}"
+        case ModelUnloaded():
+            return f"{event.provider} unloaded {event.model} ({event.reason})"
+    return ""
+
+
+def _of_space(event: Event) -> str:
+    match event:
+        case DiskSpaceLow():
+            return f"only {_words.size(event.free)} are free at {event.path}"
+        case CleanupDone():
+            return f"clean-up removed {', '.join(event.models) or 'nothing'}, {_words.size(event.freed)} are free again"
+    return ""
+
+
+def _of_papin(event: Event) -> str:
+    match event:
+        case PluginProblem():
+            return f"plugin {event.plugin}: {_problem(event.problem)}"
+        case RegistryRebuilt():
+            models = _words.count(event.models, "model")
+            return f"the database was damaged and was rebuilt with {models}; the old one is {event.kept}"
+        case Lagged():
+            return f"{_words.count(event.missed, 'event')} before this one are no longer kept"
+        case UnknownEvent():
+            return f"{event.type_name}: {event.raw.decode(errors='replace')}"
+    return ""
+
+
+def _by_fields(event: Event) -> str:
+    """Return `model loaded: smollm2, llamacpp`: good enough for events that are little but a name."""
+    fields: dict[str, object] = msgspec.to_builtins(event)
+    kind = str(fields.pop("type")).replace("_", " ")
+    return f"{kind}: {', '.join(str(value) for value in fields.values())}"
+
+
+def _problem(problem: Problem) -> str:
+    return f"{problem.code} {problem.message}"

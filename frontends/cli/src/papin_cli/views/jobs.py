@@ -1,0 +1,65 @@
+"""Downloads and imports: a line of progress, and the list of jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from papin.models import Job, Progress
+from papin.sizes import duration_text
+from papin_cli import _words
+from papin_cli._safe import name
+from papin_cli._table import Column, render
+
+__all__ = ["amount", "line", "listing", "remaining"]
+
+_COLUMNS = (
+    Column(title="JOB"),
+    Column(title="WHAT", least=12),
+    Column(title="KIND", rank=2),
+    Column(title="STATE"),
+    Column(title="DONE", right=True, rank=1),
+    Column(title="BEGUN", rank=3),
+)
+
+
+def amount(progress: Progress) -> str:
+    """Return `12.0 MB of 98.4 MB`, or just what is done while the total is unknown."""
+    done = _words.size(progress.done)
+    return done if progress.total is None else f"{done} of {_words.size(progress.total)}"
+
+
+def remaining(progress: Progress) -> str:
+    """Return `3 min 5 s left`, or nothing while it is unknown."""
+    return "" if progress.remaining is None else f"{duration_text(progress.remaining)} left"
+
+
+def line(progress: Progress) -> str:
+    """Return progress as one line of plain text."""
+    parts = (
+        _words.percent(progress.fraction),
+        amount(progress) if progress.done or progress.total else "",
+        _words.speed(progress.speed),
+        remaining(progress),
+        name(progress.file),
+    )
+    return f"{name(progress.phase)}: {', '.join(part for part in parts if part)}".removesuffix(": ")
+
+
+def listing(jobs: Sequence[Job], now: datetime, width: int | None) -> str:
+    """Return the jobs as a table, the newest first, with how to go on with those that were interrupted."""
+    if not jobs:
+        return "There are no downloads.\n"
+    newest = sorted(jobs, key=lambda job: job.created_at, reverse=True)
+    return render(_COLUMNS, [_row(job, now) for job in newest], width) + _advice(newest)
+
+
+def _row(job: Job, now: datetime) -> tuple[str, ...]:
+    done = _words.percent(job.progress.fraction) if job.progress and job.state != "completed" else ""
+    state = f"{job.state} ({name(job.error.code)})" if job.error else job.state
+    return name(job.id), name(job.subject), job.kind, state, done, _words.ago(job.created_at, now)
+
+
+def _advice(jobs: Sequence[Job]) -> str:
+    waiting = [job for job in jobs if job.state in ("interrupted", "failed")]
+    return f"\nNext: papin models download --resume {name(waiting[0].id)}\n" if waiting else ""

@@ -1,0 +1,112 @@
+"""Installed models: the list, and everything about one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from operator import attrgetter
+
+from papin.models import Model
+from papin_cli import _words
+from papin_cli._safe import name
+from papin_cli._table import Column, render
+
+__all__ = ["details", "installed", "listing", "sayings", "summary"]
+
+_COLUMNS = (
+    Column(title="MODEL", least=12),
+    Column(title="SIZE", right=True),
+    Column(title="PARAMETERS", right=True, rank=3),
+    Column(title="QUANTIZATION", rank=2),
+    Column(title="CONTEXT", right=True, rank=4),
+    Column(title="USED", rank=1),
+    Column(title="TAGS", rank=5),
+)
+_NONE = """No models are installed.
+Next: papin run smollm2 "Hello"
+"""
+
+
+def listing(models: Sequence[Model], now: datetime, width: int | None) -> str:
+    """Return the models as a table, by id, and a line that sums them up."""
+    if not models:
+        return _NONE
+    rows = [_row(model, now) for model in sorted(models, key=attrgetter("id"))]
+    return f"{render(_COLUMNS, rows, width)}\n{summary(models)}\n"
+
+
+def summary(models: Sequence[Model]) -> str:
+    """Return `2 models, 1.3 GB`: bytes that several models share are counted once."""
+    payloads = {file.sha256: file.size for model in models for file in model.files}
+    return f"{_words.count(len(models), 'model')}, {_words.size(sum(payloads.values()))}"
+
+
+def _row(model: Model, now: datetime) -> tuple[str, ...]:
+    tags = (*(("favourite",) if model.favourite else ()), *model.tags)
+    return (
+        name(model.id),
+        _words.size(model.size),
+        _words.compact(model.parameters),
+        name(model.quantization),
+        str(model.context_length or ""),
+        _words.ago(model.last_used_at, now),
+        name(", ".join(tags)) if tags else "",
+    )
+
+
+def details(model: Model, now: datetime) -> str:
+    """Return everything about one model, a line for each fact that is known."""
+    facts = {
+        "Model": model.id,
+        "Came from": model.ref or model.source,
+        "Revision": model.revision,
+        "Installed": _words.moment(model.installed_at),
+        "Last used": f"{_words.ago(model.last_used_at, now)}{_times(model.uses)}",
+        "Format": model.format,
+        "Architecture": model.architecture,
+        "Parameters": _words.compact(model.parameters),
+        "Quantization": model.quantization,
+        "Context length": f"{model.context_length} tokens" if model.context_length else "",
+        "Licence": model.license,
+        "Capabilities": ", ".join(model.capabilities),
+        "Favourite": "yes" if model.favourite else "",
+        "Tags": ", ".join(model.tags),
+        "Collections": ", ".join(model.collections),
+        "Settings": _settings(model),
+        "Usable in": ", ".join(f"{each.provider} as {each.reference} ({each.how})" for each in model.placements),
+        "Size": _words.size(model.size),
+    }
+    long = max(map(len, facts)) + 2
+    lines = [f"{label + ':':<{long}}{name(text)}" for label, text in facts.items() if text]
+    lines += [f"{'File:':<{long}}{_file(file.name, file.role, file.size, file.sha256)}" for file in model.files]
+    return "\n".join(lines) + "\n"
+
+
+def installed(model: Model, *, new: bool) -> str:
+    """Return the end of a download or an import, with what to do now."""
+    what = "Installed" if new else "Already installed:"
+    return f"{what} {name(model.id)} ({_words.size(model.size)}).\nNext: papin run {name(model.id)}"
+
+
+def sayings(model: Model) -> str:
+    """Return what the user says of a model: favourite, tags, collections and settings."""
+    facts = {
+        "Model": model.id,
+        "Favourite": "yes" if model.favourite else "no",
+        "Tags": ", ".join(model.tags) or "none",
+        "Collections": ", ".join(model.collections) or "none",
+        "Settings": _settings(model) or "none",
+    }
+    return "".join(f"{label + ':':<13}{name(fact)}\n" for label, fact in facts.items())
+
+
+def _settings(model: Model) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in sorted(model.settings.items()))
+
+
+def _times(uses: int) -> str:
+    return f", {_words.count(uses, 'time')} in all" if uses else ""
+
+
+def _file(file: str, role: str, size: int, digest: str) -> str:
+    return f"{name(file)} ({name(role)}, {_words.size(size)}, sha256 {name(digest)})"

@@ -1,0 +1,62 @@
+"""What `papin` alone shows: how things stand, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from papin.models import Job, LoadedModel, Model, ProviderStatus
+from papin.storages import Account
+from papin_cli._safe import name
+from papin_cli.views import models, storage
+
+__all__ = ["Overview", "next_steps", "text"]
+
+_SHOWN = 5
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """How things stand; also the JSON of `papin --json`."""
+
+    models: tuple[Model, ...]
+    loaded: tuple[LoadedModel, ...]
+    unfinished: tuple[Job, ...]
+    providers: tuple[ProviderStatus, ...]
+    storages: tuple[Account, ...]
+
+
+def text(overview: Overview) -> str:
+    """Return the overview for a person."""
+    facts = {
+        "Installed": models.summary(overview.models) if overview.models else "no models",
+        "Loaded": ", ".join(f"{each.model} ({each.provider})" for each in overview.loaded) or "nothing",
+        "Unfinished": ", ".join(f"{job.subject} ({job.state})" for job in overview.unfinished[:_SHOWN]),
+        "Runs on": ", ".join(each.name for each in overview.providers if each.state == "ready") or "nothing yet",
+        "Disk": storage.space(overview.storages),
+    }
+    lines = [f"{label + ':':<12}{name(fact)}" for label, fact in facts.items() if fact]
+    steps = [f"  {command:<40}{what}" for command, what in next_steps(overview)]
+    return "\n".join([*lines, "", "Next:", *steps]) + "\n"
+
+
+def next_steps(overview: Overview) -> Sequence[tuple[str, str]]:
+    """Return the commands that make sense now, each with what it does."""
+    steps = []
+    waiting = [job for job in overview.unfinished if job.state == "interrupted"]
+    if waiting:
+        steps.append((f"papin models download --resume {name(waiting[0].id)}", "go on with a download"))
+    if overview.models:
+        recent = max(overview.models, key=_last_used)
+        steps.append((f"papin run {name(recent.id)}", "chat with a model"))
+        steps.append(("papin models list", "see all models"))
+    else:
+        steps.append(('papin run smollm2 "Hello"', "download a small model and ask it"))
+        steps.append(("papin models recommend", "see what suits this machine"))
+    if not any(each.state == "ready" for each in overview.providers):
+        steps.append(("papin providers list", "see why no model can run"))
+    return [*steps, ("papin --help", "see all commands")]
+
+
+def _last_used(model: Model) -> float:
+    return (model.last_used_at or model.installed_at).timestamp()

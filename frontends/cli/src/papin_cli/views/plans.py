@@ -1,0 +1,66 @@
+"""What an operation is about to do: downloads, removals, clean-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from papin.models import DownloadPlan, RemovalPlan
+from papin.policies import Removal
+from papin_cli import _words
+from papin_cli._safe import name
+from papin_cli._table import Column, render
+
+__all__ = ["cleanup", "download", "download_summary", "removal", "removed"]
+
+_FILES = (Column(title="FILE", least=16), Column(title="SIZE", right=True), Column(title="HERE ALREADY", right=True))
+_REMOVALS = (
+    Column(title="MODEL", least=12),
+    Column(title="FREES", right=True),
+    Column(title="WHY", least=16),
+    Column(title="RULE", rank=1),
+)
+
+
+def download_summary(plan: DownloadPlan) -> str:
+    """Return a download in one line: what comes in, and how much room there is."""
+    if plan.installed:
+        return f"{name(plan.installed)} is installed already."
+    what = f"Downloading {name(plan.ref)}: {_words.size(plan.fetch)}"
+    if plan.fetch != plan.size:
+        what += f" of {_words.size(plan.size)}, the rest is here already"
+    room = "" if plan.fits else ", which is not enough"
+    return f"{what} ({_words.size(plan.free)} free{room})."
+
+
+def download(plan: DownloadPlan, width: int | None) -> str:
+    """Return a download in full, file by file."""
+    if plan.installed:
+        return download_summary(plan) + "\n"
+    rows = [
+        (name(file.name), _words.size(file.size), _words.size(file.present) if file.present else "")
+        for file in plan.files
+    ]
+    return f"{download_summary(plan)}\nIt would be installed as {name(plan.model)}.\n\n{render(_FILES, rows, width)}"
+
+
+def removal(plan: RemovalPlan) -> str:
+    """Return what removing a model frees, and what stays and why."""
+    lines = [f"Removing {name(plan.model)} frees {_words.size(plan.frees)}."]
+    lines += [f"Stays: {name(kept.name)} ({_words.size(kept.size)}): {name(kept.reason)}." for kept in plan.keeps]
+    if plan.loaded_by:
+        lines.append(f"It is in memory now, loaded by {name(', '.join(plan.loaded_by))}.")
+    return "\n".join(lines)
+
+
+def removed(plan: RemovalPlan) -> str:
+    """Return what removing a model did."""
+    return f"Removed {name(plan.model)}; {_words.size(plan.frees)} are free again."
+
+
+def cleanup(removals: Sequence[Removal], width: int | None) -> str:
+    """Return what a clean-up would remove, and why."""
+    if not removals:
+        return "Nothing needs to go.\n"
+    rows = [(name(each.model), _words.size(each.frees), name(each.reason), name(each.policy)) for each in removals]
+    total = _words.size(sum(each.frees for each in removals))
+    return f"{render(_REMOVALS, rows, width)}\n{_words.count(len(rows), 'model')}, {total}\n"
