@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,11 +38,15 @@ def find_paths(environ: Mapping[str, str] = os.environ) -> Paths:
         return _under(Path(home).expanduser().absolute())
     import platformdirs  # noqa: PLC0415  costs milliseconds that PAPIN_HOME saves
 
+    with warnings.catch_warnings():
+        # Where the system has no folder for a session, it names another one that will do, and says so on stderr.
+        warnings.simplefilter("ignore")
+        run = platformdirs.user_runtime_path("papin", appauthor=False)
     return Paths(
         config_file=platformdirs.user_config_path("papin", appauthor=False) / "config.toml",
         data=platformdirs.user_data_path("papin", appauthor=False),
         cache=platformdirs.user_cache_path("papin", appauthor=False),
-        run=platformdirs.user_runtime_path("papin", appauthor=False),
+        run=run,
     )
 
 
