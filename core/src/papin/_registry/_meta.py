@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import sqlite3
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def identity(connection: sqlite3.Connection) -> str:
 
 def set_identity(connection: sqlite3.Connection) -> str:
     """Give a new registry its name, and return it."""
-    name = secrets.token_hex(8)
+    name = os.urandom(8).hex()
     _set(connection, _IDENTITY, name)
     return name
 

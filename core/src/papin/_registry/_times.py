@@ -22,4 +22,4 @@ def to_stored(at: datetime) -> int:
 
 def from_stored(ticks: int) -> datetime:
     """Return the time that `to_stored` stored."""
-    return _EPOCH + timedelta(microseconds=ticks)
+    return _EPOCH + timedelta(0, 0, ticks)

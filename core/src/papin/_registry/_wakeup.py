@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import select
 import stat
 import time
@@ -65,7 +64,7 @@ class Follower:
         folder = make_folder(make_folder(run) / _FOLDER)
         self._fds: tuple[int, ...] = ()
         if hasattr(os, "mkfifo"):
-            self._path = folder / secrets.token_hex(8)
+            self._path = folder / os.urandom(8).hex()
             self._fds = _open_fifo(self._path)
 
     def fileno(self) -> int:
