@@ -1,0 +1,55 @@
+"""Which engine to use and how to load a model with it: pure functions, and one look for programs."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import shutil
+
+import msgspec
+
+from papin.errors import EngineMissing
+from papin.models import Engine, LoadSettings, Model
+from papin_llamacpp._settings import LlamaCppSettings
+from papin_llamacpp._spec import Effective, Record
+
+__all__ = ["find_engine", "is_as_wanted", "resolve"]
+
+
+def find_engine(which: str) -> Engine:
+    """Return the engine to use; one without `path` is embedded. Starts nothing, imports nothing.
+
+    Raises:
+        EngineMissing: it is not installed.
+    """
+    if which in {"auto", "xllamacpp"} and importlib.util.find_spec("xllamacpp") is not None:
+        return Engine(name="xllamacpp", version=importlib.metadata.version("xllamacpp"))
+    program = shutil.which("llama-server") if which in {"auto", "llama-server"} else None
+    if program:
+        return Engine(name="llama-server", path=program)
+    wanted = "llama.cpp" if which == "auto" else which
+    raise EngineMissing(
+        f"{wanted} is not installed, so no model can be loaded",
+        next_step="Type `pip install xllamacpp`, or put llama-server (of llama.cpp) on your PATH.",
+    )
+
+
+def resolve(model: Model, wanted: LoadSettings, defaults: LlamaCppSettings) -> Effective:
+    """Return how to load `model`: what is wanted, and the defaults for what is left open."""
+    n_ctx = defaults.n_ctx
+    if model.context_length:
+        n_ctx = min(n_ctx, model.context_length)
+    chosen = {field: getattr(defaults, field) for field in Effective.__struct_fields__} | {"n_ctx": n_ctx}
+    return Effective(**(chosen | _explicit(wanted)))
+
+
+def is_as_wanted(record: Record, sha256: str, wanted: LoadSettings) -> bool:
+    """Tell whether the engine of `record` has that very file in memory, loaded as wanted; what is left open is."""
+    return record.sha256 == sha256 and all(
+        getattr(record.settings, field) == value for field, value in _explicit(wanted).items()
+    )
+
+
+def _explicit(wanted: LoadSettings) -> dict[str, int | bool]:
+    values = msgspec.structs.asdict(wanted)
+    return {field: values[field] for field in Effective.__struct_fields__ if values.get(field) is not None}

@@ -1,0 +1,212 @@
+"""The provider's session: finds, starts and ends engines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import trio
+
+from papin.context import Context
+from papin.errors import Cancelled, PapinError, StorageFailed
+from papin.events import Event, ModelLoaded, ModelLoadFailed, ModelLoading, ModelUnloaded
+from papin.locks import hold
+from papin.models import Engine, LoadedModel, LoadSettings, Message, Model, Reply
+from papin_llamacpp._chat import open_chat
+from papin_llamacpp._choices import find_engine, is_as_wanted, resolve
+from papin_llamacpp._deaths import stop, wait_until_dead
+from papin_llamacpp._failures import explain, tail
+from papin_llamacpp._launch import launch
+from papin_llamacpp._records import Engines
+from papin_llamacpp._settings import LlamaCppSettings
+from papin_llamacpp._spec import Ready, Record, Spec
+
+__all__ = ["Session", "open_session"]
+
+
+@asynccontextmanager
+async def open_session(context: Context[LlamaCppSettings]) -> AsyncIterator[Session]:
+    """Hold a session open; the engines that it loads outlive it."""
+    async with trio.open_nursery() as nursery:
+        yield Session(context, nursery)
+        nursery.cancel_scope.cancel()
+
+
+class Session:
+    """Drives the engines of this machine, whichever papin process started them."""
+
+    def __init__(self, context: Context[LlamaCppSettings], nursery: trio.Nursery) -> None:
+        self._context = context
+        self._nursery = nursery
+        self._engines = Engines(context.folders.run)
+        self._watched: set[str] = set()
+
+    async def engine(self) -> Engine:
+        """Return the program that would load a model, starting nothing."""
+        return await trio.to_thread.run_sync(find_engine, self._context.settings.engine)
+
+    async def load(self, model: Model, settings: LoadSettings) -> LoadedModel:
+        """Load `model`, or renew the engine that has it in memory as wanted; see `papin.providers.Loads`."""
+        async with self._alone(model.id):
+            record = await self._reusable(model, settings)
+            if record is None:
+                record = await self._announced(model, settings)
+        if record.engine not in self._watched:
+            self._watched.add(record.engine)
+            self._nursery.start_soon(self._watch, record)
+        return await trio.to_thread.run_sync(self._describe, record)
+
+    async def unload(self, model: str) -> bool:
+        """End the engine of `model`; its memory is free on return."""
+        async with self._alone(model):
+            records = await trio.to_thread.run_sync(self._engines.of, model)
+            for record in records:
+                await self._stop(record)
+        return bool(records)
+
+    async def loaded(self) -> Sequence[LoadedModel]:
+        """Return what is in memory, whichever process loaded it."""
+        return await trio.to_thread.run_sync(lambda: [self._describe(record) for record in self._engines.alive()])
+
+    def chat(
+        self, loaded: LoadedModel, messages: Sequence[Message], options: dict[str, Any]
+    ) -> AbstractAsyncContextManager[AsyncIterator[Reply]]:
+        """Open an answer; see `papin.providers.Chats`."""
+        return open_chat(self._context.http, self._engines, loaded, messages, options)
+
+    @asynccontextmanager
+    async def _alone(self, model: str) -> AsyncIterator[None]:
+        """Be the only one, of all processes, that loads or unloads `model`."""
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(hold(self._engines.loading_lock(model)))
+            except OSError as error:
+                raise _unwritable(self._engines.run, error) from error
+            yield
+
+    async def _reusable(self, model: Model, settings: LoadSettings) -> Record | None:
+        """Return the engine that has `model` as wanted, renewed; end those that have it otherwise."""
+        sha256 = _weights(model)
+        for record in await trio.to_thread.run_sync(self._engines.of, model.id):
+            if is_as_wanted(record, sha256, settings):
+                self._engines.touch(record.engine, settings.keep_alive)
+                return record
+            await self._stop(record)
+        return None
+
+    async def _announced(self, model: Model, settings: LoadSettings) -> Record:
+        name = self._context.name
+        error: PapinError = Cancelled(f"The loading of {model.id} was cancelled")
+        is_up = False
+        self._publish(ModelLoading(model=model.id, provider=name))
+        try:
+            record = await self._start(model, settings)
+            is_up = True
+        except PapinError as problem:
+            error = problem
+            raise
+        finally:
+            end = ModelLoadFailed(model=model.id, provider=name, problem=error.problem())
+            self._publish(ModelLoaded(model=model.id, provider=name) if is_up else end)
+        return record
+
+    async def _start(self, model: Model, settings: LoadSettings) -> Record:
+        program = (await self.engine()).path
+        paths = await self._context.files.paths(model)
+        defaults = self._context.settings
+        keep_alive = defaults.keep_alive if settings.keep_alive is None else settings.keep_alive
+        try:
+            engine, lock = self._engines.reserve(keep_alive)
+        except OSError as error:
+            raise _unwritable(self._engines.run, error) from error
+        spec = Spec(
+            engine=engine,
+            model=model.id,
+            sha256=_weights(model),
+            path=_first(model, paths, "weights"),
+            mmproj=_first(model, paths, "mmproj"),
+            run=str(self._engines.run),
+            settings=resolve(model, settings, defaults),
+            keep_alive=keep_alive,
+            program=program,
+            lock_fd=lock,
+        )
+        return await self._launch(spec)
+
+    async def _launch(self, spec: Spec) -> Record:
+        log = self._engines.path(spec.engine, ".log")
+        is_up = False
+        try:
+            answer = await launch(spec, log)
+            if isinstance(answer, Ready):
+                is_up = True
+                return answer.record
+            raise explain(spec.model, answer, tail(log.read_bytes(), spec.path))
+        except OSError as error:
+            raise _unwritable(self._engines.run, error) from error
+        finally:
+            os.close(spec.lock_fd)  # the host has its own, if it lives
+            if not is_up:
+                self._engines.forget(spec.engine)
+
+    async def _stop(self, record: Record) -> None:
+        await stop(self._engines, record)
+        self._publish(ModelUnloaded(model=record.model, provider=self._context.name, reason="asked"))
+
+    async def _watch(self, record: Record) -> None:
+        """Tell when an engine that this session uses ends without being asked to."""
+        last_word = await wait_until_dead(self._engines, record.engine)
+        if last_word == "asked":
+            return
+        self._engines.forget(record.engine)
+        reason = "idle" if last_word == "idle" else "gone"
+        self._publish(ModelUnloaded(model=record.model, provider=self._context.name, reason=reason))
+
+    def _describe(self, record: Record) -> LoadedModel:
+        used = self._engines.used(record.engine)
+        expires = None
+        if used is not None and used[1] >= 0:
+            expires = datetime.fromtimestamp(used[0] / 1e9, UTC) + timedelta(seconds=used[1])
+        return LoadedModel(
+            model=record.model,
+            provider=self._context.name,
+            address=record.address,
+            loaded_at=record.loaded_at,
+            expires_at=expires,
+            pid=record.pid,
+            n_ctx=record.n_ctx,
+            memory=_memory(record.pid),
+        )
+
+    def _publish(self, event: Event) -> None:
+        self._context.publish(event)
+
+
+def _weights(model: Model) -> str:
+    return next((file.sha256 for file in model.files if file.role == "weights"), "")
+
+
+def _first(model: Model, paths: Sequence[Path], role: str) -> str:
+    """Return the path of the first file with that role; llama.cpp finds the further shards beside it."""
+    return next((str(path) for file, path in zip(model.files, paths, strict=True) if file.role == role), "")
+
+
+def _memory(pid: int) -> int | None:
+    """Return the bytes of main memory that an engine holds, its mapped weights included."""
+    try:
+        host = psutil.Process(pid)
+        return sum(each.memory_info().rss for each in (host, *host.children(recursive=True)))
+    except psutil.Error:
+        return None
+
+
+def _unwritable(run: Path, error: OSError) -> StorageFailed:
+    return StorageFailed(
+        f"The folder for running engines, {run}, cannot be written: {error.strerror}",
+        next_step="Make it writable, or set PAPIN_HOME to a folder that is.",
+    )

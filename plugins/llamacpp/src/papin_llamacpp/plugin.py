@@ -1,0 +1,37 @@
+"""Registers the provider `llamacpp`; nothing heavy is imported until its session is opened."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from papin.context import Context
+from papin.hookspecs import hookimpl
+from papin.providers import Provider
+from papin_llamacpp._settings import LlamaCppSettings
+
+if TYPE_CHECKING:
+    from papin_llamacpp._session import Session
+
+__all__ = ["papin_providers"]
+
+
+@asynccontextmanager
+async def _open(context: Context[LlamaCppSettings]) -> AsyncIterator[Session]:
+    from papin_llamacpp._session import open_session  # noqa: PLC0415  # brings trio and the HTTP client's types
+
+    async with open_session(context) as session:
+        yield session
+
+
+@hookimpl
+def papin_providers() -> Iterable[Provider]:
+    """Register the provider `llamacpp`."""
+    yield Provider(
+        name="llamacpp",
+        summary="Runs GGUF models with llama.cpp, in a process of its own.",
+        open=_open,
+        formats=("gguf",),
+        settings=LlamaCppSettings,
+    )

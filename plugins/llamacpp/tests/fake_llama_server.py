@@ -1,0 +1,177 @@
+"""Speaks as a llama-server does, with the routes and the failings that the tests need; no model is involved.
+
+How it behaves stands in the "model" file: JSON with `load` (ok, hang, refuse, memory, crash, killed, port) and
+`answer` (ok, crash, hang, stop, rubbish, too_long, error).
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+WORDS = ("Light", " is", " scattered", ".")
+
+
+def log(text):
+    sys.stderr.write(f"0.00.001.000 E {text}\n")
+    sys.stderr.flush()
+
+
+class State:
+    loaded = threading.Event()
+    working = 0
+    tokens = 0
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    arguments: argparse.Namespace
+    key: str
+    behaviour: dict[str, str]
+
+    def log_message(self, *_):
+        return
+
+    def answer(self, status, body, kind="application/json"):
+        data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def refuse(self, status, message, kind):
+        self.answer(status, {"error": {"code": status, "message": message, "type": kind}})
+
+    def is_allowed(self):
+        if self.path == "/health" or self.headers.get("Authorization") == f"Bearer {self.key}":
+            return True
+        self.refuse(401, "Invalid API Key", "authentication_error")
+        return False
+
+    def do_GET(self):
+        if not self.is_allowed():
+            return
+        if not State.loaded.is_set():
+            self.refuse(503, "Loading model", "unavailable_error")
+        elif self.path == "/health":
+            self.answer(200, {"status": "ok"})
+        elif self.path == "/props":
+            self.answer(200, {"default_generation_settings": {"n_ctx": self.arguments.ctx_size}, "total_slots": 1})
+        elif self.path == "/slots":
+            self.answer(200, [{"id": 0, "is_processing": State.working > 0}])
+        elif self.path == "/v1/models":
+            self.answer(200, {"object": "list", "data": [{"id": self.arguments.alias, "object": "model"}]})
+        elif self.path == "/metrics":
+            text = (
+                f"# TYPE llamacpp:tokens_predicted_total counter\nllamacpp:tokens_predicted_total {State.tokens}\n"
+                f"llamacpp:prompt_tokens_total {State.tokens}\nllamacpp:requests_processing {State.working}\n"
+                "llamacpp:requests_deferred 0\n"
+            )
+            self.answer(200, text, "text/plain")
+        else:
+            self.refuse(404, "File Not Found", "not_found_error")
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        how = self.behaviour.get("answer", "ok")
+        if not self.is_allowed():
+            return
+        if how == "too_long":
+            self.refuse(400, "the request exceeds the available context size", "exceed_context_size_error")
+            return
+        assert asked["stream"] is True
+        assert asked["model"] == self.arguments.alias
+        State.working += 1
+        try:
+            self.stream(how, asked)
+        finally:
+            State.working -= 1
+
+    def stream(self, how, asked):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.piece({"role": "assistant", "content": None})
+        for word in WORDS[: asked.get("n_predict", len(WORDS))]:
+            self.piece({"content": word})
+            State.tokens += 1
+            if how == "crash":
+                log("srv update_slots: GGML_ASSERT(n_tokens > 0) failed")
+                os.kill(os.getpid(), signal.SIGSEGV)
+            if how == "hang":
+                threading.Event().wait()
+            if how == "stop":
+                return
+            if how == "rubbish":
+                self.wfile.write(b"data: <html>\n\n")
+            if how == "error":
+                self.line({"error": {"code": 500, "message": "the slot was lost", "type": "server_error"}})
+                return
+        timings = {"prompt_n": 3, "prompt_ms": 1.5, "predicted_n": len(WORDS), "predicted_ms": 2.0, "cache_n": 0}
+        self.line({"choices": [{"finish_reason": "stop", "index": 0, "delta": {}}], "timings": timings})
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def piece(self, delta):
+        self.line({"choices": [{"finish_reason": None, "index": 0, "delta": delta}]})
+
+    def line(self, value):
+        self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
+        self.wfile.flush()
+
+
+def parse():
+    parser = argparse.ArgumentParser()
+    for name in ("--model", "--alias", "--host", "--api-key-file", "--threads", "--n-gpu-layers", "--flash-attn"):
+        parser.add_argument(name)
+    for name in ("--port", "--ctx-size", "--parallel"):
+        parser.add_argument(name, type=int)
+    parser.add_argument("--metrics", action="store_true")
+    return parser.parse_args()
+
+
+def load(how, model):
+    if how == "refuse":
+        log("gguf_init_from_reader: failed to read key-value pairs")
+        log(f"llama_model_load: error loading model: llama_model_loader: failed to load model from {model}")
+        log(f"srv load_model: failed to load model, '{model}'")
+        sys.exit(1)
+    if how == "memory":
+        log("ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer of size 68719476736")
+        log("srv load_model: failed to load model")
+        sys.exit(1)
+    if how == "crash":
+        log("llama_model_load: GGML_ASSERT(hparams.n_head > 0) failed")
+        os.kill(os.getpid(), signal.SIGABRT)
+    if how == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if how == "hang":
+        signal.pause()
+
+
+def main():
+    Handler.arguments = arguments = parse()
+    Handler.behaviour = json.loads(Path(arguments.model).read_text())
+    Handler.key = Path(arguments.api_key_file).read_text().strip()
+    how = Handler.behaviour.get("load", "ok")
+    marker = Path(f"{arguments.model}.port")
+    if how == "port" and not marker.exists():
+        marker.write_text(str(arguments.port))
+        log(f"srv start: couldn't bind HTTP server socket, hostname: 127.0.0.1, port: {arguments.port}")
+        sys.exit(1)
+    server = ThreadingHTTPServer((arguments.host, arguments.port), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    load(how, arguments.model)
+    State.loaded.set()
+    signal.sigwait({signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    main()
