@@ -22,7 +22,7 @@ async def recover(services: Services, registry: Registry) -> None:
             await _rebuild(services, registry)
         elif interrupted:
             await _adopt(services)
-        await _sweep_unused(services)
+        await _sweep_leftovers(services)
     except PapinError as error:
         _log.warning("%s %s", error.message, error.next_step)
 
@@ -63,9 +63,9 @@ async def _adopt(services: Services) -> None:
         await services.records.change(apply)
 
 
-async def _sweep_unused(services: Services) -> None:
-    if not await services.records.read(lambda read: read.unused_files()):
+async def _sweep_leftovers(services: Services) -> None:
+    if not await services.records.read(lambda read: read.leftovers()):
         return
     async with services.committing():
-        unused = await services.records.read(lambda read: read.unused_files())
-        await sweep(services, unused)
+        leftovers = await services.records.read(lambda read: read.leftovers())
+        await sweep(services, leftovers)

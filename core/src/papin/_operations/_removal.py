@@ -26,12 +26,12 @@ def plan_removal(model: Model, users: Mapping[str, Sequence[str]], loaded_by: Se
 async def sweep(services: Services, unused: Sequence[tuple[str, str]]) -> int:
     """Remove the payloads that no model uses, given as (storage, digest); return the bytes freed.
 
-    Call it while `services.committing()` is held. The registry keeps a digest as unused until its payload is gone,
-    so that a crash in between loses no space: the next start sweeps it.
+    Call it while `services.committing()` is held. The registry keeps them as leftovers until their payloads are gone,
+    so that a crash in between loses no space: the next start sweeps them.
     """
     freed = 0
     for name, sha256 in unused:
         storage = await services.storage(name)
         freed += await storage.remove(sha256)
-        await services.records.change(lambda write, sha256=sha256: write.drop_file(sha256))  # type: ignore[misc]
+        await services.records.change(lambda write, sha256=sha256: write.drop_leftover(sha256))  # type: ignore[misc]
     return freed

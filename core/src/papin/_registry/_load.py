@@ -42,7 +42,7 @@ SELECT v.key, m.key, m.id, m.ref, v.installed_at, v.source, v.revision, v.format
 FROM versions v CROSS JOIN models m ON m.key = v.model
 """
 _FILES = """
-SELECT mf.version, mf.name, f.sha256, f.size, mf.role, f.format, mf.storage
+SELECT mf.version, mf.name, f.sha256, f.size, mf.role, f.format, f.storage
 FROM model_files mf JOIN files f ON f.key = mf.file
 """
 _OF_ONE = "JOIN versions v ON v.key = mf.version WHERE v.model = ?"

@@ -45,12 +45,15 @@ CREATE TABLE versions (
 )
 """
 
+# A row stays when its last user goes, until the storage has removed the payload: so a crash in between is made up for.
 _FILES = """
 CREATE TABLE files (
     key INTEGER PRIMARY KEY,
-    sha256 TEXT NOT NULL UNIQUE CHECK (length(sha256) = 64),
+    sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+    storage TEXT NOT NULL,
     size INTEGER NOT NULL CHECK (size >= 0),
-    format TEXT NOT NULL
+    format TEXT NOT NULL,
+    UNIQUE (sha256, storage)
 )
 """
 
@@ -61,8 +64,15 @@ CREATE TABLE model_files (
     file INTEGER NOT NULL REFERENCES files,
     name TEXT NOT NULL,
     role TEXT NOT NULL,
-    storage TEXT NOT NULL,
     PRIMARY KEY (version, position)
+) WITHOUT ROWID
+"""
+
+# Payloads that no model uses any more and that are still to be removed from their storage.
+_LEFTOVERS = """
+CREATE TABLE leftovers (
+    sha256 TEXT PRIMARY KEY CHECK (length(sha256) = 64),
+    storage TEXT NOT NULL
 ) WITHOUT ROWID
 """
 
@@ -158,6 +168,7 @@ _FIRST: Migration = (
     _FILES,
     _MODEL_FILES,
     "CREATE INDEX model_files_by_file ON model_files (file)",
+    _LEFTOVERS,
     _PLACEMENTS,
     _USAGE,
     _FAVOURITES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
@@ -13,7 +13,7 @@ from papin._registry._times import to_stored
 from papin.errors import Conflict, RegistryFailed
 from papin.models import Model, StoredFile
 
-__all__ = ["check", "insert_model", "replace_model", "unused_files"]
+__all__ = ["check", "insert_model", "replace_model"]
 
 _DETAILS = ("tags", "collections", "settings", "placements", "favourites")
 
@@ -81,16 +81,6 @@ def replace_model(connection: sqlite3.Connection, key: int, model: Model) -> Non
     _insert_details(connection, key, model)
 
 
-def unused_files(connection: sqlite3.Connection, candidates: Sequence[StoredFile]) -> tuple[StoredFile, ...]:
-    """Forget those of `candidates` that no version of any model uses, and return them, each payload once."""
-    unused: dict[str, StoredFile] = {}
-    query = "DELETE FROM files WHERE sha256 = ? AND NOT EXISTS (SELECT 1 FROM model_files WHERE file = files.key)"
-    for file in candidates:
-        if connection.execute(query, (file.sha256,)).rowcount:
-            unused[file.sha256] = file
-    return tuple(unused.values())
-
-
 _VERSION = (
     "installed_at",
     "source",
@@ -127,20 +117,19 @@ def _insert_version(connection: sqlite3.Connection, key: int, model: Model) -> N
     )
     version = connection.execute(query, (key, *_version(model))).lastrowid
     rows = (
-        (version, position, _file(connection, file), file.name, file.role, file.storage)
-        for position, file in enumerate(model.files)
+        (version, position, _file(connection, file), file.name, file.role) for position, file in enumerate(model.files)
     )
-    connection.executemany(
-        "INSERT INTO model_files (version, position, file, name, role, storage) VALUES (?, ?, ?, ?, ?, ?)", rows
-    )
+    connection.executemany("INSERT INTO model_files (version, position, file, name, role) VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def _file(connection: sqlite3.Connection, file: StoredFile) -> int:
-    row = connection.execute("SELECT key, size FROM files WHERE sha256 = ?", (file.sha256,)).fetchone()
+    query = "SELECT key, size FROM files WHERE sha256 = ? AND storage = ?"
+    row = connection.execute(query, (file.sha256, file.storage)).fetchone()
     if row is None:
-        query = "INSERT INTO files (sha256, size, format) VALUES (?, ?, ?)"
-        key = connection.execute(query, (file.sha256, file.size, file.format)).lastrowid
+        query = "INSERT INTO files (sha256, storage, size, format) VALUES (?, ?, ?, ?)"
+        key = connection.execute(query, (file.sha256, file.storage, file.size, file.format)).lastrowid
         assert key is not None
+        connection.execute("DELETE FROM leftovers WHERE sha256 = ?", (file.sha256,))
         return key
     key, size = row
     if size != file.size:

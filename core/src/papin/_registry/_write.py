@@ -12,11 +12,11 @@ import msgspec
 from papin._registry import _journal
 from papin._registry._jobs import ENDED, OPEN, insert_job, load_jobs, owner_of, update_job
 from papin._registry._load import load_versions
-from papin._registry._lookup import is_taken, model_key, unclear_job
+from papin._registry._lookup import UNUSED, is_taken, model_key, unclear_job
 from papin._registry._meta import rebuilt
 from papin._registry._owner import Owner, is_alive
 from papin._registry._read import Read
-from papin._registry._store import check, insert_model, replace_model, unused_files
+from papin._registry._store import check, insert_model, replace_model
 from papin._registry._times import to_stored
 from papin.errors import Conflict, NameInvalid, RegistryFailed
 from papin.events import Envelope, Event
@@ -74,7 +74,9 @@ class Write(Read):
         replace_model(self._connection, model_key(self._connection, model.id), model)
 
     def remove_model(self, model_id: str) -> tuple[StoredFile, ...]:
-        """Forget a model and all its versions; return its files that no other model uses.
+        """Forget a model and all its versions; return its files that no other model uses, each payload once.
+
+        Their payloads count as unused (`unused_files`) until `drop_file`.
 
         Raises:
             NotFound: there is no such model.
@@ -82,10 +84,12 @@ class Write(Read):
         key = model_key(self._connection, model_id)
         files = [file for version in load_versions(self._connection, key) for file in version.files]
         self._connection.execute("DELETE FROM models WHERE key = ?", (key,))
-        return unused_files(self._connection, files)
+        return self._unused(files)
 
     def drop_versions(self, model_id: str) -> tuple[StoredFile, ...]:
-        """Forget the old versions of a model; return their files that nothing uses any more.
+        """Forget the old versions of a model; return their files that nothing uses any more, each payload once.
+
+        Their payloads count as unused (`unused_files`) until `drop_file`.
 
         Raises:
             NotFound: there is no such model.
@@ -93,7 +97,20 @@ class Write(Read):
         key = model_key(self._connection, model_id)
         files = [file for version in load_versions(self._connection, key)[:-1] for file in version.files]
         self._connection.execute("DELETE FROM versions WHERE model = ? AND NOT current", (key,))
-        return unused_files(self._connection, files)
+        return self._unused(files)
+
+    def drop_leftover(self, sha256: str) -> None:
+        """Record that the payload of a leftover is gone from its storage."""
+        self._connection.execute("DELETE FROM leftovers WHERE sha256 = ?", (sha256,))
+
+    def drop_file(self, sha256: str) -> None:
+        """Forget the payloads of that digest which no model uses: their storages have removed them."""
+        self._connection.execute(f"DELETE FROM files WHERE sha256 = ? AND {UNUSED}", (sha256,))
+
+    def _unused(self, files: Iterable[StoredFile]) -> tuple[StoredFile, ...]:
+        unused = set(self.unused_files())
+        found = {(file.storage, file.sha256): file for file in files}
+        return tuple(file for place, file in found.items() if place in unused)
 
     def record_use(self, model_id: str, at: datetime) -> None:
         """Count a use of the model.
