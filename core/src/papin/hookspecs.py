@@ -43,7 +43,7 @@ class HookSpecs:
         Called once when a kernel opens. What a descriptor opens lives in a task of its own from its first use until
         the kernel closes, and is used for as many models as it likes at once.
 
-            from contextlib import asynccontextmanager
+            from contextlib import aclosing, asynccontextmanager
             from datetime import UTC, datetime
 
             import trio
@@ -76,7 +76,8 @@ class HookSpecs:
 
                 @asynccontextmanager
                 async def chat(self, loaded, messages, options):
-                    yield self._answer(messages[-1].content)
+                    async with aclosing(self._answer(messages[-1].content)) as replies:
+                        yield replies
 
                 async def _answer(self, text):
                     for word in text.split():
@@ -128,7 +129,7 @@ class HookSpecs:
                 async def resolve(self, name, variant):
                     await trio.lowlevel.checkpoint()
                     if name != "tiny" or variant not in (None, "Q8_0"):
-                        raise NotFound(f"There is no {name} on the shelf", next_step="It has tiny.")
+                        raise NotFound("The shelf has no such model", next_step="Its only one is tiny.")
                     return TINY
 
                 async def entries(self):
