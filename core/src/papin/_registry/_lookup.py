@@ -9,10 +9,7 @@ from papin._registry._jobs import load_jobs
 from papin.errors import Ambiguous, NotFound
 from papin.models import Job
 
-__all__ = ["UNUSED", "find_job", "find_model", "ids", "is_taken", "model_key", "unclear_job"]
-
-UNUSED = "NOT EXISTS (SELECT 1 FROM model_files WHERE file = files.key)"
-"""The condition for a row of `files` that no version of any model uses."""
+__all__ = ["find_job", "find_model", "ids", "is_taken", "model_key", "unclear_job"]
 
 _LISTED = 5
 _SHOWN = 60

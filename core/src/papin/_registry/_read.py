@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from papin._registry import _journal
 from papin._registry._jobs import OPEN, load_jobs, owner_of
 from papin._registry._load import load_model, load_models, load_versions
-from papin._registry._lookup import UNUSED, find_job, find_model, ids, model_key
+from papin._registry._lookup import find_job, find_model, ids, model_key
 from papin._registry._owner import Owner, is_alive
 from papin._registry._times import now
 from papin.events import Envelope
@@ -79,12 +79,10 @@ class Read:
 
     def leftovers(self) -> tuple[tuple[str, str], ...]:
         """Return the payloads that no model uses and that are still to be removed, as (storage, digest)."""
-        with self._snapshot() as connection:
-            return tuple(connection.execute("SELECT storage, sha256 FROM leftovers ORDER BY sha256"))
-
-    def unused_files(self) -> tuple[tuple[str, str], ...]:
-        """Return (storage, digest) of every recorded payload that no version of any model uses."""
-        query = f"SELECT storage, sha256 FROM files WHERE {UNUSED} ORDER BY key"
+        query = """
+        SELECT storage, sha256 FROM files WHERE NOT EXISTS (SELECT 1 FROM model_files WHERE file = files.key)
+        ORDER BY sha256
+        """
         with self._snapshot() as connection:
             return tuple(connection.execute(query))
 

@@ -45,7 +45,7 @@ CREATE TABLE versions (
 )
 """
 
-# A row stays when its last user goes, until the storage has removed the payload: so a crash in between is made up for.
+# A row stays as a leftover when its last user goes, until the storage has removed the payload.
 _FILES = """
 CREATE TABLE files (
     key INTEGER PRIMARY KEY,
@@ -65,14 +65,6 @@ CREATE TABLE model_files (
     name TEXT NOT NULL,
     role TEXT NOT NULL,
     PRIMARY KEY (version, position)
-) WITHOUT ROWID
-"""
-
-# Payloads that no model uses any more and that are still to be removed from their storage.
-_LEFTOVERS = """
-CREATE TABLE leftovers (
-    sha256 TEXT PRIMARY KEY CHECK (length(sha256) = 64),
-    storage TEXT NOT NULL
 ) WITHOUT ROWID
 """
 
@@ -168,7 +160,6 @@ _FIRST: Migration = (
     _FILES,
     _MODEL_FILES,
     "CREATE INDEX model_files_by_file ON model_files (file)",
-    _LEFTOVERS,
     _PLACEMENTS,
     _USAGE,
     _FAVOURITES,

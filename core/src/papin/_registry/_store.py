@@ -129,7 +129,6 @@ def _file(connection: sqlite3.Connection, file: StoredFile) -> int:
         query = "INSERT INTO files (sha256, storage, size, format) VALUES (?, ?, ?, ?)"
         key = connection.execute(query, (file.sha256, file.storage, file.size, file.format)).lastrowid
         assert key is not None
-        connection.execute("DELETE FROM leftovers WHERE sha256 = ?", (file.sha256,))
         return key
     key, size = row
     if size != file.size:

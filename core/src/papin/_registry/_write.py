@@ -12,7 +12,7 @@ import msgspec
 from papin._registry import _journal
 from papin._registry._jobs import ENDED, OPEN, insert_job, load_jobs, owner_of, update_job
 from papin._registry._load import load_versions
-from papin._registry._lookup import UNUSED, is_taken, model_key, unclear_job
+from papin._registry._lookup import is_taken, model_key, unclear_job
 from papin._registry._meta import rebuilt
 from papin._registry._owner import Owner, is_alive
 from papin._registry._read import Read
@@ -76,7 +76,7 @@ class Write(Read):
     def remove_model(self, model_id: str) -> tuple[StoredFile, ...]:
         """Forget a model and all its versions; return its files that no other model uses, each payload once.
 
-        Their payloads count as unused (`unused_files`) until `drop_file`.
+        They are `leftovers` until `drop_leftover`.
 
         Raises:
             NotFound: there is no such model.
@@ -89,7 +89,7 @@ class Write(Read):
     def drop_versions(self, model_id: str) -> tuple[StoredFile, ...]:
         """Forget the old versions of a model; return their files that nothing uses any more, each payload once.
 
-        Their payloads count as unused (`unused_files`) until `drop_file`.
+        They are `leftovers` until `drop_leftover`.
 
         Raises:
             NotFound: there is no such model.
@@ -100,15 +100,14 @@ class Write(Read):
         return self._unused(files)
 
     def drop_leftover(self, sha256: str) -> None:
-        """Record that the payload of a leftover is gone from its storage."""
-        self._connection.execute("DELETE FROM leftovers WHERE sha256 = ?", (sha256,))
-
-    def drop_file(self, sha256: str) -> None:
-        """Forget the payloads of that digest which no model uses: their storages have removed them."""
-        self._connection.execute(f"DELETE FROM files WHERE sha256 = ? AND {UNUSED}", (sha256,))
+        """Record that the payload of a leftover is gone from its storage; one that is used again stays recorded."""
+        query = """
+        DELETE FROM files WHERE sha256 = ? AND NOT EXISTS (SELECT 1 FROM model_files WHERE file = files.key)
+        """
+        self._connection.execute(query, (sha256,))
 
     def _unused(self, files: Iterable[StoredFile]) -> tuple[StoredFile, ...]:
-        unused = set(self.unused_files())
+        unused = set(self.leftovers())
         found = {(file.storage, file.sha256): file for file in files}
         return tuple(file for place, file in found.items() if place in unused)
 
