@@ -1,0 +1,42 @@
+"""What the body of a job gets: its id, and where to tell how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import trio
+
+from papin.events import DownloadProgressed, Event
+from papin.models import Progress
+
+_EVERY = 0.25
+
+
+class JobHandle:
+    """A running job, for its body. To be used from the event loop only.
+
+    `latest` is the last progress, `began` the first one of a download, which is journalled once (`is_started`).
+    """
+
+    def __init__(self, job_id: str, publish: Callable[[Event], None], record: Callable[[], None]) -> None:
+        self.id = job_id
+        self.latest: Progress | None = None
+        self.began: Progress | None = None
+        self.is_started = False
+        self.is_over = False
+        self._publish = publish
+        self._record = record
+        self._told_at = float("-inf")
+
+    def report(self, progress: Progress) -> None:
+        """Tell how far the job is. Never blocks; about four times a second, and at each new phase, it is passed on."""
+        before, self.latest = self.latest, progress
+        if self.began is None and progress.phase == "downloading":
+            self.began = progress
+        now = trio.current_time()
+        same = before is not None and before.phase == progress.phase and before.file == progress.file
+        if same and now - self._told_at < _EVERY and progress.done != progress.total:
+            return
+        self._told_at = now
+        self._publish(DownloadProgressed(job=self.id, progress=progress))
+        self._record()

@@ -1,0 +1,17 @@
+"""What a source gave."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+How = Literal["reflink", "hardlink", "copy", "download"]
+
+
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """The staged payload: verified against what was promised, and durable."""
+
+    sha256: str
+    size: int
+    how: How

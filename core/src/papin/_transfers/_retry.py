@@ -1,0 +1,60 @@
+"""When to try again, and how long to wait before: bounded, jittered, on trio's clock."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+import trio
+
+from papin.errors import TooManyRequests, TransferFailed
+from papin.sizes import duration_text
+
+_FRUITLESS = 6  # attempts in a row that brought nothing
+_ATTEMPTS = 200  # in all, so that a server that sends a byte at a time has an end too
+_FIRST = 0.5
+_LONGEST = 60.0
+_PATIENCE = 600.0  # the longest that a server may make us wait
+
+
+class Retries:
+    """Counts the attempts of one transfer."""
+
+    def __init__(self) -> None:
+        self._fruitless = 0
+        self._attempts = 0
+        # Not for secrets: it only keeps many clients from coming back at the same moment.
+        self._random = random.Random()  # noqa: S311
+
+    async def wait(self, error: TransferFailed, *, progressed: bool, asked: float | None = None) -> None:
+        """Wait until the next attempt after `error`; raise it when there should be none.
+
+        `asked` is what the server wants us to wait, in seconds.
+        """
+        self._attempts += 1
+        self._fruitless = 1 if progressed else self._fruitless + 1
+        if not error.transient or self._fruitless >= _FRUITLESS or self._attempts >= _ATTEMPTS:
+            raise error
+        if asked is None:
+            # Full jitter; something that came just now is worth asking for at once.
+            longest = min(_LONGEST, _FIRST * 2 ** (self._fruitless - 1))
+            asked = self._random.uniform(0, longest)
+        elif asked > _PATIENCE:
+            raise TooManyRequests(
+                f"{error.message}; it asks to come back in {duration_text(asked)}",
+                next_step="Run the same command again then: it goes on where it stopped.",
+            ) from error
+        await trio.sleep(asked)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of a `Retry-After` header (RFC 9110, 10.2.3), a date being taken by the server's own clock."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:12])
+    try:
+        until = parsedate_to_datetime(text)
+        return max(0.0, (until - parsedate_to_datetime(headers.get("date", ""))).total_seconds())
+    except (ValueError, TypeError):
+        return None
