@@ -1,0 +1,106 @@
+"""The ranking: what fits comes first, then what is capable and still quick, and a little of what the user likes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from papin.models import Machine, Model, Variant
+from papin.recommenders import Candidate, Recommendation
+from papin.sizes import size_text
+from papin_advisor._room import Room, need, room
+
+__all__ = ["FitSettings", "recommend"]
+
+# Reading all weights once for each token makes a main memory of some 25 GB a second the limit.
+_QUICK_IN_MAIN_MEMORY = 2_500_000_000
+_SLOW_IN_MAIN_MEMORY = 10_000_000_000
+_LARGEST = 70_000_000_000
+_SMALL = 3_000_000_000
+_LIKED = 0.05
+_INSTALLED = 0.15
+# How much of what a model knows is left by the number of bits of a weight.
+_QUALITY = {1: 0.4, 2: 0.7, 3: 0.85, 4: 0.94, 5: 0.97, 6: 0.99}
+
+
+class FitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which share of the main memory a model may take; the rest is for everything else that runs."""
+
+    memory_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.75
+
+
+def recommend(
+    machine: Machine, installed: Sequence[Model], candidates: Sequence[Candidate], settings: FitSettings
+) -> list[Recommendation]:
+    """Return `candidates`, best first. Scores above 0 fit; one point more means on the GPU."""
+    space = room(machine, settings.memory_share)
+    liked = _liked(installed)
+    judged = {each.variant.ref: _judge(each, space, liked) for each in candidates}
+    return sorted(judged.values(), key=lambda each: (-each.score, each.ref))
+
+
+def _judge(candidate: Candidate, space: Room, liked: Counter[str]) -> Recommendation:
+    needed = need(candidate)
+    if needed is None:
+        return _told(candidate, -2.0, "nobody says how large it is, so whether it fits is not known", fits=False)
+    about = f"needs about {size_text(needed)}"
+    if needed <= space.gpu:
+        score = 1 + _worth(candidate, liked)
+        return _told(candidate, score, f"{about} of the {space.gpu_words}; {_words(candidate, quick=True)}", fits=True)
+    if needed <= space.main:
+        score = _worth(candidate, liked) * _speed(needed)
+        quick = needed <= _QUICK_IN_MAIN_MEMORY
+        return _told(candidate, score, f"{about} of {space.main_words}; {_words(candidate, quick=quick)}", fits=True)
+    most = max(space.gpu, space.main)
+    too_much = f"{about}, and this machine has room for {size_text(most)}; a smaller quantization may fit"
+    return _told(candidate, -needed / (needed + most + 1), too_much, fits=False)
+
+
+def _told(candidate: Candidate, score: float, reason: str, *, fits: bool) -> Recommendation:
+    reason = f"{reason}; installed already" if candidate.installed else reason
+    return Recommendation(ref=candidate.variant.ref, score=round(score, 6), reason=reason, fits=fits, recommender="fit")
+
+
+def _worth(candidate: Candidate, liked: Counter[str]) -> float:
+    """Return a number above 0 and below 1 that grows with what a model can do."""
+    variant = candidate.variant
+    size = variant.parameters or (variant.size or 0) * 8 // _bits(variant)
+    capable = math.log1p(size / 1e9) / math.log1p(_LARGEST / 1e9)
+    worth = 0.1 + 0.65 * min(1.0, capable) * _QUALITY.get(_bits(variant), 1.0)
+    if variant.architecture and liked.total():
+        worth += _LIKED * liked[variant.architecture] / liked.total()
+    return max(0.01, worth - (_INSTALLED if candidate.installed else 0))
+
+
+def _speed(needed: int) -> float:
+    """Return between 1 (quick) and 0.1 (an answer takes minutes) for a model in main memory."""
+    return max(0.1, min(1.0, _QUICK_IN_MAIN_MEMORY / max(1, needed)))
+
+
+def _bits(variant: Variant) -> int:
+    """Return the bits of a weight, by the name of the quantization; 4 where it has none that is known."""
+    name = variant.quantization or variant.variant
+    found = re.search(r"(?:Q|F|FP|INT)(\d{1,2})(?!\d)", name.upper())
+    return min(32, max(1, int(found[1]))) if found else 4
+
+
+def _words(candidate: Candidate, *, quick: bool) -> str:
+    size = "small" if 0 < (candidate.variant.parameters or 0) <= _SMALL else "capable"
+    if not quick:
+        slow = (need(candidate) or 0) > _SLOW_IN_MAIN_MEMORY
+        return f"{size}, but slow without a GPU" if slow else f"{size}, at a reading pace"
+    return f"{size} and quick"
+
+
+def _liked(installed: Sequence[Model]) -> Counter[str]:
+    """Count the uses of each architecture; a favourite counts as five."""
+    liked: Counter[str] = Counter()
+    for model in installed:
+        if model.architecture:
+            liked[model.architecture] += min(model.uses, 100) + (5 if model.favourite else 0)
+    return liked
