@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from papin.errors import NotFound
 from papin.models import CatalogEntry, Variant
+from papin.names import nearest
+
+_SHOWN = 60
 
 
 class StarterSession:
@@ -23,19 +25,19 @@ class StarterSession:
         """
         entry = self._entries.get(name.lower())
         if entry is None:
-            raise NotFound(f"The starter catalog has no model {name!r}", next_step=self._nearest(name))
+            raise NotFound(f"The starter catalog has no model {name[:_SHOWN]!a}", next_step=self._nearest(name))
         if variant is None:
             return entry.variants[0]
         for each in entry.variants:
             if each.variant.lower() == variant.lower():
                 return each
         known = ", ".join(each.ref for each in entry.variants)
-        raise NotFound(f"{entry.title} has no variant {variant!r}", next_step=f"There is: {known}")
+        raise NotFound(f"{entry.title} has no variant {variant[:_SHOWN]!a}", next_step=f"There is: {known}")
 
     async def entries(self) -> Sequence[CatalogEntry]:
         """Return all entries, in the order in which to show them."""
         return tuple(self._entries.values())
 
     def _nearest(self, name: str) -> str:
-        near = get_close_matches(name.lower(), self._entries, n=3) or sorted(self._entries)
+        near = nearest(name[:_SHOWN].lower(), self._entries) or sorted(self._entries)
         return f"There is: {', '.join(f'starter:{each}' for each in near)}"

@@ -1,0 +1,13 @@
+"""The catalog passes the suite that every catalog passes."""
+
+import pytest
+
+from papin.testing import CatalogSuite
+from papin_starter.plugin import papin_catalogs
+
+
+class TestStarter(CatalogSuite):
+    @pytest.fixture
+    def descriptor(self):
+        (catalog,) = papin_catalogs()
+        return catalog
