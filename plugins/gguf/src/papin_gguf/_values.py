@@ -106,13 +106,12 @@ def _read_key(cursor: Cursor) -> Generator[Span, bytes, bytes]:
     if not 0 < length <= MAX_KEY_BYTES:
         raise refuse(f"a key has {length} bytes, and may have 1 to {MAX_KEY_BYTES}")
     raw = yield from cursor.read_bytes(length, length)
-    if not raw.isascii() or min(raw) < ord(" "):
-        try:
-            sound = raw.decode("utf-8").isprintable()
-        except UnicodeDecodeError:
-            sound = False
-        if not sound:
-            raise refuse(f"the key {show(raw[:SHOWN_KEY_BYTES], length)!r} has unprintable characters")
+    try:
+        sound = raw.decode("utf-8").isprintable()
+    except UnicodeDecodeError:
+        sound = False
+    if not sound:
+        raise refuse(f"the key {show(raw[:SHOWN_KEY_BYTES], length)!r} has unprintable characters")
     return raw
 
 
@@ -165,18 +164,19 @@ def _read_string(cursor: Cursor, key: str, values: Values) -> Generator[Span, by
 def _read_array(cursor: Cursor, key: str, values: Values) -> Generator[Span, bytes, None]:
     kind = yield from cursor.read_u32()
     count = yield from cursor.read_u64()
+    wanted = values.wants(key)
     if kind == STRING:
         yield from cursor.skip_strings(count)
     elif kind in SCALARS:
         layout = cursor.numbers(SCALARS[kind])
         cursor.expect(count * layout.size)
-        if 0 < count <= LAYERS_READ and kind != BOOL and values.wants(key):
+        if 0 < count <= LAYERS_READ and kind != BOOL and wanted:
             values.largest.update((yield from _read_largest(cursor, key, kind, count)))
         else:
             cursor.skip(count * layout.size)
     else:
         raise refuse(f"{key[:SHOWN_KEY_BYTES]!r} is an array of {VALUE_NAMES.get(kind, f'the unknown type {kind}')}")
-    if values.wants(key):
+    if wanted:
         values.lengths[key] = count
 
 
