@@ -6,6 +6,6 @@ cancelled by the user (of any process), or interrupted, and then it can be resum
 """
 
 from papin._jobs._handle import JobHandle
-from papin._jobs._jobs import Body, Commit, Jobs, Records
+from papin._jobs._jobs import Body, Commit, Jobs
 
-__all__ = ["Body", "Commit", "JobHandle", "Jobs", "Records"]
+__all__ = ["Body", "Commit", "JobHandle", "Jobs"]

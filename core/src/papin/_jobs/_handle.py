@@ -18,7 +18,7 @@ class JobHandle:
     `latest` is the last progress, `began` the first one of a download, which is journalled once (`is_started`).
     """
 
-    def __init__(self, job_id: str, publish: Callable[[Event], None], record: Callable[[], None]) -> None:
+    def __init__(self, job_id: str, publish: Callable[[Event], None], record: Callable[[JobHandle], None]) -> None:
         self.id = job_id
         self.latest: Progress | None = None
         self.began: Progress | None = None
@@ -39,4 +39,4 @@ class JobHandle:
             return
         self._told_at = now
         self._publish(DownloadProgressed(job=self.id, progress=progress))
-        self._record()
+        self._record(self)

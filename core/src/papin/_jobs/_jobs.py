@@ -1,13 +1,13 @@
-"""Starting, ending and resuming jobs, across processes."""
+"""Starting, ending, resuming and following jobs, across processes."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal
 
 import msgspec
 import trio
@@ -15,14 +15,13 @@ import trio
 from papin import locks
 from papin._jobs._endings import Cancelled, Completed, Ending, Interrupted, ended, event_of, failed
 from papin._jobs._handle import JobHandle
+from papin._jobs._ledger import Ledger, Publishes
 from papin._jobs._recorder import Recorder
-from papin._registry import Follower, Read, Write, is_alive, this_process
+from papin._jobs._watch import JobLocks, Wakeups
+from papin._registry import Registry, Write, is_alive, this_process
 from papin.errors import Conflict, PapinError
-from papin.events import DownloadQueued, Event
+from papin.events import DownloadQueued
 from papin.models import Job
-from papin.names import place
-
-T = TypeVar("T")
 
 Commit = Callable[[Write], str]
 """Records what a job achieved, in the transaction that completes it; returns the id of the model."""
@@ -33,23 +32,11 @@ Body = Callable[[JobHandle], Awaitable[str | Commit]]
 _OPEN = ("queued", "running")
 
 
-class Records(Protocol):
-    """The registry, off the event loop; what a change journals is published once it is committed."""
-
-    async def read(self, ask: Callable[[Read], T]) -> T:
-        """Return what `ask` finds."""
-        ...
-
-    async def change(self, apply: Callable[[Write], T], *, durable: bool = True) -> T:
-        """Run `apply` in one transaction; one that is not `durable` may be lost in a power cut."""
-        ...
-
-
 @dataclass(slots=True)
 class _Running:
-    scope: trio.CancelScope
-    over: trio.Event
     handle: JobHandle
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    over: trio.Event = field(default_factory=trio.Event)
 
 
 def _now() -> datetime:
@@ -57,47 +44,53 @@ def _now() -> datetime:
 
 
 class Jobs:
-    """The jobs of this process, and the rows of all of them.
+    """The jobs of this process, and the records of those of all processes.
 
-    `run` is the per-boot folder of papin; `nursery` is where the jobs live, and cancelling it interrupts them.
+    `nursery` is where they live, and cancelling it interrupts them; `run` is papin's per-boot folder. `recover` comes
+    first.
     """
 
     def __init__(
         self,
-        *,
         nursery: trio.Nursery,
-        records: Records,
-        publish: Callable[[Event], None],
+        registry: Registry,
         run: Path,
+        bus: Publishes,
+        *,
         now: Callable[[], datetime] = _now,
     ) -> None:
         self._nursery = nursery
-        self._records = records
-        self._publish = publish
-        self._run_folder = run
+        self._ledger = Ledger(registry, bus)
+        self._locks = JobLocks(run)
+        self._wakeups = Wakeups(run)
+        self._recorder = Recorder(self._ledger)
         self._now = now
         self._owner = this_process()
         self._running: dict[str, _Running] = {}
-        self._recorder = Recorder(records)
+        self._watched: set[str] = set()
 
     async def recover(self) -> tuple[str, ...]:
         """Begin to serve, and mark the jobs whose process is gone as interrupted; return their ids. Call it once."""
-        await trio.to_thread.run_sync(self._make_folder)
-        await self._nursery.start(self._obey)
+        await self._locks.make()
+        await self._nursery.start(self._wakeups.run, self._obey)
         self._nursery.start_soon(self._recorder.run)
-        unfinished = await self._records.read(lambda read: [job.id for job in read.jobs() if job.state in _OPEN])
+        unfinished = await self._ledger.read(lambda read: [job.id for job in read.jobs() if job.state in _OPEN])
         return tuple([job_id for job_id in unfinished if await self._is_given_up(job_id)])
 
     async def _is_given_up(self, job_id: str) -> bool:
-        return await self._is_free(job_id) and await self._records.change(lambda write: self._mark(write, job_id))
+        return await self._locks.is_free(job_id) and await self._ledger.change(lambda write: self._mark(write, job_id))
 
     def _mark(self, write: Write, job_id: str) -> bool:
+        # A free lock is not enough: there are file systems on which every lock is free.
         job = write.job(job_id)
         owner = write.job_owner(job_id)
-        if job.state not in _OPEN or (owner != self._owner and is_alive(owner)):
+        is_ours = owner == self._owner and job_id not in self._running
+        if job.state not in _OPEN or (is_alive(owner) and not is_ours):
             return False
         self._record_end(write, job, Interrupted())
         return True
+
+    # --- beginning
 
     async def start(
         self, kind: Literal["download", "import", "verify"], subject: str, request: bytes, body: Body
@@ -111,31 +104,33 @@ class Jobs:
 
         def record(write: Write) -> Job:
             write.add_job(job, request, self._owner)
-            self._journal_queued(write, job)
-            return job
+            return _queued(write, job)
 
-        accepted: Job = await self._nursery.start(self._run, job.id, record, body)
-        return accepted
+        return await self._begin(job.id, record, body)
 
-    async def resume(self, job_id: str, body: Body) -> Job:
-        """Begin the job again that was interrupted, failed or cancelled; it keeps its id.
+    async def restart(self, job_id: str, body: Body) -> Job:
+        """Begin a job again that was interrupted, failed or cancelled; it keeps its id.
 
         Raises:
             NotFound: there is no such job.
             Conflict: it was completed, or is being worked on.
         """
-        known = await self._records.read(lambda read: read.job(job_id))
-        if known.id in self._running or not await self._is_free(known.id):
+        known = await self._ledger.read(lambda read: read.job(job_id))
+        if known.id in self._running or not await self._locks.is_free(known.id):
             raise Conflict(f"The job {known.id} is being worked on", next_step="Wait for it, or cancel it first.")
 
         def record(write: Write) -> Job:
             job = msgspec.structs.replace(write.take_job(known.id, self._owner), state="running")
             write.update_job(job)
-            self._journal_queued(write, job)
-            return job
+            return _queued(write, job)
 
-        accepted: Job = await self._nursery.start(self._run, known.id, record, body)
+        return await self._begin(known.id, record, body)
+
+    async def _begin(self, job_id: str, record: Callable[[Write], Job], body: Body) -> Job:
+        accepted: Job = await self._nursery.start(self._run, job_id, record, body)
         return accepted
+
+    # --- ending
 
     async def cancel(self, job_id: str) -> Job:
         """End a job for the user, in whichever process it runs; return it as it is then.
@@ -147,19 +142,68 @@ class Jobs:
             NotFound: there is no such job.
             Conflict: it has ended already.
         """
-        known = await self._records.read(lambda read: read.job(job_id))
+        known = await self._ledger.read(lambda read: read.job(job_id))
         running = self._running.get(known.id)
         if running is None:
-            return await self._records.change(lambda write: self._ask_to_end(write, known.id))
+            return await self._ledger.change(lambda write: self._ask_to_end(write, known.id))
         running.scope.cancel()
         await running.over.wait()
-        return await self._records.read(lambda read: read.job(known.id))
+        return await self._ledger.read(lambda read: read.job(known.id))
 
     def _ask_to_end(self, write: Write, job_id: str) -> Job:
         job = write.request_cancel(job_id)
         if job.state in _OPEN and is_alive(write.job_owner(job_id)):
             return job
         return self._record_end(write, job, Cancelled())
+
+    async def _obey(self) -> None:
+        """Cancel what somebody, in whichever process, asked this one to cancel."""
+        if not self._running:
+            return
+        try:
+            wanted = await self._ledger.read(lambda read: read.cancel_requests())
+        except PapinError as error:
+            self._recorder.complain("(all)", error)
+            return
+        for job_id in wanted & self._running.keys():
+            self._running[job_id].scope.cancel()
+
+    # --- watching
+
+    async def follow(self, job_id: str) -> AsyncGenerator[Job]:
+        """Yield a job at once and whenever its record changes, and end with its final state. Close with `aclosing`.
+
+        A job of another process that dies ends as interrupted.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        last: Job | None = None
+        while last is None or last.state in _OPEN:
+            changed = self._wakeups.next
+            job = await self._ledger.read(lambda read: read.job(job_id))
+            if job != last:
+                last = job
+                yield job
+                continue
+            self._watch_owner(job.id)
+            await changed.wait()
+
+    def _watch_owner(self, job_id: str) -> None:
+        if job_id not in self._running and job_id not in self._watched:
+            self._watched.add(job_id)
+            self._nursery.start_soon(self._wait_given_up, job_id)
+
+    async def _wait_given_up(self, job_id: str) -> None:
+        try:
+            await self._locks.wait_free(job_id)
+            await self._is_given_up(job_id)
+        except (PapinError, OSError) as error:
+            self._recorder.complain(job_id, error)
+        finally:
+            self._watched.discard(job_id)
+
+    # --- running
 
     async def _run(
         self,
@@ -169,11 +213,9 @@ class Jobs:
         *,
         task_status: trio.TaskStatus[Job] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        lock = self._lock(job_id)
-        async with locks.hold(lock):
-            job = await self._records.change(record)
-            handle = JobHandle(job_id, self._publish, lambda: self._recorder.note(handle))
-            running = _Running(trio.CancelScope(), trio.Event(), handle)
+        async with locks.hold(self._locks.path(job_id)):
+            job = await self._ledger.change(record)
+            running = _Running(JobHandle(job_id, self._ledger.publish, self._recorder.note))
             self._running[job_id] = running
             ending: Ending = Interrupted()
             commit: Commit | None = None
@@ -182,8 +224,8 @@ class Jobs:
                 ending, commit = await self._attempt(running, body)
             finally:
                 with trio.CancelScope(shield=True):
-                    await self._settle(job, ending, commit, handle)
-                    await trio.to_thread.run_sync(lambda: lock.unlink(missing_ok=True))
+                    await self._settle(job, ending, commit, running.handle)
+                    await self._locks.drop(job_id)
                 del self._running[job_id]
                 running.over.set()
 
@@ -198,7 +240,7 @@ class Jobs:
         return Cancelled(), None
 
     async def _settle(self, job: Job, ending: Ending, commit: Commit | None, handle: JobHandle) -> None:
-        """Record how it ended; a registry that cannot be written leaves it to the next start to notice."""
+        """Record how it ended; when the registry cannot be written, the next start will notice."""
 
         def apply(write: Write) -> None:
             self._recorder.journal_start(write, job, handle)
@@ -208,7 +250,7 @@ class Jobs:
         try:
             async with self._recorder.order:
                 handle.is_over = True
-                await self._records.change(apply)
+                await self._ledger.change(apply)
         except PapinError as error:
             if commit is not None:
                 await self._settle(job, failed(error, job.id), None, handle)
@@ -223,38 +265,8 @@ class Jobs:
             write.journal(event)
         return over
 
-    @staticmethod
-    def _journal_queued(write: Write, job: Job) -> None:
-        if job.kind != "verify":
-            write.journal(DownloadQueued(job=job.id, subject=job.subject))
 
-    async def _obey(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Cancel what other processes ask this one to cancel, woken by their commits."""
-        follower = await trio.to_thread.run_sync(Follower, self._run_folder)
-        try:
-            task_status.started()
-            while True:
-                await trio.lowlevel.wait_readable(follower.fileno())
-                follower.drain()
-                if self._running:
-                    await self._cancel_requested()
-        finally:
-            follower.close()
-
-    async def _cancel_requested(self) -> None:
-        try:
-            wanted = await self._records.read(lambda read: read.cancel_requests())
-        except PapinError as error:
-            self._recorder.complain("", error)
-            return
-        for job_id in wanted & self._running.keys():
-            self._running[job_id].scope.cancel()
-
-    def _lock(self, job_id: str) -> Path:
-        return place(self._run_folder, "jobs", f"{job_id}.lock")
-
-    async def _is_free(self, job_id: str) -> bool:
-        return await trio.to_thread.run_sync(locks.is_free, self._lock(job_id))
-
-    def _make_folder(self) -> None:
-        place(self._run_folder, "jobs").mkdir(mode=0o700, parents=True, exist_ok=True)
+def _queued(write: Write, job: Job) -> Job:
+    if job.kind != "verify":
+        write.journal(DownloadQueued(job=job.id, subject=job.subject))
+    return job

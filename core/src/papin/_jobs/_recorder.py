@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any, Protocol
 
 import trio
 
 from papin._jobs._handle import JobHandle
+from papin._jobs._ledger import Ledger
 from papin._registry import Write
 from papin.errors import PapinError
 from papin.events import DownloadStarted
@@ -17,15 +16,11 @@ from papin.models import Job
 _log = logging.getLogger("papin.jobs")
 
 
-class _Changes(Protocol):
-    async def change(self, apply: Callable[[Write], Any], *, durable: bool = True) -> Any: ...
-
-
 class Recorder:
     """One task for all jobs. `order` keeps what is recorded of a job in order: its end comes last."""
 
-    def __init__(self, records: _Changes) -> None:
-        self._records = records
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._changed: dict[str, JobHandle] = {}
         self._ring, self._bell = trio.open_memory_channel[None](1)
         self.order = trio.Lock()
@@ -56,7 +51,7 @@ class Recorder:
 
         begins = [handle for handle in handles if handle.began and not handle.is_started]
         try:
-            await self._records.change(apply, durable=bool(begins))
+            await self._ledger.change(apply, durable=bool(begins))
         except PapinError as error:
             self.complain(handles[0].id, error)
             return
@@ -70,6 +65,6 @@ class Recorder:
             write.journal(DownloadStarted(job=job.id, subject=job.subject, total=handle.began.total))
 
     @staticmethod
-    def complain(job_id: str, error: PapinError) -> None:
+    def complain(job_id: str, error: PapinError | OSError) -> None:
         """Log that something could not be recorded; nothing else can be done about it."""
-        _log.warning("the state of job %s could not be recorded: %s", job_id, error.message)
+        _log.warning("the state of job %s could not be recorded: %s", job_id, error)

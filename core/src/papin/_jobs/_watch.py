@@ -1,0 +1,76 @@
+"""What happens to jobs in other processes: wake-ups by their commits, and locks that their death frees."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import trio
+
+from papin import locks
+from papin._registry import Follower
+from papin.names import place
+
+
+class Wakeups:
+    """Tells who waits here that something was committed, in whichever process. Nobody polls."""
+
+    def __init__(self, run: Path) -> None:
+        self._run_folder = run
+        self._next = trio.Event()
+
+    @property
+    def next(self) -> trio.Event:
+        """What is set at the next commit: take it, then read the state, then wait for it."""
+        return self._next
+
+    async def run(
+        self, on_wakeup: Callable[[], Awaitable[None]], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Follow the registry until cancelled."""
+        follower = await trio.to_thread.run_sync(Follower, self._run_folder)
+        try:
+            task_status.started()
+            while True:
+                await _readable(follower)
+                follower.drain()
+                self._next.set()
+                self._next = trio.Event()
+                await on_wakeup()
+        finally:
+            follower.close()
+
+
+async def _readable(follower: Follower) -> None:
+    if follower.fileno() >= 0:
+        await trio.lowlevel.wait_readable(follower.fileno())
+    else:  # a system without FIFOs
+        await trio.to_thread.run_sync(follower.wait, abandon_on_cancel=True)
+
+
+class JobLocks:
+    """One lock file for each job that runs, in `<run>/jobs/`: the system frees it when its process dies."""
+
+    def __init__(self, run: Path) -> None:
+        self._folder = place(run, "jobs")
+
+    async def make(self) -> None:
+        """Make the folder."""
+        await trio.to_thread.run_sync(lambda: self._folder.mkdir(mode=0o700, parents=True, exist_ok=True))
+
+    def path(self, job_id: str) -> Path:
+        """Return the lock file of a job."""
+        return place(self._folder, f"{job_id}.lock")
+
+    async def is_free(self, job_id: str) -> bool:
+        """Tell whether nobody is at the job."""
+        return await trio.to_thread.run_sync(locks.is_free, self.path(job_id))
+
+    async def drop(self, job_id: str) -> None:
+        """Remove the lock file, which the caller holds."""
+        await trio.to_thread.run_sync(lambda: self.path(job_id).unlink(missing_ok=True))
+
+    async def wait_free(self, job_id: str) -> None:
+        """Wait until nobody is at the job."""
+        async with locks.hold(self.path(job_id)):
+            await self.drop(job_id)
