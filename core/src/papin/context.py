@@ -27,7 +27,7 @@ Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 
 class Folders(msgspec.Struct, frozen=True, kw_only=True):
-    """The plugin's own folders, which exist: `data` is kept, `cache` may be emptied, `run` lasts until the next boot."""
+    """The plugin's own folders, which exist: `data` is kept, `cache` may be emptied, `run` lasts until a boot."""
 
     data: Path
     cache: Path

@@ -137,7 +137,7 @@ async def _running(config: Config, paths: Paths, plugins: Plugins, registry: Reg
             records=records,
             bus=bus,
             http=http,
-            jobs=Jobs(nursery, registry, paths.run, bus),
+            jobs=Jobs(nursery=nursery, records=records, publish=bus.publish, run=paths.run),
             machine=machine,
         )
         for problem in plugins.problems:

@@ -119,6 +119,10 @@ class StorageSession(Protocol):
         """Read a payload whole and compare it with its digest; `report` is told the bytes read so far."""
         ...
 
+    async def frees(self, sha256: str) -> int:
+        """Return the bytes that removing a payload would free: 0 when it is not there or another link holds them."""
+        ...
+
     async def remove(self, sha256: str) -> int:
         """Remove a payload; return the bytes that this freed (0 when another link holds them)."""
         ...

@@ -17,7 +17,7 @@ from papin._operations._verification import OnCheck, OnProgress, verify
 from papin._registry import Write
 from papin.errors import InUse
 from papin.events import ModelChanged, ModelRemoved
-from papin.models import Header, Model, RemovalPlan, Verification
+from papin.models import Header, Model, RemovalPlan, StoredFile, Verification
 
 
 def _ignore(_: object) -> None:
@@ -69,7 +69,11 @@ class Models(Running):
         model = await self.show(ref)
         loaded = [each.provider for each in await self._providers.loaded() if each.model == model.id]
         users = await self._records.read(lambda read: {file.sha256: read.users(file.sha256) for file in model.files})
-        return plan_removal(model, users, loaded)
+        frees = {file.sha256: await self._frees(file) for file in model.files}
+        return plan_removal(model, users, frees, loaded)
+
+    async def _frees(self, file: StoredFile) -> int:
+        return await (await self._services.storage(file.storage)).frees(file.sha256)
 
     async def remove(self, ref: str, *, force: bool = False) -> RemovalPlan:
         """Remove a model; return what that did.

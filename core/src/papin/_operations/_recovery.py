@@ -41,7 +41,8 @@ async def _rebuild(services: Services, registry: Registry) -> None:
 
         def apply(write: Write) -> None:
             adopted = write.adopt(models)
-            write.journal(RegistryRebuilt(models=len(adopted), kept=str(registry.damaged or "")))
+            if adopted or registry.damaged:  # a registry that is merely new has nothing to tell
+                write.journal(RegistryRebuilt(models=len(adopted), kept=str(registry.damaged or "")))
 
         await services.records.change(apply)
 

@@ -8,16 +8,17 @@ from papin._operations._services import Services
 from papin.models import KeptFile, Model, RemovalPlan
 
 
-def plan_removal(model: Model, users: Mapping[str, Sequence[str]], loaded_by: Sequence[str]) -> RemovalPlan:
-    """Return the plan; `users` says for each digest which models use it."""
+def plan_removal(
+    model: Model, users: Mapping[str, Sequence[str]], frees: Mapping[str, int], loaded_by: Sequence[str]
+) -> RemovalPlan:
+    """Return the plan; `users` says for each digest which models use it, `frees` what the storage would free."""
     keeps, freed = [], {}
     for file in model.files:
         others = [user for user in users.get(file.sha256, ()) if user != model.id]
-        if others:
-            reason = f"{', '.join(sorted(others))} uses it too"
+        freed[file.sha256] = 0 if others else frees.get(file.sha256, 0)
+        if freed[file.sha256] < file.size:
+            reason = f"{', '.join(sorted(others))} uses it too" if others else "a file outside papin shares its bytes"
             keeps.append(KeptFile(name=file.name, size=file.size, reason=reason))
-        else:
-            freed[file.sha256] = file.size
     return RemovalPlan(
         model=model.id, frees=sum(freed.values()), keeps=tuple(keeps), loaded_by=tuple(sorted(loaded_by))
     )

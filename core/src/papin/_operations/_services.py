@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -41,12 +42,14 @@ class Records:
         """Return what `ask` finds, in a thread."""
         return await trio.to_thread.run_sync(ask, self._registry.read, limiter=self._limiter)
 
-    async def change(self, apply: Callable[[Write], T]) -> T:
-        """Run `apply` in one durable transaction, in a thread, and return its result.
+    async def change(self, apply: Callable[[Write], T], *, durable: bool = True) -> T:
+        """Run `apply` in one transaction, in a thread, and return its result.
 
-        A commit that has begun is not abandoned: cancelling waits for it, so that its events are published.
+        A commit that has begun is not abandoned: cancelling waits for it, so that its events are published. One that
+        is not `durable` may be lost in a power cut.
         """
-        result, envelopes = await trio.to_thread.run_sync(self._registry.change, apply, limiter=self._limiter)
+        change = partial(self._registry.change, apply, durable=durable)
+        result, envelopes = await trio.to_thread.run_sync(change, limiter=self._limiter)
         for envelope in envelopes:
             self._bus.publish_envelope(envelope)
         return result

@@ -65,13 +65,22 @@ def verify(layout: Layout, sha256: str, piece: Callable[[int], None]) -> Literal
     return "ok" if digest == sha256 else "damaged"
 
 
+def frees(layout: Layout, sha256: str) -> int:
+    """Return the bytes that removing a payload would free: none while another link holds them."""
+    try:
+        status = layout.blob(sha256).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else 0
+
+
 def remove(layout: Layout, sha256: str) -> int:
     """Remove a payload; return the bytes that this freed."""
     blob = layout.blob(sha256)
+    freed = frees(layout, sha256)
     try:
-        status = blob.lstat()
         blob.unlink()
     except (FileNotFoundError, NotADirectoryError):
         return 0
     sync_folder(blob.parent)
-    return status.st_size if stat.S_ISREG(status.st_mode) and status.st_nlink == 1 else 0
+    return freed

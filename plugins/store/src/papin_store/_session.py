@@ -118,6 +118,11 @@ class Store:
         blob = self._layout.blob(sha256)
         return await self._run("read", blob, lambda: _payloads.verify(self._layout, sha256, _reporter(report)))
 
+    async def frees(self, sha256: str) -> int:
+        """See `papin.storages.StorageSession`."""
+        blob = self._layout.blob(sha256)
+        return await self._run("read", blob, lambda: _payloads.frees(self._layout, sha256))
+
     async def remove(self, sha256: str) -> int:
         """See `papin.storages.StorageSession`."""
         blob = self._layout.blob(sha256)
