@@ -22,7 +22,7 @@ import trio
 from papin import _machine
 from papin import config as configuration
 from papin._bus import Bus
-from papin._jobs import Jobs
+from papin._jobs import Jobs, Ledger
 from papin._operations import _recovery
 from papin._operations._advice import Advice
 from papin._operations._catalogs import Catalogs
@@ -31,7 +31,7 @@ from papin._operations._journal import Journal
 from papin._operations._models import Models
 from papin._operations._openers import ContextMaker
 from papin._operations._providers import Providers
-from papin._operations._services import Records, Services, StoredFiles
+from papin._operations._services import Services, StoredFiles
 from papin._operations._storage import Storage
 from papin._paths import Paths, find_paths, make_folder
 from papin._plugins import Plugins, discover, hold_sessions
@@ -126,7 +126,7 @@ async def _running(config: Config, paths: Paths, plugins: Plugins, registry: Reg
     http = Http(offline=config.core.offline)
     machine = partial(_machine.read, (paths.data,))
     contexts = ContextMaker(config, paths, bus.publish, http, machine)
-    records = Records(registry, bus)
+    records = Ledger(registry, bus)
     async with hold_sessions(contexts.openers(plugins), bus.publish) as sessions, trio.open_nursery() as nursery:
         contexts.files = StoredFiles(sessions)
         services = Services(
@@ -137,7 +137,7 @@ async def _running(config: Config, paths: Paths, plugins: Plugins, registry: Reg
             records=records,
             bus=bus,
             http=http,
-            jobs=Jobs(nursery=nursery, records=records, publish=bus.publish, run=paths.run),
+            jobs=Jobs(nursery, registry, paths.run, bus),
             machine=machine,
         )
         for problem in plugins.problems:

@@ -7,5 +7,6 @@ cancelled by the user (of any process), or interrupted, and then it can be resum
 
 from papin._jobs._handle import JobHandle
 from papin._jobs._jobs import Body, Commit, Jobs
+from papin._jobs._ledger import Ledger
 
-__all__ = ["Body", "Commit", "JobHandle", "Jobs"]
+__all__ = ["Body", "Commit", "JobHandle", "Jobs", "Ledger"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,6 @@ from papin._jobs import JobHandle
 from papin._operations import _wanted
 from papin._operations._catalogs import Catalogs
 from papin._operations._install import free_id, install
-from papin._operations._journal import Wakeups
 from papin._operations._low_space import tell_if_low
 from papin._operations._services import Services
 from papin._operations._wanted import Request
@@ -127,7 +126,7 @@ class Downloads:
         raise NotFound(f"there is no download of {ref} to go on with", next_step="papin downloads list")
 
     async def _resume(self, job: Job) -> Job:
-        return await self._jobs.resume(job.id, self._body(await self._request(job)))
+        return await self._jobs.restart(job.id, self._body(await self._request(job)))
 
     async def _request(self, job: Job) -> Request:
         blob = await self._services.records.read(lambda read: read.job_request(job.id))
@@ -184,30 +183,16 @@ class Downloads:
         await self._jobs.cancel(job.id)
         return job
 
-    @asynccontextmanager
-    async def follow(self, job_id: str) -> AsyncIterator[AsyncIterator[Job]]:
-        """Open the changes of a job: as it is now, then whenever its record changes, and its final state last."""
-        job = await self.status(job_id)
-        send, receive = trio.open_memory_channel[Job](0)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._watch, job, send)
-            nursery.start_soon(self._jobs.tell_if_abandoned, job.id)
-            yield receive
-            nursery.cancel_scope.cancel()
+    async def follow(self, job_id: str) -> AsyncGenerator[Job]:
+        """Yield a job at once and whenever its record changes, and end with its final state. Close with `aclosing`.
 
-    async def _watch(self, job: Job, send: trio.MemorySendChannel[Job]) -> None:
-        wakeups = Wakeups(self._services.paths.run)
-        try:
-            async with send:
-                await send.send(job)
-                while job.state not in ENDED:
-                    before, job = job, await self.status(job.id)
-                    if job == before:
-                        await wakeups.wait()
-                    else:
-                        await send.send(job)
-        finally:
-            wakeups.close()
+        Raises:
+            NotFound, Ambiguous: none, or several.
+        """
+        job = await self.status(job_id)
+        async with aclosing(self._jobs.follow(job.id)) as changes:
+            async for changed in changes:
+                yield changed
 
     async def wait(self, job_id: str) -> Job:
         """Return a job once it has ended; raise its error when it failed.
@@ -215,7 +200,7 @@ class Downloads:
         Raises:
             PapinError: what the job failed with, or `Cancelled` when it was cancelled or interrupted.
         """
-        async with self.follow(job_id) as changes:
+        async with aclosing(self.follow(job_id)) as changes:
             async for job in changes:
                 last = job
         if last.state == "completed":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trio
 
-from papin._operations._services import Records
+from papin._jobs import Ledger
 from papin._registry import Follower
 from papin.events import Envelope
 
@@ -34,7 +34,7 @@ class Wakeups:
 class Journal:
     """Reads the journal and follows it."""
 
-    def __init__(self, records: Records, run: Path) -> None:
+    def __init__(self, records: Ledger, run: Path) -> None:
         self._records = records
         self._run = run
 

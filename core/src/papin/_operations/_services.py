@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-import trio
+from typing import TYPE_CHECKING
 
 from papin import locks
 from papin._paths import Paths
 from papin._plugins import Plugins, Sessions
-from papin._registry import Read, Registry, Write
 from papin.catalogs import CatalogSession
 from papin.config import Config
 from papin.formats import Format
@@ -24,35 +20,8 @@ from papin.storages import StorageSession
 
 if TYPE_CHECKING:
     from papin._bus import Bus
-    from papin._jobs import Jobs
+    from papin._jobs import Jobs, Ledger
     from papin.http import Http
-
-T = TypeVar("T")
-
-
-class Records:
-    """The registry, off the event loop; what a change journals is published once it is committed."""
-
-    def __init__(self, registry: Registry, bus: Bus) -> None:
-        self._registry = registry
-        self._bus = bus
-        self._limiter = trio.CapacityLimiter(4)
-
-    async def read(self, ask: Callable[[Read], T]) -> T:
-        """Return what `ask` finds, in a thread."""
-        return await trio.to_thread.run_sync(ask, self._registry.read, limiter=self._limiter)
-
-    async def change(self, apply: Callable[[Write], T], *, durable: bool = True) -> T:
-        """Run `apply` in one transaction, in a thread, and return its result.
-
-        A commit that has begun is not abandoned: cancelling waits for it, so that its events are published. One that
-        is not `durable` may be lost in a power cut.
-        """
-        change = partial(self._registry.change, apply, durable=durable)
-        result, envelopes = await trio.to_thread.run_sync(change, limiter=self._limiter)
-        for envelope in envelopes:
-            self._bus.publish_envelope(envelope)
-        return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +32,7 @@ class Services:
     paths: Paths
     plugins: Plugins
     sessions: Sessions
-    records: Records
+    records: Ledger
     bus: Bus
     http: Http
     jobs: Jobs
