@@ -12,8 +12,19 @@ registers. A suite's own tests cannot be overridden, except by one that is marke
 from papin.testing._suite import Suite
 from papin.testing.catalogs import CatalogSuite
 from papin.testing.contexts import make_context
+from papin.testing.formats import FormatSuite
 from papin.testing.policies import PolicySuite
 from papin.testing.providers import ProviderSuite
 from papin.testing.recommenders import RecommenderSuite
+from papin.testing.storages import StorageSuite
 
-__all__ = ["CatalogSuite", "PolicySuite", "ProviderSuite", "RecommenderSuite", "Suite", "make_context"]
+__all__ = [
+    "CatalogSuite",
+    "FormatSuite",
+    "PolicySuite",
+    "ProviderSuite",
+    "RecommenderSuite",
+    "StorageSuite",
+    "Suite",
+    "make_context",
+]

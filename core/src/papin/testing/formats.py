@@ -1,13 +1,15 @@
 """The suite for model formats.
 
-class TestMine(FormatSuite):
-    @pytest.fixture
-    def descriptor(self) -> Format:
-        return next(iter(papin_formats()))
+    class TestMine(FormatSuite):
+        @pytest.fixture
+        def descriptor(self) -> Format:
+            return next(iter(papin_formats()))
 
-    @pytest.fixture
-    def samples(self) -> tuple[bytes, ...]:
-        return (a_small_file(), another_one())
+        @pytest.fixture
+        def samples(self) -> tuple[bytes, ...]:
+            return (a_small_file(), another_one())
+
+Without `samples` only what needs no file is tested.
 """
 
 from __future__ import annotations

@@ -116,7 +116,10 @@ class Store:
     async def verify(self, sha256: str, *, report: Callable[[int], None]) -> Literal["ok", "damaged", "missing"]:
         """See `papin.storages.StorageSession`."""
         blob = self._layout.blob(sha256)
-        return await self._run("read", blob, lambda: _payloads.verify(self._layout, sha256, _reporter(report)))
+        reports = _Reports(report)
+        verdict = await self._run("read", blob, lambda: _payloads.verify(self._layout, sha256, reports.piece))
+        reports.finish()
+        return verdict
 
     async def frees(self, sha256: str) -> int:
         """See `papin.storages.StorageSession`."""
@@ -152,18 +155,24 @@ class Store:
         return await self._run("count", self._layout.root, lambda: account(self._layout, self._settings))
 
 
-def _reporter(report: Callable[[int], None]) -> Callable[[int], None]:
-    """Return what a thread may call after each piece: it stops when cancelled, and reports on trio's side."""
-    last = 0
+class _Reports:
+    """What a hashing thread calls after each piece: it stops when cancelled, and now and then tells trio's side."""
 
-    def piece(done: int) -> None:
-        nonlocal last
+    def __init__(self, report: Callable[[int], None]) -> None:
+        self._report = report
+        self._told = 0
+        self._done = 0
+
+    def piece(self, done: int) -> None:
+        self._done = done
         trio.from_thread.check_cancelled()
-        if done - last >= _REPORT_EVERY:
-            last = done
-            trio.from_thread.run_sync(report, done)
+        if done - self._told >= _REPORT_EVERY:
+            self._told = done
+            trio.from_thread.run_sync(self._report, done)
 
-    return piece
+    def finish(self) -> None:
+        if self._told != self._done:
+            self._report(self._done)
 
 
 async def open_store(context: Context[StoreSettings]) -> Store:
