@@ -193,7 +193,10 @@ class RegistryRebuilt(Event, frozen=True, kw_only=True):
 
 
 class Lagged(Event, frozen=True, kw_only=True):
-    """This subscriber fell behind and missed so many events; read the state again. Only on the bus."""
+    """So many events were missed; read the state again. Never journalled.
+
+    On the bus: this subscriber fell behind. First in an answer of the journal: they are no longer kept.
+    """
 
     missed: int
 

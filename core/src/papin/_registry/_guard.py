@@ -40,6 +40,7 @@ class Guard:
     def close(self) -> None:
         """Let go of it."""
         os.close(self._fd)
+        self._fd = -1
 
     @contextmanager
     def shared(self) -> Iterator[None]:

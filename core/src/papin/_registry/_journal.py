@@ -16,6 +16,8 @@ __all__ = ["KEEP", "append", "go_on_from", "last_seq", "load"]
 KEEP = 100_000
 """How many events are kept."""
 
+_LARGEST = (1 << 63) - 1  # what SQLite can count to
+
 
 def _encoded(event: Event) -> tuple[str, bytes]:
     if isinstance(event, UnknownEvent):
@@ -45,6 +47,7 @@ def load(connection: sqlite3.Connection, since: int, limit: int, now: datetime) 
     When some of those are no longer kept, or `since` is a number that was never given (the registry was replaced by an
     older one), a `Lagged` stands first: its `missed` counts what is gone, its `seq` is the number to go on from.
     """
+    since = min(max(since, 0), _LARGEST)
     last = last_seq(connection)
     oldest = connection.execute("SELECT min(seq) FROM events").fetchone()[0] or last + 1
     found: list[Envelope] = []
@@ -53,7 +56,7 @@ def load(connection: sqlite3.Connection, since: int, limit: int, now: datetime) 
         found.append(Envelope(seq=oldest - 1, at=now, event=Lagged(missed=missed)))
         since = oldest - 1
     query = "SELECT seq, at, type, event FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
-    found += [_envelope(*row) for row in connection.execute(query, (since, limit - len(found)))]
+    found += [_envelope(*row) for row in connection.execute(query, (since, max(0, limit - len(found))))]
     return found
 
 

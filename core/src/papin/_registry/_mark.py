@@ -43,6 +43,7 @@ class Mark:
     def close(self) -> None:
         """Close its file."""
         os.close(self._fd)
+        self._fd = -1
 
     def read(self) -> Note | None:
         """Return what is noted, or None."""

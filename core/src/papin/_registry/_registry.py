@@ -37,7 +37,8 @@ class Registry:
         self._run = run
         self._migrations = migrations
         self._keep = keep
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._changing = False
         self._guard = Guard(file)
         self._mark = Mark(file)
         self._pool = ReadPool(file, len(migrations))
@@ -70,7 +71,7 @@ class Registry:
             RegistryFailed: the database is locked by somebody for seconds, damaged, forbidden, or has become newer.
             DiskSpace: it cannot grow.
         """
-        with self._lock, told(self._file), self._writer() as connection:
+        with self._alone(), told(self._file), self._writer() as connection:
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -85,6 +86,17 @@ class Registry:
                 raise
         wake(self._run)
         return result, write.envelopes
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with self._lock:
+            if self._changing:
+                raise RuntimeError("change() was called inside change()")
+            self._changing = True
+            try:
+                yield
+            finally:
+                self._changing = False
 
     def close(self) -> None:
         """Close it. Nothing is left to be written."""

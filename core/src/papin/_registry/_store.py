@@ -69,16 +69,23 @@ def replace_model(connection: sqlite3.Connection, key: int, model: Model) -> Non
     """
     before = load_model(connection, key)
     connection.execute("UPDATE models SET ref = ? WHERE key = ?", (model.ref, key))
-    if (before.revision, before.files) == (model.revision, model.files):
+    if (before.revision, _places(before)) == (model.revision, _places(model)):
         assignments = ", ".join(f"{column} = ?" for column in _VERSION)
         query = f"UPDATE versions SET {assignments} WHERE model = ? AND current"  # noqa: S608  constants
         connection.execute(query, (*_version(model), key))
+        for file in model.files:
+            _file(connection, file)
     else:
         connection.execute("UPDATE versions SET current = 0 WHERE model = ?", (key,))
         _insert_version(connection, key, model)
     for table in _DETAILS:
         connection.execute(f"DELETE FROM {table} WHERE model = ?", (key,))  # noqa: S608  constants
     _insert_details(connection, key, model)
+
+
+def _places(model: Model) -> list[tuple[str, ...]]:
+    # Not the format: that is what somebody read in the bytes, and not what they are.
+    return [(file.name, file.sha256, file.role, file.storage) for file in model.files]
 
 
 _VERSION = (
