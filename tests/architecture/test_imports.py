@@ -61,7 +61,9 @@ def test_public_pages_of_core_import_only_what_is_below_them(source):
 def test_papin_testing_uses_public_names_only():
     for source in sources():
         if source.module.startswith("papin.testing"):
-            private = [i.module for i in source.imports if "._" in i.module and not i.module.startswith("papin.testing")]
+            private = [
+                i.module for i in source.imports if "._" in i.module and not i.module.startswith("papin.testing")
+            ]
             assert private == [], source.where
 
 

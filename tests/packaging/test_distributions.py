@@ -14,7 +14,11 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("uv") is None, reason="needs uv on PATH"),
 ]
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = [file.parent for pattern in ("core", "plugins/*", "frontends/*") for file in sorted(ROOT.glob(f"{pattern}/pyproject.toml"))]
+FOLDERS = [
+    file.parent
+    for pattern in ("core", "plugins/*", "frontends/*")
+    for file in sorted(ROOT.glob(f"{pattern}/pyproject.toml"))
+]
 LIST_PLUGINS = """
 import json
 from papin._plugins import discover
