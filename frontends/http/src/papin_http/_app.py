@@ -55,8 +55,8 @@ def _openapi() -> OpenAPIConfig:
         title="papin",
         version="1",
         description="Finds, downloads, organises, runs and cleans up local LLM models.",
-        path=API,
-        render_plugins=[JsonRenderPlugin()],
+        path=f"{API}/openapi.json",  # a folder of its own, since Litestar answers what is missing beside it with a page
+        render_plugins=[JsonRenderPlugin(path="/")],
         components=Components(security_schemes={"token": bearer}),
         security=[{"token": []}],
         use_handler_docstrings=True,

@@ -13,7 +13,6 @@ STALL_SECONDS = 30
 """For so long a client may take nothing of what is sent to it."""
 
 _PIECE = 1 << 16
-_HTTP2_PREFACE = b"PRI "
 
 
 class Connection:
@@ -23,10 +22,12 @@ class Connection:
         self.socket = stream.socket
         self._stream = stream
         self._stall_seconds = stall_seconds
-        self._first = True
+        self._is_ending = False
 
     async def send_all(self, data: bytes) -> None:
         """Send `data`; a client that takes nothing for too long is disconnected."""
+        if self._is_ending:
+            raise trio.ClosedResourceError
         view = memoryview(data)
         for start in range(0, len(data), _PIECE):
             with trio.move_on_after(self._stall_seconds) as scope:
@@ -36,15 +37,12 @@ class Connection:
                 raise trio.BrokenResourceError("the client takes nothing")
 
     async def receive_some(self, limit: int) -> bytes:
-        """Return what came; a client that begins with HTTP/2 is disconnected, since only HTTP/1.1 is spoken."""
-        data = bytes(await self._stream.receive_some(limit))
-        if self._first and data.startswith(_HTTP2_PREFACE):
-            return b""
-        self._first = False
-        return data
+        """Return what came."""
+        return bytes(await self._stream.receive_some(limit))
 
     async def send_eof(self) -> None:
         """Tell the client that nothing more comes."""
+        self._is_ending = True
         await self._stream.send_eof()
 
     async def aclose(self) -> None:

@@ -17,7 +17,7 @@ import trio
 from papin.errors import Problem
 from papin_http._problems import MEDIA_TYPE, document
 
-__all__ = ["BODY_LIMIT", "OPEN", "Guard", "Refusal"]
+__all__ = ["BODY_LIMIT", "HEADER_LIMIT", "OPEN", "Guard", "Refusal"]
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -27,6 +27,9 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 
 BODY_LIMIT = 1 << 20
 """Bytes of a request's body."""
+
+HEADER_LIMIT = 16 << 10
+"""Bytes of all headers of a request."""
 
 OPEN = frozenset({"/health", "/client/papin.js", "/client/papin.d.ts"})
 """What needs no token while only this machine can connect: it changes nothing and reveals nothing."""
@@ -152,6 +155,8 @@ def _check_form(scope: Scope) -> Refusal | None:
         return _usage(505, "Only HTTP/1.1 is spoken here.")
     if not scope["raw_path"].startswith(b"/"):
         return _usage(400, "The target of a request must be a path.")
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_LIMIT:
+        return _usage(431, f"The headers of a request may have {HEADER_LIMIT} bytes at most.")
     if scope["method"] not in _METHODS:
         return _usage(405, "This method is not used here.")
     return None
@@ -242,8 +247,9 @@ async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) 
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),
-        (b"connection", b"close"),
     ]
+    if refusal.status == 400:  # noqa: PLR2004  # what comes after a malformed request cannot be trusted
+        headers.append((b"connection", b"close"))
     if refusal.status == 401:  # noqa: PLR2004  # HTTP says it so
         headers.append((b"www-authenticate", b"Bearer"))
     if refusal.status == 405:  # noqa: PLR2004  # HTTP says it so
@@ -253,7 +259,7 @@ async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) 
     await send({"type": "http.response.body", "body": body, "more_body": True})
     if _values(scope, b"content-length") or _values(scope, b"transfer-encoding"):
         await _drain(receive)
-    # The end of the response closes the connection, which waits for somebody to take what is still queued.
+    # With a body left unread the end of the response closes the connection, which waits until its queue has room.
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_discard, receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})

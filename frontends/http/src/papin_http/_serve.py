@@ -12,12 +12,12 @@ import h11
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 
 from papin.errors import ConfigInvalid, Conflict
 from papin_http._connections import Connection, Connections
+from papin_http._protocol import Http11Server
 
 __all__ = ["hosts", "listen", "literal", "serve"]
 
@@ -97,7 +97,7 @@ async def serve(
 
     async def answer(connection: Connection) -> None:
         try:
-            await TCPServer(wrapped, config, context, ConnectionState({}), connection)  # type: ignore[arg-type]
+            await Http11Server(wrapped, config, context, ConnectionState({}), connection)  # type: ignore[arg-type]
         except* _PROTOCOL_BUGS as errors:
             _log.error("a connection ended unexpectedly", exc_info=errors)
 

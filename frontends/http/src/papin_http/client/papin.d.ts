@@ -1,0 +1,226 @@
+// The types of papin.js: the JSON of papin's HTTP API, by its own names.
+// Sizes are in bytes, times are ISO 8601 in UTC, digests are SHA-256 in lower-case hex.
+
+export interface ClientOptions {
+  /** Where `papin serve` answers, for example "http://127.0.0.1:7274". */
+  baseUrl: string | URL;
+  /** The content of the token file that `papin serve` names when it starts. */
+  token: string;
+  /** What to use instead of the global `fetch`. */
+  fetch?: typeof fetch;
+}
+
+export interface Client {
+  /** All models: the installed ones, then what the catalogs have. */
+  getAllModels(): Promise<ModelInfo[]>;
+
+  /** The installed models. */
+  getInstalledModels(): Promise<InstalledModel[]>;
+
+  /**
+   * Start a download. With an empty `url`, `modelId` is a reference ("starter:smollm2", "hf:org/repo:Q4_K_M");
+   * otherwise the file at `url` becomes the model `modelId`. An empty `provider` leaves it to papin where the model
+   * is usable.
+   */
+  downloadModel(modelId: string, url: string, provider: string): Promise<DownloadStatus>;
+
+  /** The newest download of a model, by its id, by the reference or address it was started with, or by the job's id. */
+  getDownloadStatus(modelId: string): Promise<DownloadStatus>;
+
+  /**
+   * Call `callback` for everything that happens from now on, across lost connections and without losing a recorded
+   * event. Resolves once the stream is open, to a function that ends it.
+   */
+  registerModelRegistryEvents(callback: (event: ModelRegistryEvent) => void): Promise<() => void>;
+}
+
+export function createClient(options: ClientOptions): Client;
+
+/** An error that papin told of. `status` is the HTTP status, or 0 when nobody answered. */
+export class PapinError extends Error {
+  readonly name: "PapinError";
+  readonly code: string;
+  readonly title: string;
+  readonly status: number;
+  readonly nextStep: string;
+}
+
+/** An error as it is recorded in a job or told by an event. */
+export interface Problem {
+  code: string;
+  title: string;
+  message: string;
+  next_step?: string;
+}
+
+// --- models ---------------------------------------------------------------------------------------------------------
+
+export type ModelInfo = InstalledModel | AvailableModel;
+
+export type FileRole = "weights" | "mmproj" | "adapter" | "sidecar";
+
+export interface StoredFile {
+  name: string;
+  sha256: string;
+  size: number;
+  role: FileRole;
+  format: string;
+  storage: string;
+}
+
+export interface Placement {
+  provider: string;
+  reference: string;
+  how: "reflink" | "hardlink" | "symlink" | "in-place" | "copy";
+}
+
+/** A model on this machine. */
+export interface InstalledModel {
+  installed: true;
+  id: string;
+  ref: string;
+  files: StoredFile[];
+  installed_at: string;
+  source: string;
+  revision: string;
+  format: string;
+  architecture: string;
+  parameters: number | null;
+  quantization: string;
+  context_length: number | null;
+  license: string;
+  capabilities: string[];
+  favourite: boolean;
+  tags: string[];
+  collections: string[];
+  settings: Record<string, string | number | boolean>;
+  placements: Placement[];
+  last_used_at: string | null;
+  uses: number;
+  size: number;
+}
+
+export interface PackageSource {
+  kind: "package";
+  distribution: string;
+  path: string;
+}
+
+export interface FileSource {
+  kind: "file";
+  path: string;
+}
+
+export interface HttpSource {
+  kind: "http";
+  url: string;
+  user_named: boolean;
+}
+
+export interface WantedFile {
+  name: string;
+  sources: (PackageSource | FileSource | HttpSource)[];
+  role: FileRole;
+  size: number | null;
+  sha256: string | null;
+}
+
+/** One installable build of a model. */
+export interface Variant {
+  ref: string;
+  catalog: string;
+  name: string;
+  variant: string;
+  files: WantedFile[];
+  summary: string;
+  license: string;
+  architecture: string;
+  parameters: number | null;
+  quantization: string;
+  context_length: number | null;
+  capabilities: string[];
+  revision: string;
+}
+
+/** A model that a catalog has; its first variant is the default choice. */
+export interface AvailableModel {
+  installed: false;
+  id: string;
+  ref: string;
+  catalog: string;
+  name: string;
+  title: string;
+  summary: string;
+  license: string;
+  architecture: string;
+  parameters: number | null;
+  capabilities: string[];
+  variants: Variant[];
+}
+
+// --- downloads ------------------------------------------------------------------------------------------------------
+
+export type JobState = "queued" | "running" | "interrupted" | "completed" | "failed" | "cancelled";
+
+export type Phase = "queued" | "resolving" | "downloading" | "verifying" | "committing";
+
+export interface Progress {
+  phase: Phase;
+  done: number;
+  total: number | null;
+  /** Bytes a second over the last seconds. */
+  speed: number | null;
+  /** Seconds. */
+  remaining: number | null;
+  file: string;
+}
+
+/** A download as it is recorded; `model` is the id of the installed model once it is known, and empty before. */
+export interface DownloadStatus {
+  id: string;
+  kind: "download" | "import" | "verify";
+  subject: string;
+  state: JobState;
+  created_at: string;
+  updated_at: string;
+  model: string;
+  progress: Progress | null;
+  error: Problem | null;
+}
+
+// --- events ---------------------------------------------------------------------------------------------------------
+
+/** Something that happened. What is not recorded (progress) has no `seq`. */
+export interface ModelRegistryEvent {
+  seq: number | null;
+  at: string;
+  event: KnownEvent | OtherEvent;
+}
+
+export type KnownEvent =
+  | { type: "download_queued"; job: string; subject: string }
+  | { type: "download_started"; job: string; subject: string; total: number | null }
+  | { type: "download_progressed"; job: string; progress: Progress }
+  | { type: "download_completed"; job: string; model: string }
+  | { type: "download_failed"; job: string; problem: Problem }
+  | { type: "download_interrupted"; job: string }
+  | { type: "download_cancelled"; job: string }
+  | { type: "model_installed"; model: string; ref: string; size: number }
+  | { type: "model_changed"; model: string }
+  | { type: "model_removed"; model: string; freed: number }
+  | { type: "model_damaged"; model: string; file: string }
+  | { type: "model_loading"; model: string; provider: string }
+  | { type: "model_loaded"; model: string; provider: string }
+  | { type: "model_load_failed"; model: string; provider: string; problem: Problem }
+  | { type: "model_unloaded"; model: string; provider: string; reason: string }
+  | { type: "disk_space_low"; path: string; free: number }
+  | { type: "cleanup_done"; models: string[]; freed: number }
+  | { type: "plugin_problem"; plugin: string; problem: Problem }
+  | { type: "registry_rebuilt"; models: number; kept: string }
+  | { type: "lagged"; missed: number };
+
+/** An event of a plugin, or of a newer papin; its type has a dot or is none of those above. */
+export interface OtherEvent {
+  type: `${string}.${string}`;
+  [field: string]: unknown;
+}
