@@ -29,7 +29,7 @@ from papin._operations._catalogs import Catalogs
 from papin._operations._downloads import Downloads
 from papin._operations._journal import Journal
 from papin._operations._models import Models
-from papin._operations._openers import ContextMaker
+from papin._operations._openers import ContextMaker, own_folders
 from papin._operations._providers import Providers
 from papin._operations._services import Services, StoredFiles
 from papin._operations._storage import Storage
@@ -37,6 +37,7 @@ from papin._paths import Paths, find_paths, make_folder
 from papin._plugins import Plugins, discover, hold_sessions
 from papin._registry import FILE_NAME, Registry, open_registry
 from papin.config import Config, Tables
+from papin.context import Folders
 from papin.http import Http
 from papin.models import Machine, PluginInfo
 
@@ -63,6 +64,14 @@ class Kernel:
     def plugins(self) -> tuple[PluginInfo, ...]:
         """Return the installed plugins with what they register and their problems."""
         return self._services.plugins.listing()
+
+    def folders(self, frontend: str) -> Folders:
+        """Return the private folders of a frontend, made where they are missing.
+
+        Raises:
+            StorageFailed: one cannot be made.
+        """
+        return own_folders(self._services.paths, "frontends", frontend)
 
     async def machine(self) -> Machine:
         """Return what this machine has now."""

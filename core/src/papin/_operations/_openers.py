@@ -21,6 +21,15 @@ from papin.models import Machine
 _KINDS = (("providers", "provider"), ("catalogs", "catalog"), ("storages", "storage"))
 
 
+def own_folders(paths: Paths, table: str, name: str) -> Folders:
+    """Return the private folders of the plugin `name` of a kind, made where they are missing."""
+
+    def make(root: Path) -> Path:
+        return make_folder(names.place(make_folder(root), table, name))
+
+    return Folders(data=make(paths.data), cache=make(paths.cache), run=make(paths.run))
+
+
 class ContextMaker:
     """Makes the context of each descriptor: its settings, its own folders, and the kernel's services."""
 
@@ -42,21 +51,13 @@ class ContextMaker:
         return Context(
             name=name,
             settings=self._config.table(table, name, descriptor.settings),
-            folders=Folders(
-                data=self._folder(self._paths.data, table, name),
-                cache=self._folder(self._paths.cache, table, name),
-                run=self._folder(self._paths.run, table, name),
-            ),
+            folders=own_folders(self._paths, table, name),
             publish=self._publish,
             log=logging.getLogger(f"papin.{table}.{name}"),
             files=self.files,
             machine=self._machine,
             http=self._http,
         )
-
-    @staticmethod
-    def _folder(root: Path, table: str, name: str) -> Path:
-        return make_folder(names.place(make_folder(root), table, name))
 
     def openers(self, plugins: Plugins) -> dict[str, Opener]:
         """Return an opener for each descriptor that has a session, by "word name": `provider llamacpp`."""
