@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from papin.errors import NameInvalid
 from papin.names import check, place
 from papin_store._durable import make_folder
 
@@ -60,6 +63,13 @@ class Layout(msgspec.Struct, frozen=True):
     def staging(self, key: str) -> Path:
         """The folder of a staging area."""
         return place(self.incoming, check(key, "digest"))
+
+    def staged(self) -> Iterator[str]:
+        """Yield the keys of all staging areas; what else lies there is not ours."""
+        for path in self.incoming.iterdir():
+            with suppress(NameInvalid):
+                if check(path.name, "digest") and path.is_dir() and not path.is_symlink():
+                    yield path.name
 
     def sidecar(self, model: str) -> Path:
         """The sidecar of a model."""

@@ -26,12 +26,20 @@ _LOG = logging.getLogger(__name__)
 def remember(layout: Layout, model: Model) -> None:
     """Write links and sidecar of `model`, durably; links that it no longer has are removed."""
     folder = layout.links(model.id)
+    _check_names(layout, model)
     make_folder(folder)
     for file in model.files:
         _link(layout, model, file)
     _remove_links(folder, {file.name for file in model.files})
     sync_folder(folder)
     replace(layout.sidecar(model.id), msgspec.json.encode(model))
+
+
+def _check_names(layout: Layout, model: Model) -> None:
+    """Refuse a model before anything is made for it. Raises `NameInvalid`."""
+    for file in model.files:
+        layout.blob(file.sha256)
+        layout.link(model.id, file.name)
 
 
 def forget(layout: Layout, model: str) -> None:
@@ -90,6 +98,7 @@ def _remove_links(folder: Path, keep: set[str]) -> None:
 
 def paths(layout: Layout, model: Model) -> tuple[Path, ...]:
     """Return the readable path of each file of `model`; links that are missing are made again."""
+    _check_names(layout, model)
     for file in model.files:
         if size_of(layout.blob(file.sha256)) is None:
             raise NotFound(

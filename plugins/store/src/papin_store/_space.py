@@ -51,10 +51,10 @@ def reserve_of(settings: StoreSettings, total: int) -> int:
 
 
 def _promises(layout: Layout, *, besides: str) -> Iterator[int]:
-    for entry in os.scandir(layout.incoming):
-        if entry.name == besides or not entry.is_dir(follow_symlinks=False):
+    for key in layout.staged():
+        if key == besides:
             continue
-        folder = layout.staging(entry.name)
+        folder = layout.staging(key)
         wanted = read_small(place(folder, "wanted"), _DIGITS)
         if wanted.isdigit() and not is_free(place(folder, "lock")):
             yield max(0, int(wanted) - present(place(folder, "data")))

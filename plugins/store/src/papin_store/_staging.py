@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import stat
@@ -13,6 +14,7 @@ from papin.names import place
 from papin_store._durable import NEW, make_folder
 from papin_store._layout import Layout
 from papin_store._locks import try_hold
+from papin_store._owner import claim, disclaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ def lock_file(layout: Layout, key: str) -> Path:
 def prepare(layout: Layout, key: str) -> Area:
     """Return the area `key`, whose lock we hold, with a `data` that nothing but this area is linked to."""
     folder = layout.staging(key)
+    claim(folder)
     data = place(folder, "data")
     try:
         status = data.lstat()
@@ -60,7 +63,9 @@ def _drop(data: Path, status: os.stat_result) -> None:
 def release(area: Area) -> None:
     """Tidy up an area whose lock we still hold: when nothing is left to resume from, it goes away."""
     place(area.folder, "wanted").unlink(missing_ok=True)
-    if not _resumable(area.data):
+    if _resumable(area.data):
+        disclaim(area.folder)
+    else:
         clear(area.folder)
 
 
@@ -98,9 +103,11 @@ def discard(layout: Layout, key: str) -> int:
 
 def stale(layout: Layout, before: float) -> list[str]:
     """Return the keys of the areas that nothing was written to since `before` (seconds of the epoch)."""
-    entries = [entry for entry in os.scandir(layout.incoming) if entry.is_dir(follow_symlinks=False)]
-    return [entry.name for entry in entries if _changed(Path(entry.path)) < before]
+    return [key for key in layout.staged() if _changed(layout.staging(key)) < before]
 
 
 def _changed(folder: Path) -> float:
-    return max((entry.stat(follow_symlinks=False).st_mtime for entry in os.scandir(folder)), default=0.0)
+    try:
+        return max((path.lstat().st_mtime for path in folder.iterdir()), default=0.0)
+    except FileNotFoundError:
+        return math.inf  # somebody is at it just now
