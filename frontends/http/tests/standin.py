@@ -216,8 +216,8 @@ class StandInDownloads:
         return tuple(self.jobs)
 
     async def status(self, job_id):
-        for job in self.jobs:
-            if job.id == job_id:
+        for job in reversed(self.jobs):
+            if job_id in {job.id, job.model, job.subject}:
                 return job
         raise NotFound(f"No download is called {job_id}.", next_step="papin models list")
 

@@ -20,8 +20,8 @@ class _Http11(H11Protocol):
 class Http11Server(TCPServer):
     """Serves one connection. No byte of a client reaches the HTTP/2 machinery, which nobody needs on one machine."""
 
-    @property
-    def protocol(self) -> _Http11:  # type: ignore[override]  # what Hypercorn calls on it is the same
+    @property  # type: ignore[override]  # what Hypercorn calls on it is the same
+    def protocol(self) -> _Http11:
         """What understands the bytes of this connection."""
         return self._http11
 

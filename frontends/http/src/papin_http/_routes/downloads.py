@@ -5,7 +5,6 @@ from __future__ import annotations
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from papin.errors import NotFound
 from papin.models import Job
 from papin_http._core import PROBLEMS, Asked, kernel_of
 from papin_http._shapes import DownloadRequest
@@ -36,14 +35,7 @@ async def list_all(request: Asked, model: FromQuery[str] = "") -> tuple[Job, ...
 @get("/{download:str}", operation_id="downloadStatus", responses=PROBLEMS)
 async def status(request: Asked, download: FromPath[str]) -> Job:
     """Show a download by its own id, or the newest one of a model's id or reference."""
-    downloads = kernel_of(request).downloads
-    try:
-        return await downloads.status(download)
-    except NotFound:
-        told = [job for job in await downloads.list() if _tells_of(job, download)]
-        if not told:
-            raise
-        return max(told, key=lambda job: job.created_at)
+    return await kernel_of(request).downloads.status(download)
 
 
 @post("/{download:str}/cancel", operation_id="cancelDownload", status_code=200, responses=PROBLEMS)

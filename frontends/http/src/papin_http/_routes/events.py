@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import trio
@@ -54,11 +55,25 @@ async def _passing(kernel: Kernel, pieces: Pieces) -> None:
                 await pieces.send(sse(frame.data))
 
 
-async def _pump(kernel: Kernel, since: int, writer: Writer) -> None:
-    await writer.write(b"retry: %d\nid: %d\n\n" % (_RETRY_MS, since))
+async def _begin(kernel: Kernel, since: int | None, writer: Writer) -> int:
+    """Start the stream, and return the number after which it goes on.
+
+    A number that was never given is from a journal that is no more: its reader is told to read the state again.
+    """
+    last = await kernel.journal.last_seq()
+    start = last if since is None else min(since, last)
+    await writer.write(b"retry: %d\nid: %d\n\n" % (_RETRY_MS, start))
+    if since is not None and since > last:
+        lost = events.Envelope(at=datetime.now(UTC), event=events.Lagged(missed=since - last))
+        await writer.write(sse(events.encode(lost)))
+    return start
+
+
+async def _pump(kernel: Kernel, since: int | None, writer: Writer) -> None:
+    start = await _begin(kernel, since, writer)
     into, out = trio.open_memory_channel[bytes](0)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_recorded, kernel, since, into)
+        nursery.start_soon(_recorded, kernel, start, into)
         nursery.start_soon(_passing, kernel, into)
         while True:
             piece = _HEARTBEAT
@@ -78,7 +93,7 @@ async def follow(request: Asked, since: Since = None) -> ASGIApp:
     first = _resumed(request, since)
 
     async def produce(writer: Writer) -> None:
-        await _pump(kernel, await kernel.journal.last_seq() if first is None else first, writer)
+        await _pump(kernel, first, writer)
 
     return Streamed(SSE, produce, stopping_of(request))
 

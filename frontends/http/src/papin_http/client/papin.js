@@ -43,17 +43,26 @@ export function createClient({ baseUrl, token, fetch: fetchWith = globalThis.fet
     return (await request(method, path, options)).json();
   }
 
+  // A download from an address does not tell the name that was wished for it, so the ones begun here are remembered.
+  const begun = new Map();
+
+  async function downloadModel(modelId, url = "", provider = "") {
+    const job = await ask("POST", "downloads", { body: { ref: modelId, url, provider } });
+    begun.set(modelId, job.id);
+    return job;
+  }
+
   return {
     getAllModels: () => ask("GET", "models"),
     getInstalledModels: () => ask("GET", "models/installed"),
-    downloadModel: (modelId, url = "", provider = "") =>
-      ask("POST", "downloads", { body: { ref: modelId, url, provider } }),
-    getDownloadStatus: (modelId) => newestDownload(ask, modelId),
+    downloadModel,
+    getDownloadStatus: (modelId) => newestDownload(ask, modelId, begun.get(modelId)),
     registerModelRegistryEvents: (callback) => follow(request, callback),
   };
 }
 
-async function newestDownload(ask, modelId) {
+async function newestDownload(ask, modelId, jobId) {
+  if (jobId !== undefined) return ask("GET", `downloads/${encodeURIComponent(jobId)}`);
   const jobs = await ask("GET", `downloads?model=${encodeURIComponent(modelId)}`);
   if (jobs.length === 0) {
     const detail = `There is no download of ${modelId}.`;
