@@ -74,6 +74,7 @@ def test_papin_testing_uses_public_names_only():
         ("papin.launch", {"trio", "httpx", "psutil"}),
         ("papin.config", {"trio", "httpx", "tomlkit"}),
         ("papin.hookspecs", {"trio", "httpx", "msgspec"}),
+        ("papin.kernel", {"httpx", "httpcore", "rich", "click", "tomlkit"}),
     ],
 )
 def test_light_modules_do_not_import_heavy_ones(module, unwanted):

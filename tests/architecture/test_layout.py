@@ -38,13 +38,18 @@ def test_files_are_small():
     assert statistics.median(lengths.values()) <= 130
 
 
+def code_lines(node):
+    """Count the lines of a function without its docstring, which may hold a whole example."""
+    text = ast.get_docstring(node, clean=False)
+    return node.end_lineno - node.lineno + 1 - (len(text.splitlines()) if text else 0)
+
+
 def test_functions_are_small():
     lengths = []
     for source in sources():
         for node in ast.walk(source.tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                assert node.end_lineno is not None
-                lengths.append((node.end_lineno - node.lineno + 1, f"{source.where}:{node.lineno} {node.name}"))
+                lengths.append((code_lines(node), f"{source.where}:{node.lineno} {node.name}"))
     assert [each for each in lengths if each[0] > 60] == []
     assert statistics.median(length for length, _ in lengths) <= 10
 

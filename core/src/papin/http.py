@@ -27,13 +27,14 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
-from papin._http._address import host_of, is_loopback_host, origin_of, parse_url
-from papin._http._answers import Response, StreamedResponse
-from papin._http._client import Client
-from papin._http._network import Rules
 from papin._http._patience import Patience
-from papin._http._pools import Pools, Trust
+
+if TYPE_CHECKING:
+    from papin._http._answers import Response, StreamedResponse
+    from papin._http._client import Client
+    from papin._http._pools import Trust
 
 __all__ = ["Client", "Http", "Patience", "Response", "StreamedResponse", "check_url", "is_loopback_url"]
 
@@ -52,9 +53,9 @@ class Http:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._offline = offline
-        self._tokens = {origin_of(parse_url(address)): token for address, token in (tokens or {}).items()}
+        self._tokens = dict(tokens or {})
         self._environ = environ
-        self._trust = Trust(environ)
+        self._trust: Trust | None = None
 
     @property
     def offline(self) -> bool:
@@ -77,13 +78,20 @@ class Http:
         Raises:
             NameInvalid, AddressUnsafe: `base_url` is refused.
         """
+        # httpx takes longer to import than most commands take to run, and most of them reach nothing.
+        from papin._http._address import host_of, origin_of, parse_url  # noqa: PLC0415
+        from papin._http._client import Client  # noqa: PLC0415
+        from papin._http._network import Rules  # noqa: PLC0415
+        from papin._http._pools import Pools, Trust  # noqa: PLC0415
+
         patience = patience or Patience()
         rules = Rules(offline=self._offline)
         base = parse_url(base_url) if base_url else None
-        tokens = dict(self._tokens)
+        tokens = {origin_of(parse_url(address)): known for address, known in self._tokens.items()}
         if base is not None:
             rules.name(host_of(base))
             tokens |= {origin_of(base): token} if token else {}
+        self._trust = self._trust or Trust(self._environ)
         pools = Pools(rules, self._trust, self._environ, patience)
         try:
             yield Client(base=base, rules=rules, pools=pools, tokens=tokens, patience=patience)
@@ -93,9 +101,26 @@ class Http:
 
 def check_url(url: str) -> str:
     """Return the address as papin will use it. Raises `NameInvalid` or `AddressUnsafe` when it never will."""
+    from papin._http._address import parse_url  # noqa: PLC0415  see Http.client
+
     return str(parse_url(url))
 
 
 def is_loopback_url(url: str) -> bool:
     """Tell whether the address names this machine; raises like `check_url`."""
+    from papin._http._address import host_of, is_loopback_host, parse_url  # noqa: PLC0415  see Http.client
+
     return is_loopback_host(host_of(parse_url(url)))
+
+
+def __getattr__(name: str) -> Any:
+    # The types of what `Http.client` gives, for annotations and isinstance, without their cost for everybody else.
+    if name == "Client":
+        from papin._http._client import Client  # noqa: PLC0415
+
+        return Client
+    if name in {"Response", "StreamedResponse"}:
+        from papin._http import _answers  # noqa: PLC0415
+
+        return getattr(_answers, name)
+    raise AttributeError(name)

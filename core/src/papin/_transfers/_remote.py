@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -14,10 +15,13 @@ from papin._transfers._partial import Entity, Partial
 from papin._transfers._received import Received
 from papin._transfers._retry import Retries, retry_after
 from papin.errors import DigestMismatch, DiskSpace, LoginRequired, SourceChanged, TransferFailed
-from papin.http import Client, Patience, StreamedResponse
+from papin.http import Patience
 from papin.models import HttpSource, WantedFile
 from papin.sizes import size_text
 from papin.storages import Staging, StorageSession
+
+if TYPE_CHECKING:
+    from papin.http import Client, StreamedResponse
 
 PATIENCE = Patience(header=60.0, silence=30.0, rate=1024, window=30.0)
 
