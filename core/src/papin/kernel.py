@@ -59,7 +59,7 @@ class Kernel:
         self.downloads = Downloads(services, self.catalogs)
         self.storage = Storage(services, self.models)
         self.advice = Advice(services, self.catalogs, self.models)
-        self.journal = Journal(services.records, services.paths.run)
+        self.journal = Journal(services.records, services.jobs.wakeups)
 
     def plugins(self) -> tuple[PluginInfo, ...]:
         """Return the installed plugins with what they register and their problems."""

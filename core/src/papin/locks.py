@@ -11,7 +11,7 @@ from pathlib import Path
 
 import trio
 
-__all__ = ["hold", "is_free", "wait_free"]
+__all__ = ["hold", "is_free"]
 
 # One waiting thread for each lock that is waited for; they sleep in the kernel and cost nothing.
 _WAITERS = trio.CapacityLimiter(1000)
@@ -97,13 +97,6 @@ async def hold(path: Path) -> AsyncIterator[None]:
         yield
     finally:
         os.close(fd)
-
-
-async def wait_free(path: Path) -> None:
-    """Return once nobody holds the lock `path`, or it is gone; nothing is made. Waiting is cancellable at once."""
-    if await trio.to_thread.run_sync(path.exists):
-        async with hold(path):
-            return
 
 
 def is_free(path: Path) -> bool:

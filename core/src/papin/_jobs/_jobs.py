@@ -62,7 +62,7 @@ class Jobs:
         self._nursery = nursery
         self._ledger = Ledger(registry, bus)
         self._locks = JobLocks(run)
-        self._wakeups = Wakeups(run)
+        self.wakeups = Wakeups(run)
         self._recorder = Recorder(self._ledger)
         self._now = now
         self._owner = this_process()
@@ -72,7 +72,7 @@ class Jobs:
     async def recover(self) -> tuple[str, ...]:
         """Begin to serve, and mark the jobs whose process is gone as interrupted; return their ids. Call it once."""
         await self._locks.make()
-        await self._nursery.start(self._wakeups.run, self._obey)
+        await self._nursery.start(self.wakeups.run, self._obey)
         self._nursery.start_soon(self._recorder.run)
         unfinished = await self._ledger.read(lambda read: [job.id for job in read.jobs() if job.state in _OPEN])
         return tuple([job_id for job_id in unfinished if await self._is_given_up(job_id)])
@@ -180,7 +180,7 @@ class Jobs:
         """
         last: Job | None = None
         while last is None or last.state in _OPEN:
-            changed = self._wakeups.next
+            changed = self.wakeups.next
             job = await self._ledger.read(lambda read: read.job(job_id))
             if job != last:
                 last = job

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
-import trio
-
-from papin._jobs import Ledger
-from papin._registry import Follower
+from papin._jobs import Ledger, Wakeups
 from papin.events import Envelope
 
 _PAGE = 1000
 
 
-class Wakeups:
-    """Waits for changes that any process commits. For one task; close it in the end."""
-
-    def __init__(self, run: Path) -> None:
-        self._follower = Follower(run)
-
-    async def wait(self) -> None:
-        """Return when something was committed since the last call."""
-        await trio.lowlevel.wait_readable(self._follower.fileno())
-        self._follower.drain()
-
-    def close(self) -> None:
-        """Stop listening."""
-        trio.lowlevel.notify_closing(self._follower.fileno())
-        self._follower.close()
-
-
 class Journal:
     """Reads the journal and follows it."""
 
-    def __init__(self, records: Ledger, run: Path) -> None:
+    def __init__(self, records: Ledger, wakeups: Wakeups) -> None:
         self._records = records
-        self._run = run
+        self._wakeups = wakeups
 
     async def events(self, since: int = 0, limit: int = _PAGE) -> list[Envelope]:
         """Return at most `limit` events with a sequence number above `since`, in order."""
@@ -51,15 +30,12 @@ class Journal:
 
         Close it with `aclosing`, as every async generator.
         """
-        wakeups = Wakeups(self._run)
-        try:
-            seen = await self.last_seq() if since is None else since
-            while True:
-                page = await self.events(seen)
-                for envelope in page:
-                    seen = envelope.seq or seen
-                    yield envelope
-                if not page:
-                    await wakeups.wait()
-        finally:
-            wakeups.close()
+        seen = await self.last_seq() if since is None else since
+        while True:
+            changed = self._wakeups.next
+            page = await self.events(seen)
+            for envelope in page:
+                seen = envelope.seq or seen
+                yield envelope
+            if not page:
+                await changed.wait()
