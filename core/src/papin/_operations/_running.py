@@ -52,7 +52,9 @@ class Running:
                 lambda write: write.journal(ModelLoadFailed(model=model.id, provider=name, problem=problem))
             )
             raise
-        await self._tell(lambda write: _record_load(write, loaded, is_new=before.get(model.id) != loaded))
+        known = before.get(model.id)
+        is_new = known is None or known.loaded_at != loaded.loaded_at
+        await self._tell(lambda write: _record_load(write, loaded, is_new=is_new))
         return loaded
 
     async def unload(self, ref: str) -> bool:
