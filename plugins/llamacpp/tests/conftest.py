@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import os
 import sys
 from datetime import UTC, datetime
@@ -13,10 +12,8 @@ import psutil
 import pytest
 import trio
 
-from papin.context import Context, Folders
-from papin.http import Http
-from papin.models import Machine, Memory, Message, Model, StoredFile
-from papin_llamacpp._settings import LlamaCppSettings
+from papin.models import Message, Model, StoredFile
+from papin.testing import make_context
 from papin_llamacpp.plugin import papin_providers
 
 HERE = Path(__file__).parent
@@ -56,17 +53,9 @@ class World:
         return self.model(path, name)
 
     def context(self, **settings):
+        (provider,) = papin_providers()
         settings = {"engine": "llama-server"} | settings
-        return Context(
-            name="llamacpp",
-            settings=LlamaCppSettings(**settings),
-            folders=Folders(data=self.folder, cache=self.folder, run=self.run),
-            publish=self.events.append,
-            log=logging.getLogger("test"),
-            files=self.files,
-            machine=lambda: Machine(system="", architecture="", cores=1, memory=Memory(total=1, available=1)),
-            http=Http(),
-        )
+        return make_context(provider, self.folder, publish=self.events.append, files=self.files, **settings)
 
     def open(self, **settings):
         (provider,) = papin_providers()

@@ -250,9 +250,9 @@ async def test_a_program_that_cannot_be_started_is_a_missing_engine(world, fake_
 
 async def test_a_run_folder_that_cannot_be_written_is_a_storage_error(world):
     toy = world.toy()
-    world.run.rmdir()
-    world.run.touch()
     async with world.open() as session:
+        world.run.rmdir()
+        world.run.touch()
         with pytest.raises(StorageFailed):
             await session.load(toy, LoadSettings())
     assert world.events == []
