@@ -3,7 +3,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import msgspec
+
 from papin._plugins.installed import EntryPoint
+from papin._plugins.kinds import KINDS
 from papin.errors import PluginFailed
 from papin.events import PluginProblem
 from papin.models import PluginHook, PluginInfo
@@ -63,6 +66,16 @@ class Plugins:
             )
             for entry, disabled in self._entries
         )
+
+    def tables(self) -> dict[tuple[str, str], type[msgspec.Struct]]:
+        """Return which Struct decodes which table of the configuration, by the table's (kind, name)."""
+        found: dict[tuple[str, str], type[msgspec.Struct]] = {}
+        for kind in KINDS:
+            for name, each in getattr(self, kind.table).items():
+                settings = getattr(each.descriptor, "settings", None)
+                if settings is not None:
+                    found[kind.table, name] = settings
+        return found
 
     def note(self, entry: EntryPoint, *, disabled: bool = False) -> None:
         """Remember that `entry` is installed."""
