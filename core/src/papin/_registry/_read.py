@@ -7,10 +7,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from papin._registry import _journal
-from papin._registry._jobs import OPEN, load_jobs, owner_of
+from papin._registry._jobs import load_jobs, owner_of
 from papin._registry._load import load_model, load_models, load_versions
 from papin._registry._lookup import find_job, find_model, ids, model_key
-from papin._registry._owner import Owner, is_alive
+from papin._registry._owner import Owner
 from papin._registry._times import now
 from papin.events import Envelope
 from papin.models import Job, Model
@@ -122,12 +122,6 @@ class Read:
         """
         with self._snapshot() as connection:
             return owner_of(connection, find_job(connection, job_id).id)
-
-    def abandoned_jobs(self) -> tuple[Job, ...]:
-        """Return the queued and running jobs whose process is gone."""
-        with self._snapshot() as connection:
-            unfinished = [job for job in load_jobs(connection) if job.state in OPEN]
-            return tuple(job for job in unfinished if not is_alive(owner_of(connection, job.id)))
 
     def cancel_requests(self) -> frozenset[str]:
         """Return the ids of the queued and running jobs that somebody asked to end."""
