@@ -98,22 +98,47 @@ class Streaming:
         assert len(dict(headers)) == len(headers), "a header came twice"
         return Answer(event.status_code, dict(headers))
 
-    async def pieces(self):
-        while isinstance(event := await self._event(), h11.Data):
-            yield bytes(event.data)
+    def pieces(self):
+        return Each(self._piece)
+
+    def blocks(self):
+        """Iterate over the blocks of a server-sent stream as dictionaries of their fields; comments are left out."""
+        return Each(self._block)
+
+    def events(self):
+        """Iterate over the (id, event) of a stream of papin's events."""
+        return Each(self._next_event)
+
+    async def _piece(self) -> bytes:
+        event = await self._event()
+        if isinstance(event, h11.Data):
+            return bytes(event.data)
         self.is_complete = isinstance(event, h11.EndOfMessage)
+        raise StopAsyncIteration
 
-    async def blocks(self):
-        """Yield the blocks of a server-sent stream as dictionaries of their fields; comments are left out."""
-        async for piece in self.pieces():
-            *blocks, self._left = (self._left + piece).split(b"\n\n")
-            for block in blocks:
-                lines = [line.partition(": ") for line in block.decode().split("\n") if not line.startswith(":")]
-                if lines:
-                    yield {name: value for name, _, value in lines}
+    async def _block(self) -> dict[str, str]:
+        while True:
+            while b"\n\n" not in self._left:
+                self._left += await self._piece()
+            block, _, self._left = self._left.partition(b"\n\n")
+            lines = [line.partition(": ") for line in block.decode().split("\n") if not line.startswith(":")]
+            if lines:
+                return {name: value for name, _, value in lines}
 
-    async def events(self):
-        """Yield (id, event) of a stream of papin's events."""
-        async for block in self.blocks():
-            if "data" in block:
-                yield (int(block["id"]) if "id" in block else None), json.loads(block["data"])["event"]
+    async def _next_event(self):
+        while "data" not in (block := await self._block()):
+            continue
+        return (int(block["id"]) if "id" in block else None), json.loads(block["data"])["event"]
+
+
+class Each:
+    """What `ask` returns, one after the other, until it raises `StopAsyncIteration`."""
+
+    def __init__(self, ask) -> None:
+        self._ask = ask
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        return await self._ask()

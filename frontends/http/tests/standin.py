@@ -18,6 +18,7 @@ from papin.models import (
     LoadedModel,
     LoadSettings,
     Model,
+    PluginHook,
     PluginInfo,
     ProviderStatus,
     RemovalPlan,
@@ -194,7 +195,7 @@ class StandInModels:
             if self.fails_with and number == self.fails_at:
                 raise self.fails_with
             yield Reply(text=text)
-        if self.gate:
+        if self.gate is not None:
             await self.gate.wait()
         yield Reply(finish_reason="stop", timings=Timings(predicted_n=3))
 
@@ -256,4 +257,5 @@ class StandIn:
         self.storage = Group(Account(path="/store", payloads=1, used=3, staging=0, free=9, total=12))
 
     def plugins(self):
-        return (PluginInfo(name="store", distribution="papin-store", version="0.1.0"),)
+        hook = PluginHook(kind="provider", name="llamacpp", summary="")
+        return (PluginInfo(name="llamacpp", distribution="papin-llamacpp", version="0.1.0", hooks=(hook,)),)

@@ -94,6 +94,14 @@ async def test_a_download_from_an_address_gets_its_name(client, kernel):
     assert kernel.downloads.asked == [("https://example.org/m.gguf", "mine", "ab" * 32)]
 
 
+async def test_a_download_for_a_provider_that_is_not_there_is_refused(client, kernel):
+    asked = {"ref": "starter:smollm2", "provider": "nope"}
+    answer = await client.ask("POST", f"{API}/downloads", asked)
+    assert (answer.status, answer.json()["next_step"]) == (404, "Providers here: llamacpp.")
+    assert not kernel.downloads.asked
+    assert (await client.ask("POST", f"{API}/downloads", asked | {"provider": "llamacpp"})).status == 202
+
+
 @pytest.mark.parametrize("group", ["providers", "plugins", "catalogs", "storage", "models/loaded"])
 async def test_lists(client, group):
     answer = await client.ask("GET", f"{API}/{group}")

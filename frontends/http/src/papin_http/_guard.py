@@ -51,6 +51,10 @@ _HEADERS = (
 )
 
 
+class _Gone(Exception):
+    """The client left before its request was complete."""
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Why a request is not let through: the HTTP status, and what is told."""
 
@@ -85,8 +89,11 @@ class Guard:
             return
         refusal = self.judge(scope)
         body = b""
-        if refusal is None:
-            body, refusal = await _read_body(receive)
+        try:
+            if refusal is None:
+                body, refusal = await _read_body(receive)
+        except _Gone:
+            return
         if refusal is not None:
             await _refuse(refusal, scope, receive, send)
             return
@@ -181,6 +188,14 @@ def _too_large() -> Refusal:
     return _usage(413, f"The body of a request may have {BODY_LIMIT} bytes at most.")
 
 
+def _check_text(body: bytes) -> tuple[bytes, Refusal | None]:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return b"", _usage(400, "A body must be UTF-8.")
+    return body, None
+
+
 async def _read_body(receive: Receive) -> tuple[bytes, Refusal | None]:
     """Return the whole body; reading it here bounds its size and time for every route, and leaves nothing unread."""
     body = bytearray()
@@ -188,12 +203,12 @@ async def _read_body(receive: Receive) -> tuple[bytes, Refusal | None]:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return b"", _usage(400, "The body of the request is not complete.")
+                raise _Gone
             body += message.get("body", b"")
             if len(body) > BODY_LIMIT:
                 return b"", _too_large()
             if not message.get("more_body", False):
-                return bytes(body), None
+                return _check_text(bytes(body))
     return b"", _usage(408, "The body of the request did not arrive in time.")
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from papin.errors import NotFound
 from papin.models import Job
 from papin_http._core import PROBLEMS, Asked, kernel_of
 from papin_http._shapes import DownloadRequest
+
+if TYPE_CHECKING:
+    from papin.kernel import Kernel
 
 __all__ = ["router"]
 
@@ -16,11 +22,18 @@ def _tells_of(job: Job, name: str) -> bool:
     return name in {job.id, job.subject, job.model}
 
 
+def _check_provider(kernel: Kernel, name: str) -> None:
+    known = [hook.name for plugin in kernel.plugins() for hook in plugin.hooks if hook.kind == "provider"]
+    if name and name not in known:
+        raise NotFound(f"There is no provider {name!r:.80}.", next_step=f"Providers here: {', '.join(known)}.")
+
+
 @post("/", operation_id="startDownload", status_code=202, responses=PROBLEMS)
 async def start(request: Asked, data: JSONBody[DownloadRequest]) -> Response[Job]:
     """Start a download; it is recorded when this answers, and goes on by itself."""
     ref, name = (data.url, data.name or data.ref) if data.url else (data.ref, data.name)
     kernel = kernel_of(request)
+    _check_provider(kernel, data.provider)
     job = await kernel.downloads.start(ref, name=name or None, sha256=data.sha256 or None)
     return Response(job, headers={"Location": f"/api/v1/downloads/{job.id}"})
 
