@@ -21,6 +21,7 @@ _NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 # What programs of other people may take for an IPv4 address: decimal, octal and hex numbers, short forms.
 _NUMERIC_END = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # older Pythons take it for global
 _COMPATIBLE = ipaddress.IPv6Network("::/96")
 _SHOWN = 120
 
@@ -45,7 +46,7 @@ def parse_url(text: str) -> httpx.URL:
     except httpx.InvalidURL:
         raise _malformed("cannot be understood") from None
     _check_scheme(url)
-    _check_host(url)
+    _check_host(url, text)
     return url.copy_with(fragment=None)
 
 
@@ -57,11 +58,11 @@ def _check_scheme(url: httpx.URL) -> None:
         )
 
 
-def _check_host(url: httpx.URL) -> None:
+def _check_host(url: httpx.URL, text: str) -> None:
     host = host_of(url)
-    if url.userinfo:
+    if "@" in text.partition("//")[2].partition("/")[0].partition("?")[0]:
         raise _malformed("has a user name or password in it, which papin does not use")
-    if url.port == 0 or (url.port or 1) > _LAST_PORT:
+    if url.port is not None and not 1 <= url.port <= _LAST_PORT:
         raise _malformed("has a port that does not exist")
     if ":" in host:
         if "%" in host:
@@ -111,7 +112,7 @@ def is_loopback(address: IpAddress) -> bool:
 
 def is_public(address: IpAddress) -> bool:
     """Tell whether `address`, and every address wrapped into it, belongs to the public internet."""
-    return all(each.is_global and not each.is_multicast for each in _wrapped(address))
+    return all(each.is_global and not each.is_multicast and each not in _LOCAL_NAT64 for each in _wrapped(address))
 
 
 def _wrapped(address: IpAddress) -> list[IpAddress]:

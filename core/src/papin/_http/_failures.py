@@ -79,7 +79,7 @@ def is_known(kind: type[BaseException]) -> bool:
 
 def _detail(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
+        return str(getattr(error, "verify_message", ""))
     if isinstance(error, httpcore.ProxyError):
         return str(error)[:80]
     if isinstance(error, OSError) and error.strerror:

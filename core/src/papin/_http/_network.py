@@ -228,5 +228,12 @@ async def _race(host: str, addresses: Sequence[IpAddress], port: int) -> trio.So
     await _close_all(winners[1:])
     if winners:
         return winners[0]
-    root = errors[-1].__cause__ or errors[-1]
-    raise translate(root if isinstance(root, OSError) else errors[-1], host) from errors[-1]
+    raise translate(_innermost(errors[-1]), host) from errors[-1]
+
+
+def _innermost(error: OSError) -> OSError:
+    """Return the system's own error from inside those that trio puts around it."""
+    inside = error.__cause__
+    while isinstance(inside, BaseExceptionGroup):
+        inside = inside.exceptions[0]
+    return inside if isinstance(inside, OSError) else error
