@@ -61,9 +61,6 @@ class World:
         (provider,) = papin_providers()
         return provider.open(self.context(**settings))
 
-    def told(self):
-        return [type(event).__name__ for event in self.events]
-
     def engine_files(self):
         return sorted(path.name for path in self.run.iterdir() if not path.name.endswith(".loading"))
 

@@ -103,8 +103,8 @@ class Handler(BaseHTTPRequestHandler):
             State.tokens += 1
             if how == "crash":
                 log("srv update_slots: GGML_ASSERT(n_tokens > 0) failed")
-                os.kill(os.getpid(), signal.SIGSEGV)
-            if how == "hang":
+                os.kill(os.getpid(), signal.SIGSEGV)  # which ends the process at some moment from now on
+            if how in {"crash", "hang"}:
                 threading.Event().wait()
             if how == "stop":
                 return

@@ -39,7 +39,7 @@ async def test_an_answer_streams_and_ends_with_timings(world):
         assert await session.unload("toy") is True
         assert await session.loaded() == []
         assert await session.unload("toy") is False
-    assert world.told() == ["ModelLoading", "ModelLoaded", "ModelUnloaded"]
+    assert world.events == [], "who asked knows"
     assert world.engine_files() == []
 
 
@@ -65,7 +65,8 @@ async def test_unloading_ends_every_process(world):
         pids = [loaded.pid, *[child.pid for child in psutil.Process(loaded.pid).children()]]
         assert len(pids) == 2
         await session.unload("toy")
-    assert [process for process in world.processes() if process.status() != psutil.STATUS_ZOMBIE] == []
+        for pid in pids:
+            await ended(pid)
 
 
 async def test_a_second_session_uses_the_same_engine(world):
@@ -104,6 +105,7 @@ async def test_other_settings_load_it_anew_and_the_same_do_not(world):
         other = await session.load(toy, LoadSettings(n_ctx=2048))
         assert other.n_ctx == 2048
         assert other.pid != loaded.pid
+        assert [event.reason for event in world.events] == ["asked"]
         assert len(await session.loaded()) == 1
         await session.unload("toy")
 
@@ -141,7 +143,7 @@ async def test_an_idle_engine_ends_by_itself_and_says_so(world):
         loaded = await session.load(world.toy(), LoadSettings(keep_alive=0.2))
         await ended(loaded.pid)
         with trio.fail_after(10):
-            while "ModelUnloaded" not in world.told():
+            while not world.events:
                 await trio.testing.wait_all_tasks_blocked(0.01)
         assert world.events[-1].reason == "idle"
         assert await session.loaded() == []
@@ -195,8 +197,6 @@ async def test_a_failed_load_says_why_and_leaves_nothing(world, load, kind, word
         assert caught.value.next_step
         assert str(world.folder) not in caught.value.message
         assert await session.loaded() == []
-    assert world.told() == ["ModelLoading", "ModelLoadFailed"]
-    assert world.events[-1].problem.code == kind.code
     assert world.engine_files() == []
 
 
@@ -215,7 +215,6 @@ async def test_a_cancelled_load_leaves_no_process(world):
         nursery.cancel_scope.cancel()
     await ended(found[0].pid)
     assert world.engine_files() == []
-    assert world.events[-1].problem.code == "ERR_CANCELLED"
 
 
 async def test_who_waits_for_a_load_can_give_up(world):
@@ -271,7 +270,7 @@ async def test_a_killed_host_takes_its_server_along_and_the_next_load_works(worl
         assert await text_of(session, again)
         assert len(list(world.run.glob("*.json"))) == 1
         await session.unload("toy")
-    assert [event.reason for event in world.events if type(event).__name__ == "ModelUnloaded"] == ["gone", "asked"]
+    assert [event.reason for event in world.events] == ["gone"]
 
 
 async def test_a_crash_in_the_middle_of_an_answer_is_told_with_the_log(world):

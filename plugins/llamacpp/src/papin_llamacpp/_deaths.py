@@ -24,7 +24,7 @@ _WAITERS = trio.CapacityLimiter(1000)
 def _wait(lock: Path) -> str:
     try:
         fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
+    except OSError:  # it is gone, and maybe the whole folder
         return ""
     try:
         fcntl.flock(fd, fcntl.LOCK_SH)

@@ -128,6 +128,7 @@ class Engines:
             return None
 
     def forget(self, engine: str) -> None:
-        """Remove the files of `engine`."""
+        """Remove the files of `engine`, as far as that is possible; what stays is swept another time."""
         for suffix in _SUFFIXES:
-            self.path(engine, suffix).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self.path(engine, suffix).unlink()

@@ -13,8 +13,8 @@ import psutil
 import trio
 
 from papin.context import Context
-from papin.errors import Cancelled, PapinError, StorageFailed
-from papin.events import Event, ModelLoaded, ModelLoadFailed, ModelLoading, ModelUnloaded
+from papin.errors import StorageFailed
+from papin.events import ModelUnloaded
 from papin.locks import hold
 from papin.models import Engine, LoadedModel, LoadSettings, Message, Model, Reply
 from papin_llamacpp._chat import open_chat
@@ -55,7 +55,7 @@ class Session:
         async with self._alone(model.id):
             record = await self._reusable(model, settings)
             if record is None:
-                record = await self._announced(model, settings)
+                record = await self._start(model, settings)
         if record.engine not in self._watched:
             self._watched.add(record.engine)
             self._nursery.start_soon(self._watch, record)
@@ -66,7 +66,7 @@ class Session:
         async with self._alone(model):
             records = await trio.to_thread.run_sync(self._engines.of, model)
             for record in records:
-                await self._stop(record)
+                await stop(self._engines, record)
         return bool(records)
 
     async def loaded(self) -> Sequence[LoadedModel]:
@@ -96,24 +96,9 @@ class Session:
             if is_as_wanted(record, sha256, settings):
                 self._engines.touch(record.engine, settings.keep_alive)
                 return record
-            await self._stop(record)
+            await stop(self._engines, record)
+            self._publish_end(record, "asked")
         return None
-
-    async def _announced(self, model: Model, settings: LoadSettings) -> Record:
-        name = self._context.name
-        error: PapinError = Cancelled(f"The loading of {model.id} was cancelled")
-        is_up = False
-        self._publish(ModelLoading(model=model.id, provider=name))
-        try:
-            record = await self._start(model, settings)
-            is_up = True
-        except PapinError as problem:
-            error = problem
-            raise
-        finally:
-            end = ModelLoadFailed(model=model.id, provider=name, problem=error.problem())
-            self._publish(ModelLoaded(model=model.id, provider=name) if is_up else end)
-        return record
 
     async def _start(self, model: Model, settings: LoadSettings) -> Record:
         program = (await self.engine()).path
@@ -154,18 +139,15 @@ class Session:
             if not is_up:
                 self._engines.forget(spec.engine)
 
-    async def _stop(self, record: Record) -> None:
-        await stop(self._engines, record)
-        self._publish(ModelUnloaded(model=record.model, provider=self._context.name, reason="asked"))
-
     async def _watch(self, record: Record) -> None:
         """Tell when an engine that this session uses ends without being asked to."""
         last_word = await wait_until_dead(self._engines, record.engine)
+        self._watched.discard(record.engine)
         if last_word == "asked":
             return
         self._engines.forget(record.engine)
         reason = "idle" if last_word == "idle" else "gone"
-        self._publish(ModelUnloaded(model=record.model, provider=self._context.name, reason=reason))
+        self._publish_end(record, reason)
 
     def _describe(self, record: Record) -> LoadedModel:
         used = self._engines.used(record.engine)
@@ -183,8 +165,9 @@ class Session:
             memory=_memory(record.pid),
         )
 
-    def _publish(self, event: Event) -> None:
-        self._context.publish(event)
+    def _publish_end(self, record: Record, reason: str) -> None:
+        # What somebody asks of a provider is told by who asks; only what happens besides is told here.
+        self._context.publish(ModelUnloaded(model=record.model, provider=self._context.name, reason=reason))
 
 
 def _weights(model: Model) -> str:
