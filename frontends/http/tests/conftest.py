@@ -14,10 +14,10 @@ TOKEN = "t" * 43
 
 
 @asynccontextmanager
-async def serving(kernel, *, is_remote=False, names=(), grace_seconds=1.0):
+async def serving(kernel, *, is_remote=False, names=(), grace_seconds=1.0, port=0):
     """Serve `kernel` on a free port; yields a client that knows the token, and the event that stops the server."""
     stopping = trio.Event()
-    listener = _serve.listen("127.0.0.1", 0)
+    listener = _serve.listen("127.0.0.1", port)
     port = listener.getsockname()[1]
     hosts = _serve.hosts("127.0.0.1", port, names)
     guard = Guard(_app.build(kernel, stopping), token=TOKEN, hosts=hosts, is_remote=is_remote)

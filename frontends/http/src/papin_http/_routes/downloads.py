@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from papin.errors import NotFound
+from papin import names
+from papin.errors import NameInvalid, NotFound
 from papin.models import Job
 from papin_http._core import PROBLEMS, Asked, kernel_of
 from papin_http._shapes import DownloadRequest
@@ -28,11 +29,21 @@ def _check_provider(kernel: Kernel, name: str) -> None:
         raise NotFound(f"There is no provider {name!r:.80}.", next_step=f"Providers here: {', '.join(known)}.")
 
 
+def _check_path(ref: str) -> None:
+    parsed = names.parse(ref)
+    if isinstance(parsed, names.PathRef) and not parsed.path.startswith("/"):
+        raise NameInvalid(
+            f"The path {parsed.path!r:.80} is relative to a folder that the server does not know.",
+            next_step="Give the whole path of the file.",
+        )
+
+
 @post("/", operation_id="startDownload", status_code=202, responses=PROBLEMS)
 async def start(request: Asked, data: JSONBody[DownloadRequest]) -> Response[Job]:
     """Start a download; it is recorded when this answers, and goes on by itself."""
     ref, name = (data.url, data.name or data.ref) if data.url else (data.ref, data.name)
     kernel = kernel_of(request)
+    _check_path(ref)
     _check_provider(kernel, data.provider)
     job = await kernel.downloads.start(ref, name=name or None, sha256=data.sha256 or None)
     return Response(job, headers={"Location": f"/api/v1/downloads/{job.id}"})

@@ -1,0 +1,59 @@
+// A user of papin.js: must compile with --strict as it stands, expected errors included.
+import { createClient, PapinError } from "./papin.js";
+import type { AvailableModel, Client, DownloadStatus, InstalledModel, ModelInfo, ModelRegistryEvent } from "./papin.js";
+
+const papin: Client = createClient({ baseUrl: "http://127.0.0.1:7274", token: "t" });
+
+// The five functions have exactly the signatures of the manual.
+const getAllModels: () => Promise<ModelInfo[]> = papin.getAllModels;
+const getInstalledModels: () => Promise<ModelInfo[]> = papin.getInstalledModels;
+const downloadModel: (modelId: string, url: string, provider: string) => Promise<DownloadStatus> = papin.downloadModel;
+const getDownloadStatus: (modelId: string) => Promise<DownloadStatus> = papin.getDownloadStatus;
+const registerModelRegistryEvents: (callback: (event: ModelRegistryEvent) => void) => Promise<() => void> =
+  papin.registerModelRegistryEvents;
+
+function describe(model: ModelInfo): string {
+  if (model.installed) {
+    const here: InstalledModel = model;
+    return `${here.id} ${here.size} ${here.files[0]?.sha256 ?? ""}`;
+  }
+  const there: AvailableModel = model;
+  return `${there.title} ${there.variants[0]?.quantization ?? ""}`;
+}
+
+function percent(status: DownloadStatus): number | null {
+  if (status.state === "failed") throw new Error(status.error?.message);
+  if (status.progress?.total == null) return null;
+  return (100 * status.progress.done) / status.progress.total;
+}
+
+function told({ seq, event }: ModelRegistryEvent): string {
+  switch (event.type) {
+    case "download_progressed":
+      return `${event.job}: ${event.progress.done}`;
+    case "model_installed":
+      return `${seq}: ${event.model} ${event.size}`;
+    case "lagged":
+      return `missed ${event.missed}`;
+    default:
+      return event.type;
+  }
+}
+
+try {
+  const stop = await registerModelRegistryEvents((event) => console.log(told(event)));
+  console.log((await getAllModels()).map(describe), (await getInstalledModels()).map(describe));
+  console.log(percent(await downloadModel("starter:smollm2", "", "")), percent(await getDownloadStatus("smollm2")));
+  stop();
+} catch (error) {
+  if (error instanceof PapinError) console.error(error.code, error.nextStep, error.status);
+}
+
+// @ts-expect-error a client needs a token
+createClient({ baseUrl: "http://127.0.0.1:7274" });
+// @ts-expect-error a download has an address and a provider, empty ones perhaps
+papin.downloadModel("smollm2");
+// @ts-expect-error only installed models have a size of their own
+((model: ModelInfo) => model.size)((await getAllModels())[0]!);
+// @ts-expect-error there is no such state
+((status: DownloadStatus) => status.state === "done")(await getDownloadStatus("smollm2"));

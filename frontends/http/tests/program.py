@@ -1,0 +1,65 @@
+"""`papin serve` as a child process, in a home of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+LAUNCH = [sys.executable, "-c", "import sys; from papin.launch import main; sys.exit(main())"]
+
+
+def tiny_gguf() -> bytes:
+    """Return a valid GGUF v3 file with one tensor."""
+
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    pair = text("general.architecture") + struct.pack("<I", 8) + text("llama")
+    tensor = text("token_embd.weight") + struct.pack("<IQIQ", 1, 1024, 0, 0)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + pair + tensor
+    return head + bytes(-len(head) % 32) + bytes(4096)
+
+
+class Server:
+    """A running `papin serve`; leaving ends it."""
+
+    def __init__(self, home: Path, *arguments: str, **environ: str) -> None:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PAPIN_")}
+        self._child = subprocess.Popen(
+            [*LAUNCH, "serve", *arguments],
+            env={**kept, "PAPIN_HOME": str(home), **environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.said = ""
+
+    def __enter__(self):
+        while "Ctrl-C" not in self.said:
+            line = self._child.stdout.readline()
+            assert line, self.end(signal.SIGKILL)
+            self.said += line
+        self.address = re.search(r"http://\S+", self.said).group()
+        self.port = int(self.address.rpartition(":")[2])
+        self.token_file = Path(re.search(r"is in (.*)", self.said).group(1))
+        self.token = self.token_file.read_text().strip()
+        return self
+
+    def __exit__(self, *_):
+        if self._child.poll() is None:
+            self.end(signal.SIGTERM)
+
+    def signal(self, number: int) -> None:
+        self._child.send_signal(number)
+
+    def end(self, number: int | None = None) -> tuple[int, str, str]:
+        """Return the status, stdout and stderr once it has ended, after a signal if one is given."""
+        if number is not None:
+            self._child.send_signal(number)
+        out, err = self._child.communicate()
+        return self._child.returncode, self.said + out, err
