@@ -19,6 +19,7 @@ from papin.sizes import size_text
 from papin.storages import Account
 from papin_store._count import count_folder, present, read_small
 from papin_store._layout import Layout
+from papin_store._payloads import size_of
 from papin_store.settings import StoreSettings
 
 _LARGEST_RESERVE = 1 << 30
@@ -60,13 +61,18 @@ def _promises(layout: Layout, *, besides: str) -> Iterator[int]:
             yield max(0, int(wanted) - present(place(folder, "data")))
 
 
+def _staged(layout: Layout) -> int:
+    """Return the bytes of unfinished payloads; the small notes beside them count for nobody."""
+    return sum(size_of(place(layout.staging(key), "data")) or 0 for key in layout.staged())
+
+
 def look(layout: Layout, settings: StoreSettings, *, besides: str = "") -> Room:
     """Return the room that there is, not counting what is promised to the staging area `besides`."""
     disk = os.statvfs(layout.root)
     total = disk.f_blocks * disk.f_frsize
     used = 0
     if settings.limit is not None:
-        used = count_folder(layout.blobs).used + count_folder(layout.incoming).used
+        used = count_folder(layout.blobs).used + _staged(layout)
     return Room(
         free=disk.f_bavail * disk.f_frsize,
         total=total,
@@ -114,7 +120,7 @@ def account(layout: Layout, settings: StoreSettings) -> Account:
         path=str(layout.root),
         payloads=payloads.files,
         used=payloads.used,
-        staging=count_folder(layout.incoming).used,
+        staging=_staged(layout),
         free=disk.f_bavail * disk.f_frsize,
         total=total,
         limit=settings.limit,
