@@ -125,13 +125,10 @@ def _core(source: Source) -> CoreSettings:
         tables = source.data.get(kind, {})
         if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
             raise source.refuse((kind,), f"it must hold tables: [{kind}.NAME]")
-    own = {key: value for key, value in source.data.items() if key not in KINDS}
-    for key in own.keys() - set(field_names(CoreSettings)):
-        raise source.refuse(
-            (key,), "there is no such setting", next_step=near(key, (*field_names(CoreSettings), *KINDS))
-        )
-    mine = tuple(each for each in source.overrides if each.path[0] not in KINDS)
-    return decode(Source(file=source.file, text=source.text, data=own, overrides=mine), (), CoreSettings)
+    known = field_names(CoreSettings)
+    for key in source.data.keys() - {*known, *KINDS}:
+        raise source.refuse((key,), "there is no such setting", next_step=near(key, (*known, *KINDS)))
+    return decode(source, (), CoreSettings)
 
 
 _SECRETS = ("token", "key", "password", "secret")

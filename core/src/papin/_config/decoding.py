@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from papin._config.source import Override, Source
+from papin._config.source import KINDS, Override, Source
 from papin.errors import ConfigInvalid
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -36,8 +36,9 @@ def decode(source: Source, path: tuple[str, ...], kind: type[S]) -> S:
 def overrides_of(source: Source, path: tuple[str, ...]) -> list[Override]:
     """Return the variables that set something in the table at `path`; `-` in a name is `_` in a variable."""
     wanted = tuple(part.replace("-", "_") for part in path)
-    long = len(wanted) + 1
-    return [each for each in source.overrides if each.path[: len(wanted)] == wanted and len(each.path) >= long]
+    if not path:
+        return [each for each in source.overrides if each.path[0] not in KINDS]
+    return [each for each in source.overrides if each.path[: len(path)] == wanted and len(each.path) > len(path)]
 
 
 def convert(value: Any, kind: Any, *, strict: bool = True) -> Any:
@@ -48,7 +49,7 @@ def convert(value: Any, kind: Any, *, strict: bool = True) -> Any:
 def _from_string(kind: type, value: Any) -> Any:
     if kind is Path and isinstance(value, str):
         return Path(value).expanduser()
-    raise msgspec.ValidationError(f"Expected `{kind.__name__}`, got `{type(value).__name__}`")
+    raise TypeError(f"Expected `{kind.__name__}`, got `{type(value).__name__}`")  # msgspec adds where
 
 
 def from_text(text: str, annotation: Any) -> Any:
@@ -108,7 +109,7 @@ def near(word: str, known: tuple[str, ...] | list[str]) -> str:
 
 
 def _table(source: Source, path: tuple[str, ...]) -> dict[str, Any]:
-    value: Any = source.data
+    value: Any = source.data if path else {key: each for key, each in source.data.items() if key not in KINDS}
     for depth, key in enumerate(path, start=1):
         value = value.get(key, {})
         if not isinstance(value, dict):
@@ -168,4 +169,6 @@ def _refusal(
     for depth in range(len(keys), 0, -1):
         if keys[:depth] in chosen:
             return _bad_variable(chosen[keys[:depth]], error)
+    if chosen and not keys:  # what the Struct itself refuses is nobody's in particular; the variables came last
+        return _bad_variable(list(chosen.values())[-1], error)
     return source.refuse((*path, *keys), _plain(_AT.sub("", str(error))))

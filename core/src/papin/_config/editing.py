@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import copy
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,7 +101,6 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -111,18 +109,28 @@ def _write(file: Path, text: str) -> None:
     """Put `text` in the place of `file` at once; where that is a link, in the place of what it leads to."""
     goal = Path(os.path.realpath(file))
     mode = goal.stat().st_mode & 0o777 if goal.exists() else 0o600
-    new = goal.with_name(f".{goal.name}.{secrets.token_hex(8)}")
+    new = goal.with_name(f".{goal.name}.new")  # always this name, so that a crash leaves one at most
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
-            with open(descriptor, "wb") as opened:  # noqa: PTH123  made exclusively, with its mode
+            with open(os.open(new, flags, mode), "wb") as opened:  # noqa: PTH123  it must not follow a link
+                os.fchmod(opened.fileno(), mode)
                 opened.write(text.encode())
                 opened.flush()
-                os.fsync(descriptor)
+                os.fsync(opened.fileno())
             new.replace(goal)
+            _sync_folder(goal.parent)
         except OSError:
             new.unlink(missing_ok=True)
             raise
     except OSError as error:
         step = f"Make {goal.parent} writable, and see that its disk is not full."
         raise StorageFailed(f"{goal} cannot be written: {error.strerror}", next_step=step) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -110,5 +110,16 @@ def _overrides(environ: Mapping[str, str]) -> list[Override]:
     for variable in sorted(environ):
         if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
             path = tuple(variable[len(PREFIX) :].lower().split("__"))
-            found.append(Override(variable, path, environ[variable]))
+            found.append(Override(variable, path, _decoded(variable, environ[variable])))
     return found
+
+
+def _decoded(variable: str, text: str) -> str:
+    """Return `text`, in which Python hides the bytes that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigInvalid(
+            f"The variable {variable}: it is not UTF-8", next_step=f"Correct it, or type: unset {variable}"
+        ) from error
+    return text
