@@ -13,6 +13,7 @@ CORE = {
     "papin.errors": set(),
     "papin.sizes": set(),
     "papin.models": {"papin.errors"},
+    "papin.answers": {"papin.errors", "papin.models"},
     "papin.names": {"papin.errors"},
     "papin.events": {"papin.errors", "papin.models"},
     "papin.locks": set(),

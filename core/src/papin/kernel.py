@@ -36,10 +36,11 @@ from papin._operations._storage import Storage
 from papin._paths import Paths, find_paths, make_folder
 from papin._plugins import Plugins, discover, hold_sessions
 from papin._registry import FILE_NAME, Registry, open_registry
+from papin.answers import PluginInfo
 from papin.config import Config, Tables
 from papin.context import Folders
 from papin.http import Http
-from papin.models import Machine, PluginInfo
+from papin.models import Machine
 
 __all__ = ["Kernel", "open_kernel", "settings_tables"]
 

@@ -16,9 +16,6 @@ from papin.errors import Problem
 
 __all__ = [
     "CatalogEntry",
-    "CatalogStatus",
-    "Check",
-    "DownloadPlan",
     "DownloadSource",
     "Engine",
     "FileRole",
@@ -28,34 +25,27 @@ __all__ = [
     "HttpSource",
     "Job",
     "JobState",
-    "KeptFile",
     "LoadSettings",
     "LoadedModel",
     "Machine",
     "Memory",
     "Message",
     "Model",
-    "Outcome",
     "PackageSource",
     "Phase",
     "Placement",
-    "PlannedFile",
-    "PluginHook",
-    "PluginInfo",
     "Progress",
-    "ProviderStatus",
-    "RemovalPlan",
     "Reply",
     "StoredFile",
     "Timings",
+    "Value",
     "Variant",
-    "Verification",
     "Volume",
     "WantedFile",
 ]
 
 
-class _Value(msgspec.Struct, frozen=True, kw_only=True):
+class Value(msgspec.Struct, frozen=True, kw_only=True):
     """What all values share: frozen, keyword-only."""
 
 
@@ -65,20 +55,20 @@ FileRole = Literal["weights", "mmproj", "adapter", "sidecar"]
 # --- where bytes come from ---------------------------------------------------------------------------------------
 
 
-class PackageSource(_Value, frozen=True, kw_only=True, tag="package", tag_field="kind"):
+class PackageSource(Value, frozen=True, kw_only=True, tag="package", tag_field="kind"):
     """A file of an installed Python distribution, found by its metadata and never by importing it."""
 
     distribution: str
     path: str
 
 
-class FileSource(_Value, frozen=True, kw_only=True, tag="file", tag_field="kind"):
+class FileSource(Value, frozen=True, kw_only=True, tag="file", tag_field="kind"):
     """A file of this machine that the user named."""
 
     path: str
 
 
-class HttpSource(_Value, frozen=True, kw_only=True, tag="http", tag_field="kind"):
+class HttpSource(Value, frozen=True, kw_only=True, tag="http", tag_field="kind"):
     """An http or https address. `user_named` tells that the user typed it, so that private hosts are allowed."""
 
     url: str
@@ -88,7 +78,7 @@ class HttpSource(_Value, frozen=True, kw_only=True, tag="http", tag_field="kind"
 DownloadSource = PackageSource | FileSource | HttpSource
 
 
-class WantedFile(_Value, frozen=True, kw_only=True):
+class WantedFile(Value, frozen=True, kw_only=True):
     """A file to install: what it must be, and where it may come from, in the order to try.
 
     `name` is a plain file name (no folders). `size` and `sha256` are None when nobody promised them.
@@ -101,7 +91,7 @@ class WantedFile(_Value, frozen=True, kw_only=True):
     sha256: str | None = None
 
 
-class Variant(_Value, frozen=True, kw_only=True):
+class Variant(Value, frozen=True, kw_only=True):
     """One installable build of a model, as a catalog resolves it: everything that an installation needs.
 
     `ref` is what a person may type to get exactly this again (`starter:smollm2:Q4_1`). `parameters` counts weights.
@@ -128,7 +118,7 @@ class Variant(_Value, frozen=True, kw_only=True):
         return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
-class CatalogEntry(_Value, frozen=True, kw_only=True):
+class CatalogEntry(Value, frozen=True, kw_only=True):
     """A model as a catalog shows it, with its variants; the first variant is the default choice."""
 
     ref: str
@@ -146,7 +136,7 @@ class CatalogEntry(_Value, frozen=True, kw_only=True):
 # --- what is installed -------------------------------------------------------------------------------------------
 
 
-class StoredFile(_Value, frozen=True, kw_only=True):
+class StoredFile(Value, frozen=True, kw_only=True):
     """A file of an installed model. `storage` names the storage that keeps it under its digest."""
 
     name: str
@@ -157,7 +147,7 @@ class StoredFile(_Value, frozen=True, kw_only=True):
     storage: str = "store"
 
 
-class Placement(_Value, frozen=True, kw_only=True):
+class Placement(Value, frozen=True, kw_only=True):
     """Where a model is usable: `reference` is the provider's own name for it, `how` is how the bytes got there."""
 
     provider: str
@@ -165,7 +155,7 @@ class Placement(_Value, frozen=True, kw_only=True):
     how: Literal["reflink", "hardlink", "symlink", "in-place", "copy"]
 
 
-class Model(_Value, frozen=True, kw_only=True):
+class Model(Value, frozen=True, kw_only=True):
     """An installed model. `id` is short, stable and typeable; `ref` is where it came from, or empty.
 
     `settings` are the user's own words for how to load and run it, by the names of `LoadSettings`.
@@ -195,7 +185,7 @@ class Model(_Value, frozen=True, kw_only=True):
     """Bytes of all files; a payload that another model shares is counted here too."""
 
 
-class Header(_Value, frozen=True, kw_only=True):
+class Header(Value, frozen=True, kw_only=True):
     """What a model file says of itself, read from its first bytes only.
 
     `tensor_bytes` is the size of all tensor data; `expected_size` is the least size of a file that is not truncated.
@@ -228,30 +218,6 @@ class Header(_Value, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-Outcome = Literal["ok", "warning", "failed", "skipped"]
-
-
-class Check(_Value, frozen=True, kw_only=True):
-    """One line of a verification: what was looked at, the outcome, why, and what to do about it."""
-
-    name: str
-    outcome: Outcome
-    reason: str = ""
-    recommendation: str = ""
-
-
-class Verification(_Value, frozen=True, kw_only=True):
-    """The check list of one model. It passed when no check failed."""
-
-    model: str
-    checks: tuple[Check, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Tell whether no check failed."""
-        return all(check.outcome != "failed" for check in self.checks)
-
-
 # --- jobs --------------------------------------------------------------------------------------------------------
 
 Phase = Literal["queued", "resolving", "downloading", "verifying", "committing"]
@@ -260,7 +226,7 @@ JobState = Literal["queued", "running", "interrupted", "completed", "failed", "c
 """`interrupted`: its process ended before it did; it can be resumed."""
 
 
-class Progress(_Value, frozen=True, kw_only=True):
+class Progress(Value, frozen=True, kw_only=True):
     """How far a long operation is. `speed` is in bytes a second over the last seconds, `remaining` in seconds."""
 
     phase: Phase
@@ -276,7 +242,7 @@ class Progress(_Value, frozen=True, kw_only=True):
         return None if not self.total else min(1.0, self.done / self.total)
 
 
-class Job(_Value, frozen=True, kw_only=True):
+class Job(Value, frozen=True, kw_only=True):
     """A long operation as it is recorded. `subject` is what the user asked for; `model` the id once it is known."""
 
     id: str
@@ -293,7 +259,7 @@ class Job(_Value, frozen=True, kw_only=True):
 # --- running -----------------------------------------------------------------------------------------------------
 
 
-class LoadSettings(_Value, frozen=True, kw_only=True, omit_defaults=True):
+class LoadSettings(Value, frozen=True, kw_only=True, omit_defaults=True):
     """How to load a model, by the names that llama.cpp uses. None leaves it to the engine.
 
     `keep_alive` is in seconds of idleness; 0 unloads after the answer, a negative number never.
@@ -307,7 +273,7 @@ class LoadSettings(_Value, frozen=True, kw_only=True, omit_defaults=True):
     keep_alive: float | None = None
 
 
-class LoadedModel(_Value, frozen=True, kw_only=True):
+class LoadedModel(Value, frozen=True, kw_only=True):
     """A model that is in memory. `address` is where its engine answers (loopback); its key is never part of this."""
 
     model: str
@@ -320,14 +286,14 @@ class LoadedModel(_Value, frozen=True, kw_only=True):
     memory: int | None = None
 
 
-class Message(_Value, frozen=True, kw_only=True):
+class Message(Value, frozen=True, kw_only=True):
     """One turn of a chat."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-class Timings(_Value, frozen=True, kw_only=True):
+class Timings(Value, frozen=True, kw_only=True):
     """How fast an answer came: counts in tokens, durations in milliseconds."""
 
     prompt_n: int = 0
@@ -336,7 +302,7 @@ class Timings(_Value, frozen=True, kw_only=True):
     predicted_ms: float = 0.0
 
 
-class Reply(_Value, frozen=True, kw_only=True, omit_defaults=True):
+class Reply(Value, frozen=True, kw_only=True, omit_defaults=True):
     """A piece of a streamed answer; the last one carries `finish_reason` and `timings`."""
 
     text: str = ""
@@ -344,7 +310,7 @@ class Reply(_Value, frozen=True, kw_only=True, omit_defaults=True):
     timings: Timings | None = None
 
 
-class Engine(_Value, frozen=True, kw_only=True):
+class Engine(Value, frozen=True, kw_only=True):
     """A program that can run models, as a provider reports it."""
 
     name: str
@@ -355,14 +321,14 @@ class Engine(_Value, frozen=True, kw_only=True):
 # --- the machine -------------------------------------------------------------------------------------------------
 
 
-class Memory(_Value, frozen=True, kw_only=True):
+class Memory(Value, frozen=True, kw_only=True):
     """Main memory in bytes."""
 
     total: int
     available: int
 
 
-class Gpu(_Value, frozen=True, kw_only=True):
+class Gpu(Value, frozen=True, kw_only=True):
     """A graphics processor; its memory is None where the system does not tell."""
 
     name: str
@@ -371,7 +337,7 @@ class Gpu(_Value, frozen=True, kw_only=True):
     memory_free: int | None = None
 
 
-class Volume(_Value, frozen=True, kw_only=True):
+class Volume(Value, frozen=True, kw_only=True):
     """A file system that papin writes to."""
 
     path: str
@@ -379,7 +345,7 @@ class Volume(_Value, frozen=True, kw_only=True):
     free: int
 
 
-class Machine(_Value, frozen=True, kw_only=True):
+class Machine(Value, frozen=True, kw_only=True):
     """What this machine has."""
 
     system: str
@@ -388,100 +354,3 @@ class Machine(_Value, frozen=True, kw_only=True):
     memory: Memory
     gpus: tuple[Gpu, ...] = ()
     volumes: tuple[Volume, ...] = ()
-
-
-# --- what operations answer --------------------------------------------------------------------------------------
-
-
-class PlannedFile(_Value, frozen=True, kw_only=True):
-    """A file of a planned download. `present` bytes are here already and are not fetched again."""
-
-    name: str
-    size: int | None
-    present: int = 0
-
-
-class DownloadPlan(_Value, frozen=True, kw_only=True):
-    """What a download would do, known before its first byte.
-
-    `fetch` is what would come in, or None while a size is unknown; `free` is what the storage could take now.
-    `installed` is the id of the model when it is there already, and then nothing is done.
-    """
-
-    ref: str
-    model: str
-    files: tuple[PlannedFile, ...]
-    size: int | None
-    fetch: int | None
-    free: int
-    fits: bool
-    installed: str = ""
-
-
-class KeptFile(_Value, frozen=True, kw_only=True):
-    """A file that a removal leaves, and why."""
-
-    name: str
-    size: int
-    reason: str
-
-
-class RemovalPlan(_Value, frozen=True, kw_only=True):
-    """What removing a model does: `frees` bytes, and what stays.
-
-    `loaded_by` names the providers that have it in memory.
-    """
-
-    model: str
-    frees: int
-    keeps: tuple[KeptFile, ...] = ()
-    loaded_by: tuple[str, ...] = ()
-
-
-class PluginHook(_Value, frozen=True, kw_only=True):
-    """Something that a plugin registered: the kind (`provider`, `catalog`, ...) and its name."""
-
-    kind: str
-    name: str
-    summary: str
-
-
-class PluginInfo(_Value, frozen=True, kw_only=True):
-    """An installed plugin: where it comes from, what it registers, and what is wrong with it.
-
-    One that is `disabled` by the configuration was not imported, so that nobody knows what it would register.
-    """
-
-    name: str
-    distribution: str
-    version: str
-    disabled: bool = False
-    hooks: tuple[PluginHook, ...] = ()
-    problems: tuple[Problem, ...] = ()
-
-
-class ProviderStatus(_Value, frozen=True, kw_only=True):
-    """A provider as it is now. `state` is `ready`, `missing` (its program is not installed) or `failed`."""
-
-    name: str
-    summary: str
-    distribution: str
-    version: str
-    state: Literal["ready", "missing", "failed"]
-    capabilities: tuple[str, ...] = ()
-    formats: tuple[str, ...] = ()
-    engine: Engine | None = None
-    loaded: tuple[LoadedModel, ...] = ()
-    problem: Problem | None = None
-
-
-class CatalogStatus(_Value, frozen=True, kw_only=True):
-    """A catalog as it is now. `models` is how many it has, where it can tell."""
-
-    name: str
-    prefix: str
-    summary: str
-    local: bool
-    state: Literal["ready", "failed"]
-    models: int | None = None
-    problem: Problem | None = None

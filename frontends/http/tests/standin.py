@@ -9,24 +9,10 @@ from datetime import UTC, datetime
 import msgspec
 import trio
 
+from papin.answers import CatalogStatus, PluginHook, PluginInfo, ProviderStatus, RemovalPlan, Verification
 from papin.errors import InUse, NotFound
 from papin.events import DownloadQueued, Envelope, Lagged, encode
-from papin.models import (
-    CatalogEntry,
-    CatalogStatus,
-    Job,
-    LoadedModel,
-    LoadSettings,
-    Model,
-    PluginHook,
-    PluginInfo,
-    ProviderStatus,
-    RemovalPlan,
-    Reply,
-    StoredFile,
-    Timings,
-    Verification,
-)
+from papin.models import CatalogEntry, Job, LoadedModel, LoadSettings, Model, Reply, StoredFile, Timings
 from papin.storages import Account
 
 DEFAULTS = LoadSettings()

@@ -59,7 +59,8 @@ async def test_nothing_is_sent_after_the_end(pair):
 
 
 async def test_too_many_clients_are_turned_away(pair):
-    connections = Connections(limit=0)
+    connections = Connections()
+    connections.limit = 0
     await connections.hold(pair[0], lambda _: None)
     assert await pair[1].receive_some() == b""
     await connections.wait_none()
@@ -91,6 +92,18 @@ async def test_many_idle_clients_do_not_keep_others_waiting(client):
     assert (await client.ask("GET", "/health")).status == 200
     for stream in idle:
         await stream.aclose()
+
+
+async def test_clients_that_left_take_no_room(client, monkeypatch):
+    monkeypatch.setattr(Connections, "limit", 20)
+    for data in (b"", b"GET /health HT", client.head("GET", "/health", {}, 0), b"nonsense\r\n\r\n"):
+        for _ in range(50):
+            async with await client.connect() as stream:
+                await stream.send_all(data)
+                await stream.send_eof()
+                while await stream.receive_some():
+                    continue
+        assert (await client.ask("GET", "/health")).status == 200
 
 
 async def test_a_half_closed_client_still_gets_its_answer(client):

@@ -4,8 +4,9 @@ import msgspec
 import pytest
 import trio
 
+from papin.answers import RemovalPlan
 from papin.errors import OutOfMemory
-from papin.models import CatalogEntry, Job, LoadedModel, LoadSettings, Message, Model, RemovalPlan, Reply
+from papin.models import CatalogEntry, Job, LoadedModel, LoadSettings, Message, Model, Reply
 
 from .client import until
 

@@ -8,9 +8,10 @@ import trio
 
 from papin import names
 from papin._operations._services import Services
+from papin.answers import CatalogStatus
 from papin.catalogs import Browses, Catalog
 from papin.errors import Ambiguous, NameInvalid, NotFound, PapinError
-from papin.models import CatalogEntry, CatalogStatus, Variant
+from papin.models import CatalogEntry, Variant
 from papin.names import CatalogRef
 
 _SHOWN = 5

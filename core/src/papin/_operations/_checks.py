@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from papin._operations._memory import estimate
+from papin.answers import Check
 from papin.errors import PapinError
-from papin.models import Check, Header, Machine, Model, StoredFile
+from papin.models import Header, Machine, Model, StoredFile
 from papin.sizes import size_text
 
 Verdict = tuple[StoredFile, str]

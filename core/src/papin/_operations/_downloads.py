@@ -18,8 +18,9 @@ from papin._operations._install import free_id, install
 from papin._operations._low_space import tell_if_low
 from papin._operations._services import Services
 from papin._operations._wanted import Request
+from papin.answers import DownloadPlan
 from papin.errors import Cancelled, Conflict, NotFound, from_problem
-from papin.models import DownloadPlan, Job, Model, Progress, Variant
+from papin.models import Job, Model, Progress, Variant
 from papin.names import PathRef, UrlRef
 
 ENDED = ("completed", "failed", "cancelled", "interrupted")

@@ -15,9 +15,10 @@ from papin._operations._services import Services
 from papin._operations._settings import checked_settings
 from papin._operations._verification import OnCheck, OnProgress, verify
 from papin._registry import Write
+from papin.answers import RemovalPlan, Verification
 from papin.errors import InUse
 from papin.events import ModelChanged, ModelRemoved
-from papin.models import Header, Model, RemovalPlan, StoredFile, Verification
+from papin.models import Header, Model, StoredFile
 
 
 def _ignore(_: object) -> None:

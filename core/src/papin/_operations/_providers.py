@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from papin._operations._services import Services
+from papin.answers import ProviderStatus
 from papin.errors import EngineMissing, FormatInvalid, PapinError, ProviderFailed
-from papin.models import LoadedModel, Model, ProviderStatus
+from papin.models import LoadedModel, Model
 from papin.providers import Chats, Loads, Provider, Reports, capabilities
 
 

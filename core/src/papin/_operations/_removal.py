@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from papin._operations._services import Services
-from papin.models import KeptFile, Model, RemovalPlan
+from papin.answers import KeptFile, RemovalPlan
+from papin.models import Model
 
 
 def plan_removal(

@@ -10,9 +10,10 @@ from papin._operations import _checks
 from papin._operations._headers import read_header
 from papin._operations._providers import Providers
 from papin._operations._services import Services
+from papin.answers import Check, Verification
 from papin.errors import PapinError
 from papin.events import ModelDamaged
-from papin.models import Check, Header, Model, Progress, StoredFile, Verification
+from papin.models import Header, Model, Progress, StoredFile
 
 OnCheck = Callable[[Check], None]
 OnProgress = Callable[[Progress], None]

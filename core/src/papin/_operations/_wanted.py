@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from papin import names
+from papin.answers import DownloadPlan, PlannedFile
 from papin.errors import Conflict, NameInvalid, NotFound
-from papin.models import DownloadPlan, FileSource, HttpSource, PlannedFile, Variant, WantedFile
+from papin.models import FileSource, HttpSource, Variant, WantedFile
 from papin.names import PathRef, UrlRef
 from papin.storages import Account
 

@@ -7,9 +7,9 @@ import msgspec
 
 from papin._plugins.installed import EntryPoint
 from papin._plugins.kinds import KINDS
+from papin.answers import PluginHook, PluginInfo
 from papin.errors import PluginFailed
 from papin.events import PluginProblem
-from papin.models import PluginHook, PluginInfo
 
 if TYPE_CHECKING:
     from papin.catalogs import Catalog

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from contextlib import aclosing
 
+from papin.answers import DownloadPlan
 from papin.errors import Cancelled, DiskSpace
-from papin.models import DownloadPlan, Job, Model
+from papin.models import Job, Model
 from papin_cli import _words
 from papin_cli._safe import name
 from papin_cli._session import Session

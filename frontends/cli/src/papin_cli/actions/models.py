@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from papin.models import Check, LoadedModel, LoadSettings, Model, RemovalPlan
+from papin.answers import Check, RemovalPlan
+from papin.models import LoadedModel, LoadSettings, Model
 from papin_cli._safe import name
 from papin_cli._session import Session
 from papin_cli.actions._ask import must_ask

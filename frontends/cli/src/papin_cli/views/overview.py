@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from papin.models import Job, LoadedModel, Model, ProviderStatus
+from papin.answers import ProviderStatus
+from papin.models import Job, LoadedModel, Model
 from papin.storages import Account
 from papin_cli._safe import name
 from papin_cli.views import models, storage

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from papin.answers import CatalogStatus, PluginInfo, ProviderStatus
 from papin.errors import Problem
-from papin.models import CatalogStatus, PluginInfo, ProviderStatus
 from papin_cli._errors import describe
 from papin_cli._safe import name
 from papin_cli._table import Column, render
@@ -87,7 +87,7 @@ def _plugin(info: PluginInfo) -> tuple[str, ...]:
         name(info.name),
         name(f"{info.distribution} {info.version}".strip()),
         name(", ".join(f"{hook.kind} {hook.name}" for hook in info.hooks)),
-        "problem" if info.problems else "ok",
+        "problem" if info.problems else "disabled" if info.disabled else "ok",
     )
 
 

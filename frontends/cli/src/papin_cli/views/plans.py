@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from papin.models import DownloadPlan, RemovalPlan
+from papin.answers import DownloadPlan, RemovalPlan
 from papin.policies import Removal
 from papin_cli import _words
 from papin_cli._safe import name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papin.models import Check, Verification
+from papin.answers import Check, Verification
 from papin_cli import _words
 from papin_cli._safe import line, name
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar import Router, get
 
-from papin.models import CatalogStatus, PluginInfo, ProviderStatus
+from papin.answers import CatalogStatus, PluginInfo, ProviderStatus
 from papin.storages import Account
 from papin_http._core import PROBLEMS, Asked, kernel_of
 

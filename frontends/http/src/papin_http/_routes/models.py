@@ -5,7 +5,8 @@ from __future__ import annotations
 from litestar import Router, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from papin.models import LoadedModel, Model, RemovalPlan, Verification
+from papin.answers import RemovalPlan, Verification
+from papin.models import LoadedModel, Model
 from papin_http._core import PROBLEMS, Asked, kernel_of
 from papin_http._shapes import AvailableModel, InstalledModel, LoadRequest, Unloaded, available, installed
 
