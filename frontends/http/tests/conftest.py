@@ -1,5 +1,5 @@
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 
 import pytest
 import trio
@@ -13,6 +13,19 @@ from .standin import StandIn
 TOKEN = "t" * 43
 
 
+@cache
+def built():
+    """Return the one application of all tests: building it takes longer than most of them."""
+    return _app.build(None, None)
+
+
+def application(kernel, stopping):
+    """Return the application for `kernel`."""
+    app = built()
+    app.state.kernel, app.state.stopping = kernel, stopping
+    return app
+
+
 @asynccontextmanager
 async def serving(kernel, *, is_remote=False, names=(), grace_seconds=1.0, port=0):
     """Serve `kernel` on a free port; yields a client that knows the token, and the event that stops the server."""
@@ -20,7 +33,7 @@ async def serving(kernel, *, is_remote=False, names=(), grace_seconds=1.0, port=
     listener = _serve.listen("127.0.0.1", port)
     port = listener.getsockname()[1]
     hosts = _serve.hosts("127.0.0.1", port, names)
-    guard = Guard(_app.build(kernel, stopping), token=TOKEN, hosts=hosts, is_remote=is_remote)
+    guard = Guard(application(kernel, stopping), token=TOKEN, hosts=hosts, is_remote=is_remote)
     serve = partial(_serve.serve, guard, listener, stopping=stopping, grace_seconds=grace_seconds)
     async with trio.open_nursery() as nursery:
         await nursery.start(serve)

@@ -3,18 +3,17 @@
 import pytest
 from litestar.routes import HTTPRoute
 
-from papin_http import _app
 from papin_http._guard import BODY_LIMIT, OPEN
 
 from .client import Client
-from .conftest import TOKEN, serving
+from .conftest import TOKEN, built, serving
 
 API = "/api/v1"
 
 
-def every_route(kernel, *, parameter="smollm2"):
+def every_route(*, parameter="smollm2"):
     """Return (method, path) of all routes, read from the router itself."""
-    routes = _app.build(kernel, None).routes
+    routes = built().routes
     return sorted(
         (method, "".join(part if isinstance(part, str) else parameter for part in split(route)))
         for route in routes
@@ -30,15 +29,15 @@ def split(route):
         yield part
 
 
-async def test_the_router_has_the_routes_that_are_promised(kernel):
-    found = {path for _, path in every_route(kernel)}
+def test_the_router_has_the_routes_that_are_promised():
+    found = {path for _, path in every_route()}
     promised = ["models", "models/installed", "models/smollm2/chat", "downloads", "events", "openapi.json", "storage"]
     assert {f"{API}/{path}" for path in promised} | OPEN <= found
 
 
 async def test_every_route_needs_the_token_but_the_open_ones(kernel):
     async with serving(kernel) as (client, _):
-        for method, path in every_route(kernel):
+        for method, path in every_route():
             for token in (None, "", "wrong", TOKEN[:-1], f"{TOKEN}x", TOKEN.upper()):
                 answer = await Client(client.port, token).ask(method, path)
                 if path in OPEN:
@@ -52,7 +51,7 @@ async def test_every_route_needs_the_token_but_the_open_ones(kernel):
 
 async def test_when_other_machines_may_connect_nothing_is_open(kernel):
     async with serving(kernel, is_remote=True) as (client, _):
-        for method, path in every_route(kernel):
+        for method, path in every_route():
             assert (await Client(client.port, None).ask(method, path)).status == 401, path
         assert (await client.ask("GET", "/health")).status == 200
 
@@ -162,7 +161,7 @@ FOREIGN = [
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)
 async def test_a_foreign_page_gets_nowhere_even_with_the_token(client, kernel, headers):
     told = {name.replace("-", "_"): value.format(port=client.port) for name, value in headers.items()}
-    for method, path in every_route(kernel):
+    for method, path in every_route():
         answer = await client.ask(method, path, **told)
         assert (answer.status, answer.json()["code"]) == (403, "ERR_ORIGIN"), (method, path)
         assert not [name for name in answer.headers if name.startswith("access-control-")]
@@ -178,7 +177,7 @@ async def test_a_foreign_page_gets_nowhere_even_with_the_token(client, kernel, h
     ],
 )
 async def test_what_a_form_can_send_is_never_a_command(client, kernel, kind, body):
-    for method, path in every_route(kernel):
+    for method, path in every_route():
         if method != "GET":
             without = await Client(client.port, None).ask(method, path, body=body, Content_Type=kind)
             assert without.status == 401

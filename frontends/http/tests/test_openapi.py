@@ -4,7 +4,7 @@ import re
 
 from litestar.routes import HTTPRoute
 
-from papin_http import _app
+from .conftest import built
 
 DOCUMENT = "/api/v1/openapi.json"
 
@@ -13,7 +13,7 @@ async def test_every_route_of_the_api_is_described(client, kernel):
     answer = await client.ask("GET", DOCUMENT)
     paths = answer.json()["paths"]
     described = {(method.upper(), re.sub(r"\{.*?\}", "{}", path)) for path, ways in paths.items() for method in ways}
-    routes = _app.build(kernel, None).routes
+    routes = built().routes
     found = {
         (method, re.sub(r"\{.*?\}", "{}", route.path))
         for route in routes

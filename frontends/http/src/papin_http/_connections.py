@@ -55,16 +55,17 @@ class Connection:
 
 
 class Connections:
-    """All connections that are open."""
+    """All connections that are open; those over the limit are turned away."""
 
-    def __init__(self, limit: int = CONNECTION_LIMIT) -> None:
-        self._limit = limit
+    limit = CONNECTION_LIMIT
+
+    def __init__(self) -> None:
         self._open: set[Connection] = set()
         self._none = trio.Event()
 
     async def hold(self, stream: trio.SocketStream, serve: Any) -> None:
         """Run `serve(connection)` for a new client, unless there are too many."""
-        if len(self._open) >= self._limit:
+        if len(self._open) >= self.limit:
             await trio.aclose_forcefully(stream)
             return
         connection = Connection(stream)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import h11
+from hypercorn.events import Event, Updated
 from hypercorn.protocol import ProtocolWrapper
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.trio.tcp_server import TCPServer
@@ -18,7 +19,12 @@ class _Http11(H11Protocol):
 
 
 class Http11Server(TCPServer):
-    """Serves one connection. No byte of a client reaches the HTTP/2 machinery, which nobody needs on one machine."""
+    """Serves one connection, and is done with it when the client is.
+
+    No byte of a client reaches the HTTP/2 machinery, which nobody needs on one machine.
+    """
+
+    _has_left = False
 
     @property  # type: ignore[override]  # what Hypercorn calls on it is the same
     def protocol(self) -> _Http11:
@@ -38,3 +44,14 @@ class Http11Server(TCPServer):
             made.server,
             made.send,
         )
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        self._has_left = True
+        await self.idle_task.stop()
+
+    async def protocol_send(self, event: Event) -> None:
+        """Do what the protocol asks for; nobody waits for another request of a client that has left."""
+        await super().protocol_send(event)
+        if self._has_left and isinstance(event, Updated):
+            await self.idle_task.stop()
