@@ -19,10 +19,10 @@ from papin.errors import RegistryFailed
 __all__ = ["ReadPool", "check_version", "connect", "inode", "to_read", "to_write"]
 
 
-def connect(file: Path, mode: str, *, busy: float = BUSY_SECONDS) -> sqlite3.Connection:
+def connect(file: Path, mode: str) -> sqlite3.Connection:
     """Open `file` with SQLite's `mode` (`ro`, `rw`, `rwc`); transactions are begun by hand."""
     address = f"{file.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(address, uri=True, timeout=busy, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 def to_write(file: Path) -> sqlite3.Connection:

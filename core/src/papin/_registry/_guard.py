@@ -39,8 +39,9 @@ class Guard:
 
     def close(self) -> None:
         """Let go of it."""
-        os.close(self._fd)
-        self._fd = -1
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     @contextmanager
     def shared(self) -> Iterator[None]:

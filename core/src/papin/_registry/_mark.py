@@ -42,8 +42,9 @@ class Mark:
 
     def close(self) -> None:
         """Close its file."""
-        os.close(self._fd)
-        self._fd = -1
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def read(self) -> Note | None:
         """Return what is noted, or None."""

@@ -99,7 +99,7 @@ class Registry:
                 self._changing = False
 
     def close(self) -> None:
-        """Close it. Nothing is left to be written."""
+        """Close it; closing it again does nothing. Nothing is left to be written."""
         with self._lock:
             self._pool.close()
             if self._connection is not None:
