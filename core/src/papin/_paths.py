@@ -68,9 +68,9 @@ def make_folder(path: Path) -> Path:
     try:
         _make(path)
         found = path.stat()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a ValueError for a path that no system has, with a NUL in it
         raise StorageFailed(
-            f"The folder {path} cannot be used: {error.strerror}",
+            f"The folder {str(path)!r:.200} cannot be used: {getattr(error, 'strerror', None) or error}",
             next_step="Make it writable, or set PAPIN_HOME to a folder that is.",
         ) from error
     if not stat.S_ISDIR(found.st_mode):

@@ -53,7 +53,8 @@ def main() -> int:
     try:
         name, arguments = choose(sys.argv[1:], os.environ)
         status = _run(name, arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is None when the shell closed it
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
