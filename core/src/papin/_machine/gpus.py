@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
 import platform
+import selectors
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,6 +14,9 @@ from papin.models import Gpu, Memory
 
 BOUND = 4.0
 """Seconds that a vendor's tool may take; a driver that hangs takes for ever."""
+
+LIMIT = 1 << 20
+"""Bytes that a vendor's tool may say."""
 
 DRM = Path("/sys/class/drm")
 
@@ -58,19 +64,36 @@ def ask(command: Sequence[str], bound: float = BOUND) -> str:
         )
     except OSError:
         return ""
-    try:
-        output, _ = child.communicate(timeout=bound)
-    except subprocess.TimeoutExpired:
+    output = _listen(child, time.monotonic() + bound)
+    if output is None:
         _end(child)
         return ""
     return output.decode(errors="replace") if child.returncode == 0 else ""
 
 
+def _listen(child: subprocess.Popen[bytes], deadline: float) -> bytes | None:
+    """Return all that `child` says until it ends, or None when that takes too long or is too much."""
+    assert child.stdout is not None
+    output = bytearray()
+    with selectors.DefaultSelector() as selector, child.stdout as stream:
+        selector.register(stream, selectors.EVENT_READ)
+        while len(output) <= LIMIT and selector.select(max(0.0, deadline - time.monotonic())):
+            piece = os.read(stream.fileno(), 1 << 16)
+            if not piece:
+                return bytes(output) if _ended(child, max(0.0, deadline - time.monotonic())) else None
+            output += piece
+    return None
+
+
+def _ended(child: subprocess.Popen[bytes], within: float) -> bool:
+    try:
+        child.wait(within)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 def _end(child: subprocess.Popen[bytes]) -> None:
     child.kill()
-    if child.stdout is not None:
-        child.stdout.close()
-    try:
-        child.wait(timeout=0.5)
-    except subprocess.TimeoutExpired:
+    if not _ended(child, 0.5):
         _stuck.append(child)
