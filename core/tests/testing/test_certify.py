@@ -1,0 +1,73 @@
+"""`python -m papin.testing NAME`, on plugins that are installed for the purpose."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from papin.hookspecs import HookSpecs
+
+
+def example(*hooks):
+    parts = [inspect.getdoc(getattr(HookSpecs, hook)).splitlines() for hook in hooks]
+    lines = [line for part in parts for line in part if line.startswith("    ") or not line]
+    return textwrap.dedent("\n".join(lines))
+
+
+@pytest.fixture
+def certify(site):
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "papin.testing", *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": site.folder},
+        )
+
+    return run
+
+
+def test_a_good_plugin_passes(site, certify):
+    site.install("acme", source=example("papin_catalogs", "papin_cleanup_policies", "papin_recommenders"))
+    done = certify("acme", "-v")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("Test_catalogs_shelf", "Test_cleanup_policies_scratch", "Test_recommenders_largest", "TestPlugin"):
+        assert name in done.stdout
+
+
+def test_a_bad_plugin_fails_and_the_test_is_named(site, certify):
+    source = example("papin_catalogs").replace("raise NotFound", "raise ValueError")
+    site.install("acme", source=source.replace(', next_step="Its only one is tiny."', ""))
+    done = certify("acme", "-q")
+    assert done.returncode == 1
+    failed = {line.split("::")[-1].split()[0] for line in done.stdout.splitlines() if line.startswith("FAILED")}
+    assert "test_an_unknown_name_is_not_found" in failed
+    assert "test_entries_resolve_to_themselves" not in failed
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "raise SystemExit",
+        "import nowhere_at_all",
+        "",
+        "from papin.hookspecs import hookimpl\n@hookimpl\ndef papin_nothing():\n    return []\n",
+        "import httpx\n" + example("papin_cleanup_policies"),
+    ],
+    ids=["exits", "import error", "registers nothing", "unknown hook", "heavy"],
+)
+def test_one_that_cannot_be_used_fails(site, certify, source):
+    site.install("acme", source=source)
+    assert certify("acme", "-q").returncode == 1
+
+
+def test_one_that_is_not_installed_is_told(certify):
+    done = certify("nowhere")
+    assert done.returncode == 1
+    assert done.stderr.startswith("there are 0 plugins called nowhere; installed: ")
+    assert "Traceback" not in done.stderr
