@@ -31,6 +31,7 @@ from papin._operations._journal import Journal
 from papin._operations._models import Models
 from papin._operations._openers import ContextMaker, own_folders
 from papin._operations._providers import Providers
+from papin._operations._reports import Reports
 from papin._operations._services import Services, StoredFiles
 from papin._operations._storage import Storage
 from papin._paths import Paths, find_paths, make_folder
@@ -135,9 +136,11 @@ async def _running(config: Config, paths: Paths, plugins: Plugins, registry: Reg
     bus = Bus()
     http = Http(offline=config.core.offline)
     machine = partial(_machine.read, (paths.data,))
-    contexts = ContextMaker(config, paths, bus.publish, http, machine)
     records = Ledger(registry, bus)
+    reports = Reports(bus, records)
+    contexts = ContextMaker(config, paths, reports.publish, http, machine)
     async with hold_sessions(contexts.openers(plugins), bus.publish) as sessions, trio.open_nursery() as nursery:
+        nursery.start_soon(reports.run)
         contexts.files = StoredFiles(sessions)
         services = Services(
             config=config,

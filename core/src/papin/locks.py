@@ -29,10 +29,10 @@ def _is_current(fd: int, path: Path) -> bool:
         return False
 
 
-def _try(path: Path) -> int | None:
+def _try(path: Path, how: int = fcntl.LOCK_EX) -> int | None:
     fd = _open(path)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, how | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(fd)
         return None
@@ -103,7 +103,7 @@ def is_free(path: Path) -> bool:
     """Tell whether nobody holds the lock `path` now."""
     if not path.exists():
         return True
-    fd = _try(path)
+    fd = _try(path, fcntl.LOCK_SH)  # shared, so that two that ask at once do not take each other for a holder
     if fd is None:
         return False
     os.close(fd)

@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from papin._operations._providers import Providers
+import trio
+
+from papin._operations._providers import Providers, Runner
 from papin._operations._services import Services
 from papin._operations._settings import settings_for
 from papin._registry import Write
-from papin.errors import PapinError
+from papin.errors import Cancelled, PapinError
 from papin.events import ModelLoaded, ModelLoadFailed, ModelLoading, ModelUnloaded
 from papin.models import LoadedModel, LoadSettings, Message, Model, Reply
 from papin.providers import Loads
@@ -44,18 +46,23 @@ class Running:
         before = {each.model: each for each in await runner.loaded()}
         if model.id not in before:
             await self._tell(lambda write: write.journal(ModelLoading(model=model.id, provider=name)))
-        try:
-            loaded = await runner.load(model, settings_for(model, settings))
-        except PapinError as error:
-            problem = error.problem()
-            await self._tell(
-                lambda write: write.journal(ModelLoadFailed(model=model.id, provider=name, problem=problem))
-            )
-            raise
+        loaded = await self._load(name, runner, model, settings)
         known = before.get(model.id)
         is_new = known is None or known.loaded_at != loaded.loaded_at
         await self._tell(lambda write: _record_load(write, loaded, is_new=is_new))
         return loaded
+
+    async def _load(self, name: str, runner: Runner, model: Model, settings: LoadSettings) -> LoadedModel:
+        failed: PapinError = Cancelled(f"loading {model.id} was cancelled", next_step=f"papin models load {model.id}")
+        try:
+            return await runner.load(model, settings_for(model, settings))
+        except (PapinError, trio.Cancelled) as error:
+            event = ModelLoadFailed(
+                model=model.id, provider=name, problem=(error if isinstance(error, PapinError) else failed).problem()
+            )
+            with trio.CancelScope(shield=True):
+                await self._tell(lambda write: write.journal(event))
+            raise
 
     async def unload(self, ref: str) -> bool:
         """Take a model out of memory, whichever provider has it; return whether it was there."""
