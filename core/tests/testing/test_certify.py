@@ -8,9 +8,11 @@ import subprocess
 import sys
 import textwrap
 
+import pluggy
 import pytest
 
 from papin.hookspecs import HookSpecs
+from papin.testing._certify import classes
 
 
 def example(*hooks):
@@ -50,20 +52,41 @@ def test_a_bad_plugin_fails_and_the_test_is_named(site, certify):
     assert "test_entries_resolve_to_themselves" not in failed
 
 
+def test_a_heavy_plugin_fails(site, certify):
+    site.install("acme", source="import httpx\n" + example("papin_formats"))
+    done = certify("acme", "-q")
+    assert done.returncode == 1
+    assert "test_its_module_is_light" in done.stdout
+
+
 @pytest.mark.parametrize(
-    "source",
+    ("source", "error"),
     [
-        "raise SystemExit",
-        "import nowhere_at_all",
-        "",
-        "from papin.hookspecs import hookimpl\n@hookimpl\ndef papin_nothing():\n    return []\n",
-        "import httpx\n" + example("papin_cleanup_policies"),
+        ("raise SystemExit", SystemExit),
+        ("import nowhere_at_all", ModuleNotFoundError),
+        (
+            "from papin.hookspecs import hookimpl\n@hookimpl\ndef papin_nothing():\n    return []\n",
+            pluggy.PluginValidationError,
+        ),
+        (
+            "from papin.hookspecs import hookimpl\n@hookimpl\ndef papin_providers():\n    yield 1 / 0\n",
+            ZeroDivisionError,
+        ),
     ],
-    ids=["exits", "import error", "registers nothing", "unknown hook", "heavy"],
+    ids=["exits", "import error", "unknown hook", "hook that raises"],
 )
-def test_one_that_cannot_be_used_fails(site, certify, source):
+def test_what_one_that_is_broken_raises_is_shown(site, source, error):
     site.install("acme", source=source)
-    assert certify("acme", "-q").returncode == 1
+    with pytest.raises(error):
+        classes("acme")
+
+
+def test_one_that_registers_nothing_fails(site):
+    site.install("acme", source="")
+    tests = classes("acme")
+    assert list(tests) == ["TestPlugin"]
+    with pytest.raises(AssertionError, match="it registers nothing"):
+        tests["TestPlugin"]().test_registers_the_same_each_time()
 
 
 def test_one_that_is_not_installed_is_told(certify):
