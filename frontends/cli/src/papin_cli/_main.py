@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from papin.errors import PapinError
 from papin_cli._app import App
 from papin_cli._output import Output, ReaderGone
 from papin_cli._root import root
@@ -64,17 +65,13 @@ def _guarded(app: App, work: Callable[[], int]) -> int:
     except Stopped as stopped:
         app.out.note(f"\nStopped. {stopped.advice}".rstrip())
         return stopped.status
-    except Exception as error:  # noqa: BLE001 - only expected errors are shown, the others go on
+    except PapinError as error:
         return _expected(app, error)
 
 
-def _expected(app: App, error: Exception) -> int:
-    # Imported when something failed, so that what works needs not wait for it.
-    from papin.errors import PapinError  # noqa: PLC0415 - see above
-    from papin_cli import _errors  # noqa: PLC0415 - see above
+def _expected(app: App, error: PapinError) -> int:
+    from papin_cli import _errors  # noqa: PLC0415 - only when something failed
 
-    if not isinstance(error, PapinError):
-        raise error
     _errors.show(error, app.out)
     return _errors.status(error)
 

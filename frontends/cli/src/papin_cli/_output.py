@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from typing import Any, TextIO
 
@@ -34,7 +33,10 @@ class Output:
         """The width to fit tables into, or None where nobody looks at it on a terminal."""
         if not self._stdout.isatty():
             return None
-        return shutil.get_terminal_size((_WIDTH, 24)).columns
+        try:
+            return os.get_terminal_size(self._stdout.fileno()).columns or _WIDTH
+        except OSError:
+            return _WIDTH
 
     @property
     def interactive(self) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
 
 from papin_cli._app import App
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = [
     "context_length",
@@ -63,13 +65,19 @@ keep_alive = click.option("--keep-alive", type=float, help="Seconds that it stay
 def _models(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from papin_cli._library import model_ids  # noqa: PLC0415 - only when a shell completes
 
-    return [CompletionItem(model) for model in model_ids() if model.startswith(incomplete)]
+    return _items(model_ids(), incomplete)
 
 
 def _jobs(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from papin_cli._library import job_ids  # noqa: PLC0415 - only when a shell completes
 
-    return [CompletionItem(job) for job in job_ids() if job.startswith(incomplete)]
+    return _items(job_ids(), incomplete)
+
+
+def _items(values: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - only when a shell completes
+
+    return [CompletionItem(value) for value in values if value.startswith(incomplete)]
 
 
 installed = click.argument("model", shell_complete=_models)

@@ -1,0 +1,322 @@
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from papin import events
+from papin.answers import (
+    CatalogStatus,
+    Check,
+    DownloadPlan,
+    KeptFile,
+    PlannedFile,
+    PluginHook,
+    PluginInfo,
+    ProviderStatus,
+    RemovalPlan,
+    Verification,
+)
+from papin.errors import Problem
+from papin.models import Engine, Job, LoadedModel, Placement, Progress
+from papin.policies import Removal
+from papin.recommenders import Recommendation
+from papin.storages import Account
+from papin_cli.views import advice, jobs, models, overview, parts, plans, storage, verification
+from papin_cli.views import events as event_view
+
+EVIL = "evil\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}\nname"
+PROBLEM = Problem(code="ERR_ENGINE_MISSING", title="Engine missing", message="no llama-server", next_step="install it")
+
+
+def safe(text):
+    return all(letter.isprintable() or letter == "\n" for letter in text)
+
+
+# --- models ---
+
+
+def test_the_list_of_models(make_model, now):
+    used = make_model(
+        "llama3", size=4_000_000_000, last_used_at=now - timedelta(hours=2), favourite=True, tags=("big",)
+    )
+    text = models.listing([make_model(), used], now, None)
+    lines = text.splitlines()
+    assert lines[0].split() == ["MODEL", "SIZE", "PARAMETERS", "QUANTIZATION", "CONTEXT", "USED", "TAGS"]
+    assert lines[1].split()[0] == "llama3"
+    assert "2 h ago" in lines[1]
+    assert "favourite, big" in lines[1]
+    assert "98.4 MB" in lines[2]
+    assert "never" in lines[2]
+
+
+def test_bytes_that_models_share_are_summed_once(make_model):
+    assert models.summary([make_model("a"), make_model("b")]) == "2 models, 98.4 MB"
+
+
+def test_an_empty_list_says_what_to_do(now):
+    assert "papin run smollm2" in models.listing([], now, 80)
+
+
+def test_the_list_fits_a_narrow_terminal(make_model, now):
+    many = [make_model(f"a-model-with-a-rather-long-name-{number}") for number in range(3)]
+    assert all(len(line) <= 40 for line in models.listing(many, now, 40).splitlines())
+
+
+def test_everything_about_a_model(make_model, now):
+    placement = Placement(provider="ollama", reference="smollm2:latest", how="hardlink")
+    text = models.details(make_model(settings={"n_ctx": 4096}, placements=(placement,), uses=3, last_used_at=now), now)
+    for part in ("smollm2", "starter:smollm2", "135M", "Q4_1", "8192 tokens", "n_ctx = 4096", "ab" * 32, "3 times"):
+        assert part in text
+    assert "ollama as smollm2:latest (hardlink)" in text
+    assert "Licence" not in text
+
+
+def test_hostile_metadata_is_made_harmless(make_model, now):
+    evil = make_model(EVIL, ref=EVIL, quantization=EVIL, license=EVIL, tags=(EVIL,), settings={"n_ctx": EVIL})
+    assert safe(models.listing([evil], now, 80))
+    assert safe(models.details(evil, now))
+    assert safe(models.sayings(evil))
+    assert len(models.listing([evil], now, 80).splitlines()) == 4
+
+
+# --- verification ---
+
+
+@pytest.mark.parametrize(
+    ("check", "text"),
+    [
+        (Check(name="file integrity", outcome="ok"), "Checking file integrity: ✓"),
+        (Check(name="memory", outcome="ok", reason="needs 1 GB"), "Estimating memory: ✓ (needs 1 GB)"),
+        (
+            Check(name="provider compatibility", outcome="failed", reason="needs 16 GB", recommendation="Take less."),
+            "Testing provider compatibility: ✗ Error: needs 16 GB\nRecommendation: Take less.",
+        ),
+        (Check(name="model format", outcome="warning", reason="odd"), "Validating model format: ! Warning: odd"),
+        (Check(name="speed", outcome="skipped", reason="unknown"), "Checking speed: - Skipped: unknown"),
+    ],
+)
+def test_the_lines_of_a_verification(check, text):
+    assert verification.check(check, unicode=True) == text
+
+
+def test_marks_for_terminals_that_know_only_ascii():
+    assert verification.check(Check(name="memory", outcome="ok"), unicode=False) == "Estimating memory: ok"
+    assert verification.check(Check(name="memory", outcome="failed"), unicode=False).isascii()
+
+
+def test_the_reason_of_a_check_cannot_forge_a_line():
+    check = Check(name="model format", outcome="failed", reason="bad\nChecking file integrity: ✓", recommendation=EVIL)
+    assert len(verification.check(check, unicode=True).splitlines()) == 2
+    assert safe(verification.check(check, unicode=True))
+
+
+def test_the_verdict():
+    def of(*outcomes):
+        checks = tuple(Check(name="x", outcome=outcome) for outcome in outcomes)
+        return verification.verdict(Verification(model="m", checks=checks))
+
+    assert of("ok", "skipped") == "The model is fine."
+    assert of("ok", "warning") == "The model is fine, with 1 warning."
+    assert of("failed", "warning", "failed") == "2 checks failed."
+
+
+# --- plans ---
+
+
+def plan(**changes):
+    file = PlannedFile(name="m.gguf", size=1000)
+    fields = {
+        "ref": "starter:m",
+        "model": "m",
+        "files": (file,),
+        "size": 1000,
+        "fetch": 1000,
+        "free": 10**9,
+        "fits": True,
+    }
+    return DownloadPlan(**(fields | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, "Downloading starter:m: 1.0 kB (1.0 GB free)."),
+        ({"fetch": 400}, "Downloading starter:m: 400 B of 1.0 kB, the rest is here already (1.0 GB free)."),
+        ({"size": None, "fetch": None}, "Downloading starter:m: ? (1.0 GB free)."),
+        ({"free": 10, "fits": False}, "Downloading starter:m: 1.0 kB (10 B free, which is not enough)."),
+        ({"installed": "m", "fetch": 0}, "m is installed already."),
+    ],
+)
+def test_a_download_in_one_line(changes, text):
+    assert plans.download_summary(plan(**changes)) == text
+
+
+def test_a_download_in_full():
+    text = plans.download(plan(files=(PlannedFile(name="a", size=1, present=1), PlannedFile(name="b", size=None))), 80)
+    assert "It would be installed as m." in text
+    assert text.splitlines()[-1].split() == ["b", "?"]
+
+
+def test_a_removal_says_what_stays_and_why():
+    kept = KeptFile(name="w.gguf", size=1000, reason="other uses it too")
+    text = plans.removal(RemovalPlan(model="m", frees=0, keeps=(kept,), loaded_by=("llamacpp",)))
+    assert text.splitlines() == [
+        "Removing m frees 0 B.",
+        "Stays: w.gguf (1.0 kB): other uses it too.",
+        "It is in memory now, loaded by llamacpp.",
+    ]
+
+
+def test_a_clean_up():
+    text = plans.cleanup([Removal(model="m", reason="unused for 60 days", frees=1000, policy="tidy")], 80)
+    assert "unused for 60 days" in text
+    assert "1 model, 1.0 kB" in text
+    assert plans.cleanup([], 80) == "Nothing needs to go.\n"
+
+
+# --- jobs ---
+
+
+def job(now, **changes):
+    fields = {"id": "4f2a", "kind": "download", "subject": "starter:m", "state": "running", "created_at": now}
+    return Job(**(fields | {"updated_at": now} | changes))
+
+
+def test_progress_as_a_line():
+    full = Progress(phase="downloading", done=500, total=1000, speed=250.0, remaining=2.0, file="m.gguf")
+    assert jobs.line(full) == "downloading: 50 %, 500 B of 1.0 kB, 250 B/s, 2 s left, m.gguf"
+    assert jobs.line(Progress(phase="resolving")) == "resolving"
+    assert jobs.line(Progress(phase="downloading", done=500)) == "downloading: 500 B"
+
+
+def test_the_list_of_jobs(now):
+    old = job(now - timedelta(hours=1), id="old", state="failed", error=PROBLEM)
+    new = job(now, progress=Progress(phase="downloading", done=1, total=2))
+    lines = jobs.listing([old, new], now, None).splitlines()
+    assert lines[1].split()[0] == "4f2a"
+    assert "50 %" in lines[1]
+    assert "failed (ERR_ENGINE_MISSING)" in lines[2]
+    assert lines[-1] == "Next: papin models download --resume old"
+    assert jobs.listing([], now, 80) == "There are no downloads.\n"
+
+
+# --- parts ---
+
+
+def test_providers(now):
+    loaded = LoadedModel(model="m", provider="llamacpp", address="http://127.0.0.1:1", loaded_at=now)
+    ready = ProviderStatus(
+        name="llamacpp", summary="", distribution="papin-llamacpp", version="0.1.0", state="ready",
+        formats=("gguf",), engine=Engine(name="xllamacpp", version="1.2"), loaded=(loaded,),
+    )  # fmt: skip
+    gone = ProviderStatus(name=EVIL, summary="", distribution="x", version="1", state="missing", problem=PROBLEM)
+    text = parts.providers([ready, gone], None)
+    assert "xllamacpp 1.2" in text
+    assert "ERR_ENGINE_MISSING  Engine missing: no llama-server\nNext: install it" in text
+    assert safe(text)
+    assert "papin-llamacpp" in parts.providers([], 80)
+
+
+def test_catalogs():
+    found = CatalogStatus(name="starter", prefix="starter", summary="small models", local=True, state="ready", models=1)
+    assert "starter:NAME" in parts.catalogs([found], 80)
+    assert "pip install" in parts.catalogs([], 80)
+
+
+def test_plugins_and_their_problems():
+    hook = PluginHook(kind="provider", name="llamacpp", summary="")
+    found = PluginInfo(name="p", distribution="papin-p", version="1.0", hooks=(hook,), problems=(PROBLEM,))
+    text = parts.plugins([found, msgspec.structs.replace(found, name="q", problems=(), disabled=True)], None)
+    assert "provider llamacpp" in text
+    assert "p: ERR_ENGINE_MISSING" in text
+    assert "disabled" in text
+
+
+# --- storage, advice, overview ---
+
+
+def account(**changes):
+    fields = {"path": "/data", "payloads": 2, "used": 1000, "staging": 0, "free": 10**9, "total": 2 * 10**9}
+    return Account(**(fields | changes))
+
+
+def test_storages():
+    text = storage.accounts([account(limit=5000, reserve=100, staging=7)])
+    for line in (
+        "Models:     1.0 kB in 2 files",
+        "Unfinished: 7 B",
+        "Free:       1.0 GB of 2.0 GB",
+        "Limit:      5.0 kB",
+    ):
+        assert line in text
+    assert "Limit" not in storage.accounts([account()])
+
+
+def test_recommendations():
+    found = Recommendation(ref="starter:m", score=1, reason="it is small", fits=True, recommender="advisor")
+    text = advice.recommendations([found], 80)
+    assert "it is small" in text
+    assert text.endswith("Next: papin run starter:m\n")
+    assert "papin catalogs list" in advice.recommendations([], 80)
+
+
+def state(**changes):
+    fields = {"models": (), "loaded": (), "unfinished": (), "providers": (), "storages": (account(),)}
+    return overview.Overview(**(fields | changes))
+
+
+def test_the_overview_of_an_empty_machine():
+    text = overview.text(state())
+    assert 'papin run smollm2 "Hello"' in text
+    assert "papin providers list" in text
+    assert "1.0 kB used, 1.0 GB free" in text
+
+
+def test_the_overview_suggests_the_last_model_and_the_interrupted_download(make_model, now):
+    recent = make_model("recent", last_used_at=now + timedelta(hours=1))
+    found = state(models=(make_model(), recent), unfinished=(job(now, state="interrupted"),))
+    commands = [command for command, _ in overview.next_steps(found)]
+    assert commands[:2] == ["papin models download --resume 4f2a", "papin run recent"]
+
+
+# --- events ---
+
+EVENTS = [
+    events.DownloadQueued(job="4f2a", subject="starter:m"),
+    events.DownloadStarted(job="4f2a", subject="starter:m", total=1000),
+    events.DownloadProgressed(job="4f2a", progress=Progress(phase="downloading", done=1, total=2)),
+    events.DownloadCompleted(job="4f2a", model="m"),
+    events.DownloadFailed(job="4f2a", problem=PROBLEM),
+    events.DownloadInterrupted(job="4f2a"),
+    events.DownloadCancelled(job="4f2a"),
+    events.ModelInstalled(model="m", size=1000),
+    events.ModelChanged(model="m"),
+    events.ModelRemoved(model="m", freed=1000),
+    events.ModelDamaged(model="m", file="m.gguf"),
+    events.ModelLoading(model="m", provider="llamacpp"),
+    events.ModelLoaded(model="m", provider="llamacpp"),
+    events.ModelLoadFailed(model="m", provider="llamacpp", problem=PROBLEM),
+    events.ModelUnloaded(model="m", provider="llamacpp", reason="idle"),
+    events.DiskSpaceLow(path="/data", free=1000),
+    events.CleanupDone(models=("m",), freed=1000),
+    events.PluginProblem(plugin="p", problem=PROBLEM),
+    events.RegistryRebuilt(models=2, kept="/data/x"),
+    events.Lagged(missed=3),
+    events.UnknownEvent(type_name="acme.indexed", raw=b'{"type":"acme.indexed","x":"\x1b[2J"}'),
+]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_every_event_is_one_safe_line_that_names_its_subject(event, now):
+    line = event_view.text(events.Envelope(at=now, event=event, seq=12))
+    assert line.isprintable()
+    assert line.startswith("    12  2026-")
+    subject = next(str(getattr(event, field)) for field in event.__struct_fields__)
+    assert subject in line or isinstance(event, events.DownloadProgressed | events.DownloadStarted | events.CleanupDone)
+
+
+def test_every_event_has_a_test():
+    assert {type(event).__name__ for event in EVENTS} == {name for name in events.__all__ if name[0].isupper()} - {
+        "Envelope",
+        "Event",
+    }

@@ -1,0 +1,59 @@
+from datetime import timedelta
+
+import pytest
+
+from papin_cli import _words
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (None, ""),
+        (0, "0"),
+        (8192, "8192"),
+        (1_000_000, "1M"),
+        (134_515_008, "135M"),
+        (999_600_000, "1B"),
+        (7_240_000_000, "7.2B"),
+        (70_600_000_000, "70.6B"),
+        (405_000_000_000, "405B"),
+        (1_000_000_000_000, "1T"),
+    ],
+)
+def test_parameters_are_written_as_the_field_does(number, text):
+    assert _words.compact(number) == text
+
+
+@pytest.mark.parametrize(("fraction", "text"), [(None, ""), (0, "0 %"), (0.999, "99 %"), (1, "100 %")])
+def test_only_the_end_is_a_hundred_percent(fraction, text):
+    assert _words.percent(fraction) == text
+
+
+@pytest.mark.parametrize(
+    ("past", "text"),
+    [
+        (timedelta(seconds=-5), "now"),
+        (timedelta(seconds=59), "now"),
+        (timedelta(minutes=5), "5 min ago"),
+        (timedelta(hours=23, minutes=59), "23 h ago"),
+        (timedelta(days=1), "1 day ago"),
+        (timedelta(days=13), "13 days ago"),
+        (timedelta(days=30), "2026-01-01"),
+    ],
+)
+def test_times_past(now, past, text):
+    assert _words.ago(now - past, now) == text
+
+
+def test_a_time_that_never_was(now):
+    assert _words.ago(None, now) == "never"
+
+
+def test_counts_have_the_right_number():
+    assert [_words.count(number, "model") for number in (0, 1, 2)] == ["0 models", "1 model", "2 models"]
+
+
+def test_what_is_unknown():
+    assert _words.size(None) == "?"
+    assert _words.speed(None) == ""
+    assert _words.speed(12_300_000) == "12.3 MB/s"
