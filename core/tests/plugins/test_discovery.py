@@ -186,6 +186,14 @@ def test_a_prefix_that_cannot_be_typed_is_refused(site, prefix):
     assert plugins.catalogs == {}
 
 
+@pytest.mark.parametrize(("more", "fine"), [("", True), (", group=plan", True), (", join=7", False)])
+def test_what_a_format_may_leave_out(site, more, fine):
+    body = f"yield Format(name='odd', summary='', suffixes=('.odd',), recognise=plan, read=plan{more})"
+    site.install("odd", source="from papin.formats import Format\n" + hook(body, "papin_formats"))
+    plugins, problems = found(site)
+    assert ("odd" in plugins.formats, problems == []) == (fine, fine)
+
+
 def test_good_descriptors_beside_a_bad_one_are_taken(site):
     site.install("mixed", source=hook("yield None; yield CleanupPolicy(name='fine', summary='', plan=plan)"))
     plugins, problems = found(site)

@@ -7,12 +7,12 @@ import msgspec
 
 from papin._plugins.installed import EntryPoint
 from papin._plugins.kinds import KINDS
-from papin.answers import PluginHook, PluginInfo
 from papin.errors import PluginFailed
-from papin.events import PluginProblem
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the script, which looks for its frontend only, starts without these pages
+    from papin.answers import PluginInfo
     from papin.catalogs import Catalog
+    from papin.events import PluginProblem
     from papin.formats import Format
     from papin.frontends import Frontend
     from papin.policies import CleanupPolicy
@@ -45,23 +45,30 @@ class Plugins:
     recommenders: dict[str, Found[Recommender]] = field(default_factory=dict)
     frontends: dict[str, Found[Frontend]] = field(default_factory=dict)
     _entries: list[tuple[EntryPoint, bool]] = field(default_factory=list)
-    _hooks: dict[EntryPoint, list[PluginHook]] = field(default_factory=dict)
+    _hooks: dict[EntryPoint, list[tuple[str, Any]]] = field(default_factory=dict)
     _problems: list[tuple[EntryPoint, PluginFailed]] = field(default_factory=list)
 
     @property
     def problems(self) -> tuple[PluginProblem, ...]:
         """Everything that is wrong with plugins, as events."""
+        from papin.events import PluginProblem  # noqa: PLC0415
+
         return tuple(PluginProblem(plugin=entry.name, problem=error.problem()) for entry, error in self._problems)
 
     def listing(self) -> tuple[PluginInfo, ...]:
         """Return every installed plugin, the disabled ones included, with what it registers and its problems."""
+        from papin.answers import PluginHook, PluginInfo  # noqa: PLC0415
+
         return tuple(
             PluginInfo(
                 name=entry.name,
                 distribution=entry.distribution,
                 version=entry.version,
                 disabled=disabled,
-                hooks=tuple(self._hooks.get(entry, ())),
+                hooks=tuple(
+                    PluginHook(kind=word, name=each.name, summary=each.summary)
+                    for word, each in self._hooks.get(entry, ())
+                ),
                 problems=tuple(error.problem() for at, error in self._problems if at == entry),
             )
             for entry, disabled in self._entries
@@ -102,8 +109,7 @@ class Plugins:
             )
             return
         taken[descriptor.name] = Found(descriptor, entry.name, entry.distribution, entry.version)
-        hook = PluginHook(kind=word, name=descriptor.name, summary=descriptor.summary)
-        self._hooks.setdefault(entry, []).append(hook)
+        self._hooks.setdefault(entry, []).append((word, descriptor))
 
 
 def _clash(taken: dict[str, Found[Any]], descriptor: Any) -> tuple[Found[Any], str] | None:

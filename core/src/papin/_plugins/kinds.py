@@ -12,7 +12,10 @@ NAME_LIMIT = 40
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """A kind of descriptor: the hook that registers it, the table of `Plugins`, the word for it, and its type."""
+    """A kind of descriptor: the hook that registers it, the table of `Plugins`, the word for it, and its type.
+
+    `calls` are its fields that are functions, `may_call` those that are functions or None.
+    """
 
     hook: str
     table: str
@@ -20,6 +23,7 @@ class Kind(msgspec.Struct, frozen=True):
     module: str
     type_name: str
     calls: tuple[str, ...]
+    may_call: tuple[str, ...] = ()
 
     def type(self) -> Any:
         """Return the descriptor's type; its page is imported only when a plugin has such a hook."""
@@ -29,7 +33,7 @@ class Kind(msgspec.Struct, frozen=True):
 KINDS = (
     Kind("papin_providers", "providers", "provider", "papin.providers", "Provider", ("open",)),
     Kind("papin_catalogs", "catalogs", "catalog", "papin.catalogs", "Catalog", ("open",)),
-    Kind("papin_formats", "formats", "format", "papin.formats", "Format", ("recognise", "read")),
+    Kind("papin_formats", "formats", "format", "papin.formats", "Format", ("recognise", "read"), ("group", "join")),
     Kind("papin_storages", "storages", "storage", "papin.storages", "Storage", ("open",)),
     Kind("papin_cleanup_policies", "policies", "policy", "papin.policies", "CleanupPolicy", ("plan",)),
     Kind("papin_recommenders", "recommenders", "recommender", "papin.recommenders", "Recommender", ("recommend",)),
@@ -48,7 +52,7 @@ def fault(kind: Kind, descriptor: Any) -> str:
         return f"the name {name!r:.60}; names are lower-case letters and digits with - or _ between them"
     if not isinstance(descriptor.summary, str):
         return f"{name}, whose summary is no text"
-    for field in kind.calls:
+    for field in (*kind.calls, *(each for each in kind.may_call if getattr(descriptor, each) is not None)):
         if not callable(getattr(descriptor, field)):
             return f"{name}, whose {field} cannot be called"
     return _settings_fault(descriptor) or _words_fault(descriptor)
