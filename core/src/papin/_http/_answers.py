@@ -12,6 +12,7 @@ import msgspec
 import trio
 
 from papin._http._failures import FOREIGN, translate
+from papin._http._network import Wire
 from papin._http._patience import Pace, Patience
 from papin.errors import LoginRequired, NotFound, TooManyRequests, TransferFailed
 from papin.sizes import size_text
@@ -21,6 +22,7 @@ LINE = 64 << 10
 BODY = 8 << 20
 
 _CLOSING = 1.0  # seconds that ending a connection may take
+_DIRECT = 8 << 20  # what has to be left of a body that is read past httpcore, at the price of the connection after it
 _LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
@@ -92,6 +94,60 @@ class StreamedResponse(_Checked):
         self._pace = Pace(patience, host)
         self._pieces: AsyncIterator[bytes] | None = None
         self._ended = False
+        self._spare = memoryview(b"")
+        self._left: int | None = None  # of a body that is read from the connection itself
+        self._wire: Wire | None = None
+
+    async def receive_into(self, buffer: memoryview) -> int:
+        """Fill `buffer` with the next bytes of the body; return how many, 0 at the end. Raises like `receive`.
+
+        Not to be mixed with the other ways to read. A large body of a known length comes straight from the socket,
+        past httpcore and its copies: they are most of what a fast download costs.
+        """
+        if not self._spare and self._left is not None:
+            return await self._receive_direct(buffer[: self._left])
+        if not self._spare:
+            piece = await self.receive()
+            self._spare = memoryview(piece)
+            self._left = self._left_direct(len(piece))
+        count = min(len(buffer), len(self._spare))
+        buffer[:count] = self._spare[:count]
+        self._spare = self._spare[count:]
+        return count
+
+    def _left_direct(self, came: int) -> int | None:
+        """Return what is left after the first piece, which came with the head, when it is worth reading directly."""
+        wire = self._answer.extensions.get("network_stream")
+        length = self.headers.get("content-length", "")
+        # Only then does httpcore have nothing of the body in its hands.
+        is_first, self._wire = self._wire is None, wire
+        if not (is_first and isinstance(wire, Wire) and length.isdigit() and "transfer-encoding" not in self.headers):
+            return None
+        left = int(length[:19]) - came
+        return left if left >= _DIRECT else None
+
+    async def _receive_direct(self, buffer: memoryview) -> int:
+        if self._ended or not buffer:
+            return 0
+        began = trio.current_time()
+        with trio.move_on_after(self._pace.allowance()) as scope:
+            count = await self._next_direct(buffer)
+        if scope.cancelled_caught:
+            raise self._pace.stalled()
+        self._pace.note(began, count)
+        assert self._left is not None
+        self._left -= count
+        return count
+
+    async def _next_direct(self, buffer: memoryview) -> int:
+        assert self._wire is not None
+        try:
+            count = await self._wire.receive_into(buffer)
+            if not count:
+                raise httpcore.RemoteProtocolError("peer closed connection")
+        except FOREIGN as error:
+            raise translate(error, self._host) from error
+        return count
 
     async def receive(self) -> bytes:
         """Return the next piece of the body as it came over the wire, or nothing at its end.

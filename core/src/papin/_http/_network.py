@@ -14,6 +14,7 @@ import trio
 from papin._http._address import IpAddress, is_loopback, is_loopback_host, is_public, literal
 from papin._http._failures import FOREIGN, translate
 from papin._http._patience import Patience, too_slow
+from papin._http._tls import Secure
 from papin.errors import AddressUnsafe, Offline, TransferFailed
 
 _STAGGER = 0.25  # seconds until the next address is tried beside the last one (RFC 8305 calls for 250 ms)
@@ -123,6 +124,17 @@ class Wire(httpcore.AsyncNetworkStream):
             raise httpcore.ReadError("abandoned")
         return bytes(await self._stream.receive_some(max(max_bytes, _PIECE)))
 
+    async def receive_into(self, buffer: memoryview) -> int:
+        """Fill `buffer` with what came past httpcore; return the bytes, 0 at the end."""
+        stream = self._stream
+        if isinstance(stream, Secure):
+            return await stream.receive_into(buffer)
+        if isinstance(stream, trio.SocketStream):
+            return await stream.socket.recv_into(buffer)
+        piece = await stream.receive_some(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109
         """Send `buffer`."""
         try:
@@ -142,7 +154,7 @@ class Wire(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ARG002, ASYNC109
     ) -> httpcore.AsyncNetworkStream:
         """Return the connection with TLS on top, its certificate verified for `server_hostname`."""
-        secure = trio.SSLStream(self._stream, ssl_context, server_hostname=server_hostname, https_compatible=True)
+        secure = Secure(self._stream, ssl_context, server_hostname)
         host = server_hostname or self._host
         try:
             with trio.move_on_after(self._patience.connect) as scope:
@@ -160,8 +172,8 @@ class Wire(httpcore.AsyncNetworkStream):
         if info != "is_readable":
             return None
         stream = self._stream
-        while isinstance(stream, trio.SSLStream):
-            stream = stream.transport_stream
+        while isinstance(stream, Secure):
+            stream = stream.transport
         return not isinstance(stream, trio.SocketStream) or stream.socket.is_readable()
 
 

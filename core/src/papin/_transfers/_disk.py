@@ -14,7 +14,7 @@ from papin.errors import DiskSpace, StorageFailed
 T = TypeVar("T")
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_THREADS = trio.CapacityLimiter(8)
+_THREADS = trio.CapacityLimiter(16)  # a transfer writes, hashes and syncs at the same time
 
 
 @contextmanager

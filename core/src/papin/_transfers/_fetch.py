@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from papin._transfers._disk import in_thread
+from papin._transfers._engine import Engine
+from papin._transfers._hosts import Hosts
 from papin._transfers._local import Found, locate, take_local
 from papin._transfers._meter import Meter
+from papin._transfers._mirrors import Mirrors, all_of
+from papin._transfers._pace import Pace
 from papin._transfers._received import How, Received
-from papin._transfers._remote import PATIENCE, Remote
-from papin.errors import NotFound, PapinError, StorageFailed
+from papin.errors import PapinError, StorageFailed
 from papin.http import Http
-from papin.models import DownloadSource, HttpSource, Progress, WantedFile
+from papin.models import DownloadSource, FileSource, HttpSource, PackageSource, Progress, WantedFile
 from papin.storages import Staging, StorageSession
+
+_HOSTS = Hosts()
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,11 +36,21 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
     how: Literal["present"] | How
 
 
-async def fetch(wanted: WantedFile, storage: StorageSession, http: Http, report: Callable[[Progress], None]) -> Fetched:
+async def fetch(
+    wanted: WantedFile,
+    storage: StorageSession,
+    http: Http,
+    report: Callable[[Progress], None],
+    *,
+    pace: Pace | None = None,
+    hosts: Hosts = _HOSTS,
+) -> Fetched:
     """Get `wanted` into `storage` from the first of its sources that can give it, unless it is there already.
 
-    `report` is called from the event loop, often: whoever shows progress throttles it. Cancelling leaves what arrived
-    to be resumed. Two that fetch the same at once, in whichever process, fetch it once.
+    Addresses that follow each other are mirrors: when one fails, the next goes on with what is missing. `report` is
+    called from the event loop, often: whoever shows progress throttles it. `pace` limits the speed, `hosts` the
+    connections. Cancelling leaves what arrived to be resumed. Two that fetch the same at once, in whichever process,
+    fetch it once.
 
     Raises:
         DiskSpace, StorageFailed: it cannot be kept; no other source would help.
@@ -45,14 +62,18 @@ async def fetch(wanted: WantedFile, storage: StorageSession, http: Http, report:
     if present:
         return present
     errors: list[PapinError] = []
-    for source in wanted.sources:
+    for is_remote, sources in groupby(wanted.sources, lambda source: isinstance(source, HttpSource)):
         try:
-            return await _from(source, wanted, storage, http, meter)
+            if is_remote:
+                mirrors = [source for source in sources if isinstance(source, HttpSource)]
+                return await _download(mirrors, wanted, storage, http, meter, pace=pace or Pace(), hosts=hosts)
+            return await _take(list(sources), wanted, storage, meter)
         except PapinError as error:
-            if _is_final(error, source):
+            # A source on this machine that cannot be read is a reason to try the next; a storage that fails is not.
+            if is_remote and isinstance(error, StorageFailed):
                 raise
             errors.append(error)
-    raise _all_of(errors, wanted)
+    raise all_of(errors, wanted.name)
 
 
 async def _present(wanted: WantedFile, storage: StorageSession, meter: Meter) -> Fetched | None:
@@ -64,11 +85,22 @@ async def _present(wanted: WantedFile, storage: StorageSession, meter: Meter) ->
     return Fetched(sha256=wanted.sha256, size=size, path=path, how="present")
 
 
-async def _from(
-    source: DownloadSource, wanted: WantedFile, storage: StorageSession, http: Http, meter: Meter
+async def _take(
+    sources: Sequence[DownloadSource], wanted: WantedFile, storage: StorageSession, meter: Meter
 ) -> Fetched:
-    if isinstance(source, HttpSource):
-        return await _download(source, wanted, storage, http, meter)
+    errors: list[PapinError] = []
+    for source in sources:
+        assert not isinstance(source, HttpSource)
+        try:
+            return await _take_one(source, wanted, storage, meter)
+        except PapinError as error:
+            errors.append(error)
+    raise all_of(errors, wanted.name)
+
+
+async def _take_one(
+    source: PackageSource | FileSource, wanted: WantedFile, storage: StorageSession, meter: Meter
+) -> Fetched:
     found = await in_thread(locate, source)
     async with storage.stage(wanted.sha256 or _key_of(found), size=None) as staging:
         # Whoever had it open before us may have finished it.
@@ -80,16 +112,23 @@ async def _from(
 
 
 async def _download(
-    source: HttpSource, wanted: WantedFile, storage: StorageSession, http: Http, meter: Meter
+    sources: Sequence[HttpSource],
+    wanted: WantedFile,
+    storage: StorageSession,
+    http: Http,
+    meter: Meter,
+    *,
+    pace: Pace,
+    hosts: Hosts,
 ) -> Fetched:
-    key = wanted.sha256 or hashlib.sha256(f"url\0{source.url}".encode()).hexdigest()
+    key = wanted.sha256 or hashlib.sha256(f"url\0{sources[0].url}".encode()).hexdigest()
     async with storage.stage(key, size=wanted.size) as staging:
         present = await _present(wanted, storage, meter)
         if present:
             return present
-        base = source.url if source.user_named else ""
-        async with http.client(base, patience=PATIENCE) as client:
-            received = await Remote(wanted, source, client, storage, meter).run(staging)
+        async with AsyncExitStack() as clients:
+            engine = Engine(wanted, Mirrors(sources, http, clients), storage, meter, pace=pace, hosts=hosts)
+            received = await engine.run(staging)
         return await _admit(storage, staging, received, meter)
 
 
@@ -104,20 +143,3 @@ async def _admit(storage: StorageSession, staging: Staging, received: Received, 
     path = await storage.admit(staging, sha256=received.sha256, size=received.size)
     meter.finish(received.size)
     return Fetched(sha256=received.sha256, size=received.size, path=path, how=received.how)
-
-
-def _is_final(error: PapinError, source: DownloadSource) -> bool:
-    # A local source that cannot be read is a reason to try the next one; a storage that cannot be written is not.
-    return isinstance(error, StorageFailed) and isinstance(source, HttpSource)
-
-
-def _all_of(errors: list[PapinError], wanted: WantedFile) -> PapinError:
-    if not errors:
-        return NotFound(f"no source is known for {wanted.name}", next_step="Give its address or its path.")
-    last = errors[-1]
-    if len(errors) == 1:
-        return last
-    before = "; ".join(each.message for each in errors[:-1])
-    made = type(last)(f"{last.message} (before that: {before})", next_step=last.next_step)
-    made.__cause__ = last
-    return made

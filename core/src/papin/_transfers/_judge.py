@@ -14,7 +14,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from papin._transfers._partial import Entity
+from papin._transfers._notes import Entity
 from papin.errors import LoginRequired, SourceChanged, TransferFailed
 from papin.sizes import size_text
 
@@ -24,9 +24,10 @@ _LENGTH = re.compile(r"\d{1,19}")
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a transfer stands: what is there, of which entity, and what was promised."""
+    """What is asked for, from `offset` up to `stop` (None: the end), of which entity, and what was promised."""
 
     offset: int
+    stop: int | None = None
     entity: Entity | None
     size: int | None
     is_pinned: bool
@@ -37,15 +38,24 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
         return self.size if self.size is not None or self.entity is None else self.entity.total
 
     @property
-    def may_resume(self) -> bool:
-        """Tell whether bytes that come later can be proven to belong to those that are there."""
-        return self.offset > 0 and self.entity is not None and (self.is_pinned or self.entity.etag is not None)
+    def is_joinable(self) -> bool:
+        """Tell whether bytes of several answers can be proven to belong together."""
+        return self.entity is not None and (self.is_pinned or self.entity.etag is not None)
+
+    def is_same(self, entity: Entity) -> bool:
+        """Tell whether `entity` is proven to be the one that this belongs to."""
+        known = self.entity
+        if known is None or (None not in (known.total, entity.total) and known.total != entity.total):
+            return False
+        return self.is_pinned or (known.etag is not None and known.etag == entity.etag)
 
     def headers(self) -> dict[str, str]:
         """Return what to ask for: the rest, if it may be joined; or else everything."""
-        if not self.may_resume or self.offset == self.total:
+        is_whole = self.offset == 0 and self.stop in (None, self.total)
+        if is_whole or not self.is_joinable or self.offset == self.total:
             return {}
-        wanted = {"Range": f"bytes={self.offset}-"}
+        last = "" if self.stop is None or self.stop == self.total else self.stop - 1
+        wanted = {"Range": f"bytes={self.offset}-{last}"}
         if not self.is_pinned and self.entity is not None and self.entity.etag is not None:
             wanted["If-Range"] = self.entity.etag
         return wanted
@@ -53,10 +63,11 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The body belongs at `start` (0, or where we are) of `entity`."""
+    """The body belongs at `start` (0, or where we are) of `entity`, and ends before `stop` (None: at its own end)."""
 
     start: int
     entity: Entity
+    stop: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +123,8 @@ def _part(headers: Mapping[str, str], position: Position, where: str) -> Verdict
     known = position.entity or Entity()
     if not position.is_pinned and etag is not None and etag != known.etag and position.offset:
         return Restart("the file at the source is another one now")
-    return Body(start, Entity(total=whole if known.total is None else known.total, etag=known.etag or etag))
+    total = whole if known.total is None else known.total
+    return Body(start, Entity(total=total, etag=known.etag or etag), stop + 1)
 
 
 def _nothing_left(headers: Mapping[str, str], position: Position) -> Verdict:

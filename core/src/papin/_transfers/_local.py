@@ -13,7 +13,7 @@ import trio
 
 from papin._transfers._disk import disk_errors, in_thread
 from papin._transfers._meter import Meter
-from papin._transfers._partial import forget_notes
+from papin._transfers._notes import forget_notes
 from papin._transfers._received import Received
 from papin.errors import DigestMismatch, FormatInvalid, NotFound, SourceChanged, StorageFailed
 from papin.models import FileSource, PackageSource, WantedFile
@@ -47,8 +47,17 @@ def locate(source: PackageSource | FileSource) -> Found:
         StorageFailed: it is not a regular file, or cannot be read.
         FormatInvalid: it is empty.
     """
-    path = _package_file(source) if isinstance(source, PackageSource) else Path(source.path).expanduser().absolute()
-    return _look(path)
+    return _look(_package_file(source) if isinstance(source, PackageSource) else _named_file(source))
+
+
+def _named_file(source: FileSource) -> Path:
+    try:
+        path = Path(source.path).expanduser().absolute()
+    except RuntimeError:  # ~ of a user that does not exist
+        path = Path(source.path)
+    if "\0" in source.path:
+        raise NotFound("there is no file with a NUL in its name", next_step="Check the path.")
+    return path
 
 
 def _package_file(source: PackageSource) -> Path:
@@ -61,8 +70,8 @@ def _package_file(source: PackageSource) -> Path:
     except metadata.PackageNotFoundError:
         raise missing from None
     # Only what the package itself lists, and nothing that climbs out of where packages are.
-    listed = next((each for each in files if str(each) == source.path and ".." not in each.parts), None)
-    if listed is None:
+    listed = next((each for each in files if str(each) == source.path), None)
+    if listed is None or listed.is_absolute() or ".." in listed.parts:
         raise missing
     return Path(os.fspath(listed.locate()))
 

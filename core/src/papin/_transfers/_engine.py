@@ -1,0 +1,240 @@
+"""A file from http or https addresses: as many connections as help, resumed as often as need be, hashed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import trio
+
+from papin._transfers import _judge
+from papin._transfers._asker import Asker, may_be_shared
+from papin._transfers._body import Body
+from papin._transfers._disk import in_thread
+from papin._transfers._hosts import Hosts
+from papin._transfers._lanes import Lanes
+from papin._transfers._ledger import CHUNK, NOTHING, Claim, Ledger, Part
+from papin._transfers._meter import Meter
+from papin._transfers._mirrors import Mirrors
+from papin._transfers._notes import Entity
+from papin._transfers._pace import Pace
+from papin._transfers._payload import Payload
+from papin._transfers._pipe import Hasher, Pipe
+from papin._transfers._received import Received
+from papin._transfers._retry import Retries
+from papin._transfers._swarm import Swarm, check_part
+from papin.errors import DigestMismatch, NotFound, SourceChanged, TransferFailed
+from papin.models import WantedFile
+from papin.storages import Staging, StorageSession
+
+if TYPE_CHECKING:
+    from papin.http import StreamedResponse
+
+_RESTARTS = 3
+_SMALL = 2 * (16 << 20)  # what is shorter is not worth a second connection
+
+
+class Engine:
+    """One transfer from `mirrors` into an open staging area."""
+
+    def __init__(
+        self,
+        wanted: WantedFile,
+        mirrors: Mirrors,
+        storage: StorageSession,
+        meter: Meter,
+        *,
+        pace: Pace,
+        hosts: Hosts,
+    ) -> None:
+        self._wanted = wanted
+        self._mirrors = mirrors
+        self._asker = Asker(mirrors)
+        self._storage = storage
+        self._meter = meter
+        self._pace = pace
+        self._hosts = hosts
+        self._lanes = Lanes()
+        self._restarts = 0
+
+    async def run(self, staging: Staging) -> Received:
+        """Fetch it into `staging`.
+
+        Raises:
+            DigestMismatch: it is not what was promised; nothing of it is kept.
+            TransferFailed, NotFound: it could not be fetched; what arrived is kept.
+            StorageFailed, DiskSpace: it could not be written; what arrived is kept.
+        """
+        self._staging = staging
+        self._payload = payload = await in_thread(Payload, staging)
+        self._use(await in_thread(payload.recover))
+        try:
+            await self._receive_all()
+            return await self._verified()
+        finally:
+            with trio.CancelScope(shield=True):
+                await in_thread(_leave, payload, self._unnoted, {} if self._hasher.is_complete else self._ledger.parts)
+
+    def _use(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._hasher = Hasher(self._payload, ledger)
+        self._unnoted: dict[int, int] = {}
+
+    def _position(self, claim: Claim) -> _judge.Position:
+        part = self._ledger.parts.get(claim.next, NOTHING)
+        total = self._ledger.total
+        return _judge.Position(
+            offset=claim.next * CHUNK + part.filled,
+            stop=None if total is None else min(total, claim.stop * CHUNK),
+            entity=self._payload.entity,
+            size=self._wanted.size,
+            is_pinned=self._wanted.sha256 is not None,
+        )
+
+    async def _receive_all(self) -> None:
+        retries = Retries()
+        while not self._hasher.is_complete:
+            before = self._ledger.received
+            try:
+                await self._session()
+            except (TransferFailed, NotFound) as error:
+                retries = await self._go_on(error, retries, progressed=self._ledger.received > before)
+
+    async def _go_on(self, error: TransferFailed | NotFound, retries: Retries, *, progressed: bool) -> Retries:
+        """Wait for the next attempt, or turn to the next mirror."""
+        source = self._mirrors.present
+        try:
+            if isinstance(error, NotFound):
+                raise error
+            await retries.wait(error, progressed=progressed, asked=self._asker.asked)
+        except (TransferFailed, NotFound) as final:
+            self._mirrors.blame(source, final)
+            self._lanes = Lanes()
+            return Retries()
+        return retries
+
+    async def _session(self) -> None:
+        """Ask for what is missing and take it, over as many connections as help, until one thing or another ends it."""
+        claim = self._ledger.claim()
+        if claim is None:
+            await self._hash_rest()
+            return
+        try:
+            await check_part(self._payload, self._ledger, claim.next)
+            position = self._position(claim)
+            began = trio.current_time()
+            async with self._asker.ask(position) as (answer, verdict):
+                self._lanes.answered(trio.current_time() - began)
+                match verdict:
+                    case _judge.Complete():
+                        self._ledger.end(position.offset)
+                    case _judge.Restart(why=why):
+                        await self._begin_anew(Entity(), why)
+                    case _judge.Body():
+                        await self._take(answer, claim, position, verdict)
+        finally:
+            self._ledger.give_up(claim)
+
+    async def _take(
+        self, answer: StreamedResponse, claim: Claim, position: _judge.Position, verdict: _judge.Body
+    ) -> None:
+        body = Body(answer, verdict.stop, self._pace)
+        # Nothing that is there is dropped before the answer has shown itself to be a file.
+        first = await body.peek()
+        if verdict.start == 0 and self._wanted.role != "sidecar":
+            _judge.refuse_web_page(answer.headers, first, answer.where)
+        whole = await self._fit(claim, position, verdict)
+        if whole is None:
+            return
+        total = self._ledger.total
+        if total is not None:
+            await self._storage.reserve(self._staging, size=total)
+        self._meter.enter("downloading", total=total)
+        self._meter.show(self._ledger.received)
+        await self._swarm(body, whole, is_shared=may_be_shared(answer))
+
+    async def _fit(self, claim: Claim, position: _judge.Position, verdict: _judge.Body) -> Claim | None:
+        """Return the claim that the body fits to: that one, if it belongs to what is there; or else, all of it."""
+        entity = verdict.entity
+        if verdict.start == position.offset and (verdict.start > 0 or position.is_same(entity)):
+            if self._ledger.total is None and entity.total is not None:
+                self._ledger.end(entity.total)
+            return claim
+        await in_thread(self._payload.restart, entity)
+        self._use(Ledger(self._wanted.size if self._wanted.size is not None else entity.total))
+        return self._ledger.claim()
+
+    async def _swarm(self, body: Body, claim: Claim, *, is_shared: bool) -> None:
+        pipe = Pipe(self._payload, self._ledger, self._hasher)
+        swarm = Swarm(
+            asker=self._asker,
+            payload=self._payload,
+            ledger=self._ledger,
+            pipe=pipe,
+            lanes=self._lanes,
+            pace=self._pace,
+            meter=self._meter,
+            position=self._position,
+        )
+        entity, total = self._payload.entity, self._ledger.total
+        joinable = self._position(claim).is_joinable and entity is not None
+        if is_shared and joinable and total is not None and total > _SMALL:
+            swarm.allow_more(partial(self._hosts.one_more, self._host), partial(self._hosts.is_wanted, self._host))
+        await self._flow(pipe, partial(swarm.run, body, claim))
+        if swarm.anew:
+            await self._begin_anew(Entity(), swarm.anew)
+        elif swarm.error and not self._ledger.is_complete:
+            raise swarm.error
+
+    async def _hash_rest(self) -> None:
+        self._meter.enter("verifying")
+        await self._flow(Pipe(self._payload, self._ledger, self._hasher), trio.lowlevel.checkpoint)
+
+    async def _flow(self, pipe: Pipe, fill: Callable[[], Awaitable[None]]) -> None:
+        """Run `fill`, and what comes behind it; note what that brought."""
+        try:
+            async with pipe.running():
+                await fill()
+        finally:
+            self._unnoted = pipe.rest
+        if pipe.error:
+            raise pipe.error
+        if not self._ledger.is_complete:
+            await in_thread(self._payload.sync, pipe.rest, self._ledger.parts)
+
+    async def _begin_anew(self, entity: Entity, why: str) -> None:
+        self._restarts += 1
+        if self._restarts > _RESTARTS:
+            raise SourceChanged(
+                f"the download began anew {_RESTARTS} times, the last time because {why}",
+                next_step="Use another source, or try again later.",
+            )
+        await in_thread(self._payload.restart, entity)
+        self._use(Ledger(self._wanted.size))
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self._mirrors.present.url).netloc
+
+    async def _verified(self) -> Received:
+        total, digest = self._ledger.received, self._hasher.digest
+        self._meter.enter("verifying", total=total)
+        await in_thread(self._payload.finish, total)
+        if self._wanted.sha256 in (None, digest):
+            return Received(sha256=digest, size=total, how="download")
+        await in_thread(self._payload.restart, Entity())
+        raise DigestMismatch(
+            f"what came for {self._wanted.name} is not what was promised: its SHA-256 is {digest[:16]}..., not "
+            f"{str(self._wanted.sha256)[:16]}...",
+            next_step="The file at the source is damaged or another one: use another source, or try again later.",
+        )
+
+
+def _leave(payload: Payload, done: Mapping[int, int], begun: Mapping[int, Part]) -> None:
+    try:
+        if done or begun:
+            payload.sync(done, begun)
+    finally:
+        payload.close()

@@ -1,0 +1,95 @@
+"""How many connections one transfer should use: a pure decision, from what came when.
+
+It begins with one, and doubles as long as that makes the whole clearly faster. When it does not, the last step is
+taken back and nothing more is tried for a while. A server that refuses or breaks one of several connections has said
+how many it wants. Nothing is added when papin itself is what holds the transfer up (a slow disk, a limit that the
+user set), or when little is left.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+MOST = 16
+
+_GAIN = 1.25  # twice the connections have to bring this much more
+_SHORTEST, _LONGEST = 0.25, 2.0  # seconds that are looked at before the next step
+_ROUND_TRIPS = 4.0  # the window is as many of the first wait for an answer, for connections begin slowly
+_WORTH = 1.5  # seconds that must be left for another connection to be worth its beginning
+_PRESSED = 0.3  # the part of a window in which papin kept the network waiting
+_REST = 30.0  # seconds until it is tried again whether more help
+_RUN = 3.0  # seconds that the run of chunks asked for by one request should take
+_LAGGING = 0.1  # of what the others get on average
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of a transfer: bytes that came so far and that are missing, open connections, seconds held up by us."""
+
+    received: int
+    missing: int
+    active: int
+    held_up: float = 0.0
+
+
+class Lanes:
+    """Decides from a stream of samples. Times are in seconds of any one monotonic clock."""
+
+    def __init__(self, *, most: int = MOST) -> None:
+        self.target = 1
+        self.rate = 0.0
+        self._most = most
+        self._window = _SHORTEST
+        self._began: tuple[float, Sample] | None = None
+        self._before: tuple[int, float] | None = None  # the connections and the rate before the last step
+        self._rest_until = 0.0
+
+    def answered(self, waited: float) -> None:
+        """Note for how long the first answer was waited for."""
+        self._window = max(self._window, min(_LONGEST, _ROUND_TRIPS * waited))
+
+    def look(self, now: float, sample: Sample) -> int:
+        """Take a sample; return how many connections there should be."""
+        if self._began is None:
+            self._began = now, sample
+        since, first = self._began
+        took = now - since
+        if took < self._window:
+            return self.target
+        self._began = now, sample
+        self.rate = (sample.received - first.received) / took
+        if sample.active >= self.target:
+            self._decide(now, sample, pressed=(sample.held_up - first.held_up) / took > _PRESSED)
+        return self.target
+
+    def _decide(self, now: float, sample: Sample, *, pressed: bool) -> None:
+        if self._before and self.rate < self._before[1] * _GAIN:
+            self.target, self._before = self._before[0], None
+            self._rest_until = now + _REST
+        elif not pressed and now >= self._rest_until and self.is_worth_it(sample.missing):
+            self._before = self.target, self.rate
+            self.target = min(self._most, self.target * 2)
+            if self.target == self._before[0]:
+                self._before = None
+        else:
+            self._before = None
+
+    def is_worth_it(self, missing: int) -> bool:
+        """Tell whether `missing` bytes will take long enough for another connection to make a difference."""
+        return missing > self.rate * _WORTH
+
+    def refused(self, now: float, active: int) -> None:
+        """Note that the server turned one connection away, and that `active` others are left: so many it is."""
+        self.target = self._most = max(1, active)
+        self._before = None
+        self._rest_until = now + _REST
+
+    def run(self, free: int, chunk: int) -> int | None:
+        """Return how many of `free` chunks one request should ask for; None for all of them."""
+        if self.target == 1:
+            return None
+        by_rate = int(self.rate / self.target * _RUN / chunk)
+        return max(1, min(by_rate, free // (2 * self.target)))
+
+    def is_lagging(self, rate: float) -> bool:
+        """Tell whether a connection that gets `rate` bytes a second would better be replaced by a fresh one."""
+        return self.target > 1 and rate < self.rate / self.target * _LAGGING

@@ -1,0 +1,68 @@
+"""The addresses that one file may come from, and what became of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from papin.errors import NotFound, PapinError
+from papin.http import Client, Http, Patience
+from papin.models import HttpSource
+
+PATIENCE = Patience(header=60.0, silence=30.0, rate=1024, window=30.0)
+
+_log = logging.getLogger("papin.transfers")
+
+
+class Mirrors:
+    """Goes through `sources` in their order: the present one is used until it is blamed."""
+
+    def __init__(self, sources: Sequence[HttpSource], http: Http, stack: AsyncExitStack) -> None:
+        self._left = list(sources)
+        self._http = http
+        self._stack = stack
+        self._clients: dict[HttpSource, Client] = {}
+        self.blamed: list[tuple[HttpSource, PapinError]] = []
+
+    @property
+    def present(self) -> HttpSource:
+        """The one in use."""
+        return self._left[0]
+
+    @property
+    def others(self) -> Sequence[HttpSource]:
+        """Those that were not used yet."""
+        return self._left[1:]
+
+    async def client(self, source: HttpSource) -> Client:
+        """Return the client for a source; only the host that its user typed may be a private one."""
+        if source not in self._clients:
+            base = source.url if source.user_named else ""
+            self._clients[source] = await self._stack.enter_async_context(self._http.client(base, patience=PATIENCE))
+        return self._clients[source]
+
+    def blame(self, source: HttpSource, error: PapinError) -> None:
+        """Drop a source because of `error`.
+
+        Raises:
+            PapinError: there is no other one; it also tells what was wrong with those before.
+        """
+        self.blamed.append((source, error))
+        _log.warning("a source of a download is not used any more: %s", error.message)
+        if self._left == [source]:
+            raise all_of([each for _, each in self.blamed])
+        self._left.remove(source)
+
+
+def all_of(errors: Sequence[PapinError], what: str = "this file") -> PapinError:
+    """Return the last of `errors`, which also tells what was wrong before."""
+    if not errors:
+        return NotFound(f"no source is known for {what}", next_step="Give its address or its path.")
+    last = errors[-1]
+    if len(errors) == 1:
+        return last
+    before = "; ".join(each.message for each in errors[:-1])
+    made = type(last)(f"{last.message} (before that: {before})", next_step=last.next_step)
+    made.__cause__ = last
+    return made
