@@ -6,8 +6,8 @@ cancelled by the user (of any process), or interrupted, and then it can be resum
 """
 
 from papin._jobs._handle import JobHandle
-from papin._jobs._jobs import Body, Commit, Jobs
+from papin._jobs._jobs import Body, Jobs
 from papin._jobs._ledger import Ledger
 from papin._jobs._watch import Wakeups
 
-__all__ = ["Body", "Commit", "JobHandle", "Jobs", "Ledger", "Wakeups"]
+__all__ = ["Body", "JobHandle", "Jobs", "Ledger", "Wakeups"]

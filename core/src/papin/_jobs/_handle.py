@@ -34,9 +34,14 @@ class JobHandle:
         if self.began is None and progress.phase == "downloading":
             self.began = progress
         now = trio.current_time()
-        same = before is not None and before.phase == progress.phase and before.file == progress.file
-        if same and now - self._told_at < _EVERY and progress.done != progress.total:
+        if before and not _is_news(before, progress) and now - self._told_at < _EVERY:
             return
         self._told_at = now
         self._publish(DownloadProgressed(job=self.id, progress=progress))
         self._record(self)
+
+
+def _is_news(before: Progress, now: Progress) -> bool:
+    """Tell whether something else than the count changed, or it has just become complete."""
+    is_other = (before.phase, before.file, before.total) != (now.phase, now.file, now.total)
+    return is_other or (now.done == now.total and before.done != now.done)

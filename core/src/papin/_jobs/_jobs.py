@@ -12,7 +12,6 @@ from typing import Literal
 import msgspec
 import trio
 
-from papin import locks
 from papin._jobs._endings import Cancelled, Completed, Ending, Interrupted, ended, event_of, failed
 from papin._jobs._handle import JobHandle
 from papin._jobs._ledger import Ledger, Publishes
@@ -23,11 +22,8 @@ from papin.errors import Conflict, PapinError
 from papin.events import DownloadQueued
 from papin.models import Job
 
-Commit = Callable[[Write], str]
-"""Records what a job achieved, in the transaction that completes it; returns the id of the model."""
-
-Body = Callable[[JobHandle], Awaitable[str | Commit]]
-"""What a job does; it returns the id of the model, or a `Commit`."""
+Body = Callable[[JobHandle], Awaitable[str]]
+"""What a job does; it returns the id of the model."""
 
 _OPEN = ("queued", "running")
 
@@ -198,7 +194,7 @@ class Jobs:
         try:
             await self._locks.wait_free(job_id)
             await self._is_given_up(job_id)
-        except (PapinError, OSError) as error:
+        except PapinError as error:
             self._recorder.complain(job_id, error)
         finally:
             self._watched.discard(job_id)
@@ -213,48 +209,48 @@ class Jobs:
         *,
         task_status: trio.TaskStatus[Job] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        async with locks.hold(self._locks.path(job_id)):
-            job = await self._ledger.change(record)
+        async with self._locks.hold(job_id):
+            # Known before it is recorded: whoever reads the record may ask to cancel it at once.
             running = _Running(JobHandle(job_id, self._ledger.publish, self._recorder.note))
             self._running[job_id] = running
-            ending: Ending = Interrupted()
-            commit: Commit | None = None
             try:
+                job = await self._ledger.change(record)
                 task_status.started(job)
-                ending, commit = await self._attempt(running, body)
+                await self._live(job, running, body)
             finally:
-                with trio.CancelScope(shield=True):
-                    await self._settle(job, ending, commit, running.handle)
-                    await self._locks.drop(job_id)
                 del self._running[job_id]
                 running.over.set()
 
-    async def _attempt(self, running: _Running, body: Body) -> tuple[Ending, Commit | None]:
+    async def _live(self, job: Job, running: _Running, body: Body) -> None:
+        ending: Ending = Interrupted()
+        try:
+            ending = await self._attempt(running, body)
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._settle(job, ending, running.handle)
+                await self._locks.drop(job.id)
+
+    async def _attempt(self, running: _Running, body: Body) -> Ending:
         try:
             with running.scope:
-                result = await body(running.handle)
-                return (Completed(result), None) if isinstance(result, str) else (Completed(""), result)
+                return Completed(await body(running.handle))
         except Exception as error:  # noqa: BLE001  # the guard of a job: nothing that it raises ends the kernel
             if not running.scope.cancel_called:
-                return failed(error, running.handle.id), None
-        return Cancelled(), None
+                return failed(error, running.handle.id)
+        return Cancelled()
 
-    async def _settle(self, job: Job, ending: Ending, commit: Commit | None, handle: JobHandle) -> None:
+    async def _settle(self, job: Job, ending: Ending, handle: JobHandle) -> None:
         """Record how it ended; when the registry cannot be written, the next start will notice."""
 
         def apply(write: Write) -> None:
             self._recorder.journal_start(write, job, handle)
-            end = ending if commit is None else Completed(commit(write))
-            self._record_end(write, msgspec.structs.replace(job, progress=handle.latest), end)
+            self._record_end(write, msgspec.structs.replace(job, progress=handle.latest), ending)
 
         try:
             async with self._recorder.order:
                 handle.is_over = True
                 await self._ledger.change(apply)
         except PapinError as error:
-            if commit is not None:
-                await self._settle(job, failed(error, job.id), None, handle)
-                return
             self._recorder.complain(job.id, error)
 
     def _record_end(self, write: Write, job: Job, ending: Ending) -> Job:

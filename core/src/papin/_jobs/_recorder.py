@@ -65,6 +65,6 @@ class Recorder:
             write.journal(DownloadStarted(job=job.id, subject=job.subject, total=handle.began.total))
 
     @staticmethod
-    def complain(job_id: str, error: PapinError | OSError) -> None:
+    def complain(job_id: str, error: PapinError) -> None:
         """Log that something could not be recorded; nothing else can be done about it."""
         _log.warning("the state of job %s could not be recorded: %s", job_id, error)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import trio
 
 from papin import locks
 from papin._registry import Follower
+from papin.errors import StorageFailed
 from papin.names import place
 
 
@@ -55,22 +57,43 @@ class JobLocks:
         self._folder = place(run, "jobs")
 
     async def make(self) -> None:
-        """Make the folder."""
-        await trio.to_thread.run_sync(lambda: self._folder.mkdir(mode=0o700, parents=True, exist_ok=True))
+        """Make the folder. Raises `StorageFailed`, as all methods here."""
+        with _told(self._folder):
+            await trio.to_thread.run_sync(lambda: self._folder.mkdir(mode=0o700, parents=True, exist_ok=True))
 
-    def path(self, job_id: str) -> Path:
-        """Return the lock file of a job."""
+    def _path(self, job_id: str) -> Path:
         return place(self._folder, f"{job_id}.lock")
+
+    @asynccontextmanager
+    async def hold(self, job_id: str) -> AsyncIterator[None]:
+        """Be the one who is at the job, as soon as nobody else is."""
+        async with AsyncExitStack() as stack:
+            with _told(self._folder):
+                await stack.enter_async_context(locks.hold(self._path(job_id)))
+            yield
 
     async def is_free(self, job_id: str) -> bool:
         """Tell whether nobody is at the job."""
-        return await trio.to_thread.run_sync(locks.is_free, self.path(job_id))
+        with _told(self._folder):
+            return await trio.to_thread.run_sync(locks.is_free, self._path(job_id))
 
     async def drop(self, job_id: str) -> None:
-        """Remove the lock file, which the caller holds."""
-        await trio.to_thread.run_sync(lambda: self.path(job_id).unlink(missing_ok=True))
+        """Remove the lock file, which the caller holds; one that stays does no harm."""
+        with suppress(OSError):
+            await trio.to_thread.run_sync(lambda: self._path(job_id).unlink(missing_ok=True))
 
     async def wait_free(self, job_id: str) -> None:
         """Wait until nobody is at the job."""
-        async with locks.hold(self.path(job_id)):
+        async with self.hold(job_id):
             await self.drop(job_id)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(
+            f"the folder {folder} cannot be used: {error.strerror or error}",
+            next_step="Look at its permissions and the space on its disk, or set PAPIN_HOME to another folder.",
+        ) from error
