@@ -28,9 +28,10 @@ def decode(source: Source, path: tuple[str, ...], kind: type[S]) -> S:
         _place(merged, rest, _value(override, rest, kind))
         chosen[rest] = override
     try:
-        return convert(merged, kind)
+        decoded: S = convert(merged, kind)
     except msgspec.ValidationError as error:
         raise _refusal(source, path, chosen, error) from error
+    return decoded
 
 
 def overrides_of(source: Source, path: tuple[str, ...]) -> list[Override]:
