@@ -10,6 +10,7 @@ from subprocess import PIPE
 
 import pytest
 import trio
+import trio.testing
 
 from papin._jobs import Jobs
 from papin._registry import open_registry
@@ -89,3 +90,9 @@ def home(tmp_path):
     made = Home(tmp_path)
     yield made
     made.registry.close()
+
+
+@pytest.fixture
+def jumping_clock():
+    """Jumps over waits, once nothing has happened for a while of real time: threads and sockets are no waits."""
+    return trio.testing.MockClock(autojump_threshold=0.1)

@@ -147,6 +147,25 @@ async def test_a_job_is_begun_again_under_its_id(home):
     assert home.history(job.id) == ["DownloadQueued", "DownloadInterrupted", "DownloadQueued", "DownloadCompleted"]
 
 
+async def test_who_begins_a_job_again_twice_gets_a_conflict_and_no_wait_for_its_end(home, jumping_clock):
+    conflicts = []
+
+    async def restart(job_id):
+        try:
+            await jobs.restart(job_id, _wait)
+        except Conflict as error:
+            conflicts.append(error)
+
+    async with home.jobs() as jobs:
+        job = await jobs.start("download", "x", b"", _wait)
+        await jobs.cancel(job.id)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(restart, job.id)
+            nursery.start_soon(restart, job.id)
+        assert home.job(job.id).state == "running"
+    assert len(conflicts) == 1
+
+
 async def test_an_interrupted_job_can_be_cancelled(home):
     async with home.jobs() as jobs:
         job = await jobs.start("download", "x", b"", _wait)

@@ -16,9 +16,9 @@ from papin._jobs._endings import Cancelled, Completed, Ending, Interrupted, ende
 from papin._jobs._handle import JobHandle
 from papin._jobs._ledger import Ledger, Publishes
 from papin._jobs._recorder import Recorder
-from papin._jobs._watch import JobLocks, Wakeups
+from papin._jobs._watch import JobLocks, Wakeups, busy
 from papin._registry import Registry, Write, is_alive, this_process
-from papin.errors import Conflict, PapinError
+from papin.errors import PapinError
 from papin.events import DownloadQueued
 from papin.models import Job
 
@@ -112,8 +112,8 @@ class Jobs:
             Conflict: it was completed, or is being worked on.
         """
         known = await self._ledger.read(lambda read: read.job(job_id))
-        if known.id in self._running or not await self._locks.is_free(known.id):
-            raise Conflict(f"The job {known.id} is being worked on", next_step="Wait for it, or cancel it first.")
+        if known.state in _OPEN and not await self._locks.is_free(known.id):
+            raise busy(known.id)
 
         def record(write: Write) -> Job:
             job = msgspec.structs.replace(write.take_job(known.id, self._owner), state="running")

@@ -10,8 +10,10 @@ import trio
 
 from papin import locks
 from papin._registry import Follower
-from papin.errors import StorageFailed
+from papin.errors import Conflict, StorageFailed
 from papin.names import place
+
+_ENDING = 2.0  # seconds that the record of an end may take to be written
 
 
 class Wakeups:
@@ -66,10 +68,16 @@ class JobLocks:
 
     @asynccontextmanager
     async def hold(self, job_id: str) -> AsyncIterator[None]:
-        """Be the one who is at the job, as soon as nobody else is."""
+        """Be the one who is at the job; one that is just ending is waited for.
+
+        Raises:
+            Conflict: somebody else is at it.
+        """
         async with AsyncExitStack() as stack:
-            with _told(self._folder):
+            with _told(self._folder), trio.move_on_after(_ENDING) as scope:
                 await stack.enter_async_context(locks.hold(self._path(job_id)))
+            if scope.cancelled_caught:
+                raise busy(job_id)
             yield
 
     async def is_free(self, job_id: str) -> bool:
@@ -84,8 +92,14 @@ class JobLocks:
 
     async def wait_free(self, job_id: str) -> None:
         """Wait until nobody is at the job."""
-        async with self.hold(job_id):
-            await self.drop(job_id)
+        with _told(self._folder):
+            async with locks.hold(self._path(job_id)):
+                await self.drop(job_id)
+
+
+def busy(job_id: str) -> Conflict:
+    """Return the error for a job that somebody is at."""
+    return Conflict(f"The job {job_id} is being worked on", next_step="Wait for it, or cancel it first.")
 
 
 @contextmanager
