@@ -121,3 +121,42 @@ def test_a_plugin_that_hangs_at_import_is_left_behind(site, home):
     listed = {each["name"]: each for each in json.loads(papin("plugins", "list", "--json", site=site, home=home))}
     assert "papin-hangs" in listed["hangs"]["problems"][0]["message"]
     assert listed["starter"]["problems"] == []
+
+
+BUGGY = """
+from contextlib import asynccontextmanager
+from papin.catalogs import Catalog
+from papin.hookspecs import hookimpl
+from papin.providers import Provider
+
+class Buggy:
+    async def resolve(self, name, variant):
+        raise ZeroDivisionError("a bug")
+    async def entries(self):
+        return 1 / 0
+    async def engine(self):
+        raise KeyError("a bug")
+
+@asynccontextmanager
+async def open_buggy(context):
+    yield Buggy()
+
+@hookimpl
+def papin_catalogs():
+    yield Catalog(name="buggy", prefix="buggy", summary="x", open=open_buggy, local=True)
+
+@hookimpl
+def papin_providers():
+    yield Provider(name="buggy", summary="x", open=open_buggy, formats=("gguf",))
+"""
+
+
+def test_a_bug_in_a_session_is_that_session_alone(site, home):
+    install(site, "buggy", BUGGY)
+    providers = {each["name"]: each for each in json.loads(papin("providers", "list", "--json", site=site, home=home))}
+    assert (providers["buggy"]["state"], providers["buggy"]["problem"]["code"]) == ("failed", "ERR_PLUGIN")
+    assert providers["llamacpp"]["state"] == "ready"
+    catalogs = {each["name"]: each for each in json.loads(papin("catalogs", "list", "--json", site=site, home=home))}
+    assert (catalogs["buggy"]["state"], catalogs["starter"]["state"]) == ("failed", "ready")
+    plan = json.loads(papin("models", "download", "smollm2", "--dry-run", "--json", site=site, home=home))
+    assert plan["ref"] == "starter:smollm2:Q4_1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import trio
 
@@ -51,6 +52,9 @@ class Catalogs:
         descriptor: Catalog = self._services.plugins.catalogs[name].descriptor
         return descriptor
 
+    def _guard(self, name: str) -> AbstractContextManager[None]:
+        return self._services.sessions.guard(f"catalog {name}")
+
     async def list(self) -> tuple[CatalogStatus, ...]:
         """Return every catalog with its state; one that cannot be opened is told as failed."""
         return tuple([await self._status(name) for name in self._services.plugins.catalogs])
@@ -61,7 +65,8 @@ class Catalogs:
         try:
             session = await self._services.catalog(name)
             if about.local and isinstance(session, Browses):
-                models = len(await session.entries())
+                with self._guard(name):
+                    models = len(await session.entries())
         except PapinError as error:
             problem = error.problem()
         return CatalogStatus(
@@ -81,7 +86,8 @@ class Catalogs:
             try:
                 session = await self._services.catalog(name)
                 if self._descriptor(name).local and isinstance(session, Browses):
-                    found += await session.entries()
+                    with self._guard(name):
+                        found += await session.entries()
             except PapinError:
                 continue  # told by `list`
         return tuple(found)
@@ -104,7 +110,8 @@ class Catalogs:
         async def ask(name: str) -> None:
             try:
                 session = await self._services.catalog(name)
-                found.append(await session.resolve(parsed.name, parsed.variant))
+                with self._guard(name):
+                    found.append(await session.resolve(parsed.name, parsed.variant))
             except NotFound:
                 return
             except PapinError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from papin._operations._services import Services
 from papin.answers import ProviderStatus
 from papin.errors import EngineMissing, FormatInvalid, PapinError, ProviderFailed
@@ -23,6 +25,9 @@ class Providers:
         descriptor: Provider = self._services.plugins.providers[name].descriptor
         return descriptor
 
+    def _guard(self, name: str) -> AbstractContextManager[None]:
+        return self._services.sessions.guard(f"provider {name}")
+
     async def list(self) -> tuple[ProviderStatus, ...]:
         """Return every provider as it is now; one that fails degrades itself alone."""
         return tuple([await self.status(name) for name in self._services.plugins.providers])
@@ -37,8 +42,9 @@ class Providers:
         try:
             session = await self._services.provider(name)
             words = capabilities(session)
-            engine = await session.engine() if isinstance(session, Reports) else None
-            loaded = tuple(await session.loaded()) if isinstance(session, Loads) else ()
+            with self._guard(name):
+                engine = await session.engine() if isinstance(session, Reports) else None
+                loaded = tuple(await session.loaded()) if isinstance(session, Loads) else ()
         except PapinError as error:
             state = "missing" if isinstance(error, EngineMissing) else "failed"
             problem = error.problem()
@@ -62,7 +68,8 @@ class Providers:
             try:
                 session = await self._services.provider(name)
                 if isinstance(session, Loads):
-                    found += await session.loaded()
+                    with self._guard(name):
+                        found += await session.loaded()
             except PapinError:
                 continue  # told by `list`
         return tuple(found)
@@ -95,7 +102,8 @@ class Providers:
     async def _ready(self, name: str) -> Runner:
         session = await self._services.provider(name)
         if isinstance(session, Reports):
-            await session.engine()
+            with self._guard(name):
+                await session.engine()
         if not (isinstance(session, Loads) and isinstance(session, Chats)):
             raise ProviderFailed(f"{name} does not run models itself", next_step="papin providers list")
         runner: Runner = session  # type: ignore[assignment]  # an intersection of the two, which Python cannot spell
