@@ -25,9 +25,7 @@ class Lines:
 
     def __call__(self, progress: Progress) -> None:
         """Write a line, if enough has changed since the last one."""
-        now = self._clock()
-        step = progress.done * _STEPS // progress.total if progress.total else 0
-        if progress.phase == self._phase and step <= self._step and now - self._at < _PAUSE:
-            return
-        self._phase, self._step, self._at = progress.phase, step, now
-        self._write(jobs.line(progress))
+        now, step = self._clock(), int((progress.fraction or 0) * _STEPS)
+        if progress.phase != self._phase or step > self._step or now - self._at >= _PAUSE:
+            self._phase, self._step, self._at = progress.phase, step, now
+            self._write(jobs.line(progress))
