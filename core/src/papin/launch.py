@@ -82,7 +82,10 @@ def _missing(name: str, problems: list[str]) -> NoReturn:
 
 
 def _show(error: PapinError) -> int:
-    lines = [f"{error.code}  {error.title}: {error.message}", *([f"Next: {error.next_step}"] if error.next_step else [])]
+    lines = [
+        f"{error.code}  {error.title}: {error.message}",
+        *([f"Next: {error.next_step}"] if error.next_step else []),
+    ]
     sys.stderr.write("\n".join(lines) + "\n")
     return 2 if isinstance(error, ConfigInvalid) else 1
 

@@ -123,7 +123,7 @@ def test_a_missing_frontend_names_the_package(papin, arguments, package):
     done = papin(*arguments)
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.splitlines()[0].startswith("ERR_PLUGIN: ")
+    assert done.stderr.splitlines()[0].startswith("ERR_PLUGIN  ")
     assert done.stderr.splitlines()[1] == f"Type: pip install {package}"
 
 
@@ -132,15 +132,17 @@ def test_a_broken_frontend_says_why_and_what_to_do(papin, site):
     done = papin("--frontend", "acme")
     assert done.returncode == 1
     assert done.stderr == (
-        "ERR_PLUGIN: Plugin acme (papin-acme 1.0) could not be imported: ModuleNotFoundError: No module named 'nowhere_at_all'\n"
-        "Install it again: pip install --force-reinstall papin-acme\n"
+        "ERR_PLUGIN  Plugin problem: Plugin acme (papin-acme 1.0) could not be imported: ModuleNotFoundError: No module named 'nowhere_at_all'\n"
+        "Next: Install it again: pip install --force-reinstall papin-acme\n"
     )
 
 
 def test_a_usage_error_is_2(papin):
     done = papin("--frontend")
     assert done.returncode == 2
-    assert done.stderr == "ERR_CONFIG: --frontend needs a name\nType: papin --frontend cli\n"
+    assert (
+        done.stderr == "ERR_CONFIG  Invalid configuration: --frontend needs a name\nNext: Type: papin --frontend cli\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -149,10 +151,14 @@ def test_a_usage_error_is_2(papin):
         (
             "from papin.errors import DiskSpace; raise DiskSpace('full', next_step='Make room.')",
             1,
-            "ERR_DISK_SPACE: full\nMake room.\n",
+            "ERR_DISK_SPACE  Insufficient disk space: full\nNext: Make room.\n",
         ),
-        ("from papin.errors import NotFound; raise NotFound('nothing')", 1, "ERR_NOT_FOUND: nothing\n"),
-        ("from papin.errors import ConfigInvalid; raise ConfigInvalid('bad')", 2, "ERR_CONFIG: bad\n"),
+        ("from papin.errors import NotFound; raise NotFound('nothing')", 1, "ERR_NOT_FOUND  Not found: nothing\n"),
+        (
+            "from papin.errors import ConfigInvalid; raise ConfigInvalid('bad')",
+            2,
+            "ERR_CONFIG  Invalid configuration: bad\n",
+        ),
         ("raise KeyboardInterrupt", 130, ""),
         ("raise BrokenPipeError", 1, ""),
         ("raise SystemExit(3)", 3, ""),
