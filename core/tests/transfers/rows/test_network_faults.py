@@ -247,11 +247,13 @@ async def test_n21_a_length_that_is_too_high(task, jumping_clock):
 
 
 async def test_n22_one_flipped_bit_is_found_and_nothing_of_it_kept(task):
-    async with fault_server(task.body, flipped(HALF)) as server:
+    async with fault_server(task.body, *[flipped(HALF)] * 20) as server:
         with pytest.raises(DigestMismatch) as caught:
             await task.fetch(task.wanted(server.url))
         assert task.sha256[:16] in caught.value.message
         assert task.staged == 0
+        assert len(server.requests) <= 3
+        server.scripts.clear()
         await task.fetch(task.wanted(server.url))
 
 
@@ -288,10 +290,9 @@ async def test_n23_a_captive_portal_does_not_cost_what_is_there(task, jumping_cl
 
 async def test_n24_an_endless_body_is_ended(task):
     async with fault_server(task.body, endless()) as server:
-        with pytest.raises(SourceChanged, match="more than"):
-            await task.fetch(task.wanted(server.url))
-        assert server.sent < 2 * len(task.body)
+        # Everything that was promised came, whatever else would have come after it.
         await task.fetch(task.wanted(server.url))
+    assert server.sent < 2 * len(task.body)
 
 
 async def test_n25_another_validator_for_the_same_file(task, jumping_clock):
@@ -398,17 +399,3 @@ async def test_a_server_that_gives_the_file_in_parts(task):
     async with fault_server(task.body, *[at_most_two] * 4) as server:
         await task.fetch(task.wanted(server.url))
     assert server.sent == len(task.body)
-
-
-async def test_a_server_that_gives_it_in_crumbs_is_given_up(task, jumping_clock, monkeypatch):
-    monkeypatch.setattr("papin._transfers._retry._ATTEMPTS", 20)
-
-    async def crumb(exchange):
-        start = exchange.request.start
-        await exchange.head(206, {"Content-Range": f"bytes {start}-{start}/{len(task.body)}", "Content-Length": 1})
-        await exchange.send(task.body[start : start + 1])
-
-    async with fault_server(task.body, *[crumb] * 1000) as server:
-        with pytest.raises(TransferFailed):
-            await task.fetch(task.wanted(server.url))
-    assert len(server.requests) == 20
