@@ -124,7 +124,7 @@ def test_a_missing_frontend_names_the_package(papin, arguments, package):
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.splitlines()[0].startswith("ERR_PLUGIN  ")
-    assert done.stderr.splitlines()[1] == f"Type: pip install {package}"
+    assert done.stderr.splitlines()[1] == f"Next: Type: pip install {package}"
 
 
 def test_a_broken_frontend_says_why_and_what_to_do(papin, site):
