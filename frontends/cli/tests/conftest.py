@@ -1,8 +1,15 @@
 """The real `papin` in a child process, with a home of its own."""
 
+import codecs
+import fcntl
 import os
+import pty
+import select
+import struct
 import subprocess
 import sys
+import termios
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +20,11 @@ import pytest
 from papin.models import Model, StoredFile
 
 PAPIN = Path(sys.executable).with_name("papin")
+OWN_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 
@@ -29,11 +41,71 @@ class Result:
         return [msgspec.json.decode(line) for line in self.out.splitlines()]
 
 
+class Terminal:
+    """A program on a terminal of its own, as a person uses it."""
+
+    def __init__(self, arguments, environ, columns=100):
+        master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+
+        self.child = subprocess.Popen(
+            [sys.executable, "-c", OWN_TERMINAL, *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env=environ,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self._master = master
+        self.shown = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def until(self, text, seconds=60):
+        """Read until `text` is shown, and return everything shown so far; the next call looks behind it."""
+        end = time.monotonic() + seconds
+        start = len(self.shown) if not hasattr(self, "_seen") else self._seen
+        while (at := self.shown.find(text, start)) < 0:
+            assert select.select([self._master], [], [], max(0, end - time.monotonic()))[0], (
+                f"no {text!r} in {self.shown}"
+            )
+            assert self._read(), f"ended without {text!r}: {self.shown}"
+        self._seen = at + len(text)
+        return self.shown
+
+    def _read(self):
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:  # Linux says so when the other end is closed
+            return False
+        self.shown += self._decoder.decode(data)
+        # What a terminal answers when it is asked where its cursor is.
+        if b"\x1b[6n" in data:
+            os.write(self._master, b"\x1b[1;1R")
+        return bool(data)
+
+    def type(self, text):
+        os.write(self._master, text.encode())
+
+    def end(self):
+        """Read to the end; return the exit status."""
+        while self._read():
+            pass
+        return self.child.wait(timeout=30)
+
+    def close(self):
+        if self.child.poll() is None:
+            self.child.kill()
+            self.child.wait()
+        os.close(self._master)
+
+
 class Papin:
     """Calls `papin` with `PAPIN_HOME` in a folder of the test."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self._opened: list[Terminal] = []
         self.environ = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("PAPIN_", "_PAPIN", "XDG_"))},
             "PAPIN_HOME": str(home),
@@ -46,6 +118,19 @@ class Papin:
         return subprocess.Popen(
             [PAPIN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environ, **options
         )
+
+    def on_terminal(self, *arguments: str, columns: int = 100, **environ: str) -> Terminal:
+        terminal = Terminal([PAPIN, *arguments], {**self.environ, **environ}, columns)
+        self._opened.append(terminal)
+        return terminal
+
+    def close(self) -> None:
+        """End what the test left: terminals, and engines, which outlive the command that started them."""
+        for terminal in self._opened:
+            terminal.close()
+        if (self.home / "data").exists():
+            for loaded in self("--json").json().get("loaded", ()):
+                self("models", "unload", loaded["model"])
 
     def __call__(self, *arguments: str, stdin: str | None = None, **environ: str) -> Result:
         done = subprocess.run(
@@ -62,7 +147,9 @@ class Papin:
 
 @pytest.fixture
 def papin(tmp_path):
-    return Papin(tmp_path / "home")
+    made = Papin(tmp_path / "home")
+    yield made
+    made.close()
 
 
 @pytest.fixture

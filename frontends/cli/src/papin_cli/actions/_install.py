@@ -49,6 +49,8 @@ async def agree(session: Session, plan: DownloadPlan, *, yes: bool) -> None:
     out = session.out
     if out.json:
         out.line("plan", plan)
+    if plan.installed:
+        return
     out.note(plans.download_summary(plan))
     if not plan.fits:
         raise DiskSpace(
@@ -69,7 +71,7 @@ async def follow(session: Session, starting: Awaitable[Job]) -> Model:
     kernel, out = session.kernel, session.out
     started = await starting
     go_on = f"Go on with: papin models download --resume {name(started.id)}"
-    with session.interrupts.advice(go_on), showing(out) as show:
+    with session.interrupts.advice(go_on), showing(out, started.kind) as show:
         async with aclosing(kernel.downloads.follow(started.id)) as jobs:
             async for job in jobs:
                 if out.json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 from papin.answers import Check, RemovalPlan
 from papin.models import LoadedModel, LoadSettings, Model
@@ -23,10 +24,13 @@ async def verify(session: Session, model: str) -> int:
     found = await kernel.models.show(model)
     out.text(checklist.heading(found.id))
 
-    def tell(check: Check) -> None:
-        out.text(checklist.check(check, unicode=out.unicode))
+    with ExitStack() as bar:
+        show = bar.enter_context(showing(out, "verify"))
 
-    with showing(out) as show:
+        def tell(check: Check) -> None:
+            bar.close()  # what is drawn again and again must not come between the lines
+            out.text(checklist.check(check, unicode=out.unicode))
+
         verification = await kernel.models.verify(found.id, on_check=tell, on_progress=show)
     out.text(checklist.verdict(verification))
     if out.json:

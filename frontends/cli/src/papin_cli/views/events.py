@@ -8,8 +8,10 @@ from papin.errors import Problem
 from papin.events import (
     CleanupDone,
     DiskSpaceLow,
+    DownloadCancelled,
     DownloadCompleted,
     DownloadFailed,
+    DownloadInterrupted,
     DownloadProgressed,
     DownloadQueued,
     DownloadStarted,
@@ -18,7 +20,9 @@ from papin.events import (
     Lagged,
     ModelDamaged,
     ModelInstalled,
+    ModelLoaded,
     ModelLoadFailed,
+    ModelLoading,
     ModelRemoved,
     ModelUnloaded,
     PluginProblem,
@@ -40,10 +44,11 @@ def text(envelope: Envelope) -> str:
 
 def describe(event: Event) -> str:
     """Return what happened in words; nothing of it is safe to print yet."""
-    return _of_downloads(event) or _of_models(event) or _of_space(event) or _of_papin(event) or _by_fields(event)
+    kinds = (_of_jobs, _of_their_ends, _of_models, _of_memory, _of_space, _of_papin, _by_fields)
+    return next(filter(None, (describe_kind(event) for describe_kind in kinds)))
 
 
-def _of_downloads(event: Event) -> str:
+def _of_jobs(event: Event) -> str:
     match event:
         case DownloadQueued():
             return f"download of {event.subject} accepted, job {event.job}"
@@ -51,8 +56,17 @@ def _of_downloads(event: Event) -> str:
             return f"download of {event.subject} started, {_words.size(event.total)}, job {event.job}"
         case DownloadProgressed():
             return f"job {event.job} is {jobs.line(event.progress)}"
+    return ""
+
+
+def _of_their_ends(event: Event) -> str:
+    match event:
         case DownloadCompleted():
             return f"download of {event.model} completed, job {event.job}"
+        case DownloadInterrupted():
+            return f"job {event.job} was interrupted: papin models download --resume {event.job}"
+        case DownloadCancelled():
+            return f"job {event.job} was cancelled"
         case DownloadFailed():
             return f"job {event.job} failed: {_problem(event.problem)}"
     return ""
@@ -66,6 +80,15 @@ def _of_models(event: Event) -> str:
             return f"{event.model} removed, {_words.size(event.freed)} are free again"
         case ModelDamaged():
             return f"{event.model} is damaged: {event.file}"
+    return ""
+
+
+def _of_memory(event: Event) -> str:
+    match event:
+        case ModelLoading():
+            return f"{event.provider} is loading {event.model}"
+        case ModelLoaded():
+            return f"{event.provider} has loaded {event.model}"
         case ModelLoadFailed():
             return f"{event.provider} could not load {event.model}: {_problem(event.problem)}"
         case ModelUnloaded():

@@ -11,7 +11,7 @@ from papin_cli import _words
 from papin_cli._safe import name
 from papin_cli._table import Column, render
 
-__all__ = ["amount", "line", "listing", "remaining"]
+__all__ = ["amount", "doing", "line", "listing", "remaining"]
 
 _COLUMNS = (
     Column(title="JOB"),
@@ -21,6 +21,20 @@ _COLUMNS = (
     Column(title="DONE", right=True, rank=1),
     Column(title="BEGUN", rank=3),
 )
+
+
+_DOING = {
+    "queued": "Waiting",
+    "resolving": "Looking",
+    "downloading": "Downloading",
+    "verifying": "Verifying",
+    "committing": "Recording",
+}
+
+
+def doing(phase: str, kind: str) -> str:
+    """Return what a job of that kind does in a phase, in one word: an import copies where a download downloads."""
+    return "Copying" if (kind, phase) == ("import", "downloading") else _DOING.get(phase) or name(phase)
 
 
 def amount(progress: Progress) -> str:
@@ -34,8 +48,8 @@ def remaining(progress: Progress) -> str:
     return "" if progress.remaining is None else f"{duration_text(progress.remaining)} left"
 
 
-def line(progress: Progress) -> str:
-    """Return progress as one line of plain text."""
+def line(progress: Progress, doing: str = "") -> str:
+    """Return progress as one line of plain text; `doing` is said in the place of the phase."""
     parts = (
         _words.percent(progress.fraction),
         amount(progress) if progress.done or progress.total else "",
@@ -43,7 +57,7 @@ def line(progress: Progress) -> str:
         remaining(progress),
         name(progress.file),
     )
-    return f"{name(progress.phase)}: {', '.join(part for part in parts if part)}".removesuffix(": ")
+    return f"{doing or name(progress.phase)}: {', '.join(part for part in parts if part)}".removesuffix(": ")
 
 
 def listing(jobs: Sequence[Job], now: datetime, width: int | None) -> str:

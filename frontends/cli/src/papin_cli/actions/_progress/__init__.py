@@ -15,17 +15,17 @@ Show = Callable[[Progress], None]
 
 
 @contextmanager
-def showing(out: Output) -> Iterator[Show]:
-    """Yield a function that shows a progress, for as long as the context is open. It blocks for less than 20 ms."""
+def showing(out: Output, kind: str) -> Iterator[Show]:
+    """Yield a function that shows the progress of a job of that kind, for as long as the context is open."""
     if out.json:
         yield _nowhere
     elif out.animated:
         from papin_cli.actions._progress._bar import bar  # noqa: PLC0415 - imports rich, which only a bar needs
 
-        with bar() as show:
+        with bar(kind) as show:
             yield show
     else:
-        yield Lines(out.note)
+        yield Lines(out.note, kind)
 
 
 def _nowhere(_progress: Progress) -> None:

@@ -9,24 +9,16 @@ from rich.progress import Progress as Bar
 
 from papin.models import Progress
 from papin_cli import _words
-from papin_cli._safe import name
 from papin_cli.views import jobs
 
 __all__ = ["bar"]
 
 _WIDTH = 24
 _FIELDS = ("percent", "amount", "speed", "left")
-_VERBS = {
-    "queued": "Waiting",
-    "resolving": "Looking",
-    "downloading": "Downloading",
-    "verifying": "Verifying",
-    "committing": "Recording",
-}
 
 
 @contextmanager
-def bar() -> Iterator[Callable[[Progress], None]]:
+def bar(kind: str) -> Iterator[Callable[[Progress], None]]:
     """Draw one bar at the bottom of stderr, redrawn at each progress; rich honours NO_COLOR."""
     texts = [TextColumn(f"{{task.fields[{field}]}}", markup=False) for field in _FIELDS]
     columns = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=_WIDTH), *texts]
@@ -37,7 +29,7 @@ def bar() -> Iterator[Callable[[Progress], None]]:
         def show(progress: Progress) -> None:
             drawn.update(
                 task,
-                description=_VERBS.get(progress.phase, name(progress.phase)),
+                description=jobs.doing(progress.phase, kind),
                 total=progress.total,
                 completed=progress.done,
                 percent=_words.percent(progress.fraction),

@@ -16,8 +16,9 @@ _PAUSE = 5.0
 class Lines:
     """Progress for log files and pipes: few lines, each whole."""
 
-    def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, write: Callable[[str], None], kind: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._write = write
+        self._kind = kind
         self._clock = clock
         self._phase = ""
         self._step = 0
@@ -28,4 +29,4 @@ class Lines:
         now, step = self._clock(), int((progress.fraction or 0) * _STEPS)
         if progress.phase != self._phase or step > self._step or now - self._at >= _PAUSE:
             self._phase, self._step, self._at = progress.phase, step, now
-            self._write(jobs.line(progress))
+            self._write(jobs.line(progress, jobs.doing(progress.phase, self._kind)))
