@@ -159,13 +159,28 @@ def parse_relative(location: str) -> str:
     return location
 
 
+class _Content:
+    """The body of a request. No generator: one that is cancelled in its middle is left to the garbage collector."""
+
+    def __init__(self, data: bytes) -> None:
+        self._left = [data] if data else []
+
+    def __aiter__(self) -> _Content:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
+
+
 def _raw(request: httpx.Request) -> httpcore.Request:
     url = request.url
     return httpcore.Request(
         method=request.method,
         url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
         headers=request.headers.raw,
-        content=request.read(),
+        content=_Content(request.read()),
     )
 
 

@@ -1,0 +1,180 @@
+"""Processes that die in the middle, are interrupted, or want the same at once; bytes on the wire are counted."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+import trio
+
+from papin._transfers import fetch
+from papin.errors import PapinError
+from papin.http import Http
+from papin.testing.fault_scripts import ok, refuse, silent, stall
+from papin.testing.fault_server import fault_server
+
+from .conftest import Task
+from .storage import Folder
+
+MIB = 1 << 20
+IN_FLIGHT = 12 * MIB  # what may lie in the buffers of the sockets of a process when it is killed
+WORKER = Path(__file__).with_name("worker.py")
+
+
+@pytest.fixture
+def large(tmp_path):
+    """A file that takes a while."""
+    return Task(random.Random(3).randbytes(32 * MIB), Folder(tmp_path / "storage"))
+
+
+def _command(task, server):
+    return [sys.executable, str(WORKER), str(task.storage.root), server.url, str(len(task.body)), task.sha256]
+
+
+async def _finish(task, server):
+    """Fetch it in another process; return what that says."""
+    done = await trio.run_process(_command(task, server), capture_stdout=True)
+    payload = task.storage.root / "blobs" / task.sha256
+    assert sha256(payload.read_bytes()).hexdigest() == task.sha256
+    return json.loads(done.stdout)
+
+
+def _telling(at, event):
+    """A script that behaves, and sets `event` when the server has sent `at` bytes in all."""
+
+    async def script(exchange):
+        send = exchange.send
+
+        async def counting(data):
+            await send(data)
+            if exchange.server.sent >= at:
+                event.set()
+
+        exchange.send = counting
+        await ok()(exchange)
+
+    return script
+
+
+async def _kill_at(event, task, server, by=signal.SIGKILL):
+    """Start another process that fetches it, and end that when `event` is set."""
+    async with trio.open_nursery() as nursery:
+        run = partial(trio.run_process, _command(task, server), check=False, stderr=subprocess.DEVNULL)
+        process = await nursery.start(run)
+        await event.wait()
+        process.send_signal(by)
+
+
+@pytest.mark.parametrize("at", [1, 20 * MIB + 5])
+async def test_d10_kill_9_anywhere_leaves_something_to_go_on_from(large, at):
+    event = trio.Event()
+    async with fault_server(large.body, *[_telling(at, event)] * 32) as server:
+        await _kill_at(event, large, server)
+        await _finish(large, server)
+    assert server.sent <= 2 * len(large.body)
+
+
+async def test_d10_killed_again_and_again(large):
+    async with fault_server(large.body) as server:
+        for at in (6, 18):
+            event = trio.Event()
+            server.scripts.clear()
+            server.play(*[_telling(at * MIB, event)] * 32)
+            await _kill_at(event, large, server)
+        server.scripts.clear()
+        await _finish(large, server)
+
+
+async def test_d12_ctrl_c_costs_nothing_that_had_come(large):
+    event = trio.Event()
+    async with fault_server(large.body, *[_telling(16 * MIB, event)] * 32) as server:
+        with trio.fail_after(20):
+            await _kill_at(event, large, server, signal.SIGINT)
+        assert large.staged > 0
+        await _finish(large, server)
+    assert server.sent <= len(large.body) + IN_FLIGHT
+
+
+@pytest.mark.parametrize("script", [stall(0), stall(3 * MIB), silent()], ids=["headers", "body", "nothing"])
+async def test_a_cancel_ends_it_within_a_second_and_keeps_what_came(task, script):
+    reached = trio.Event()
+
+    async def telling(exchange):
+        reached.set()
+        await script(exchange)
+
+    async with fault_server(task.body, *[telling] * 8) as server:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fetch, task.wanted(server.url), task.storage, Http(environ={}), task.progress.append)
+            await reached.wait()
+            with trio.fail_after(1):
+                nursery.cancel_scope.cancel()
+                await trio.lowlevel.checkpoint_if_cancelled()
+        server.scripts.clear()
+        await task.fetch(task.wanted(server.url))
+
+
+@pytest.mark.parametrize("count", [2, 4])
+async def test_d14_several_processes_fetch_it_once(task, count):
+    async with fault_server(task.body) as server, trio.open_nursery() as nursery:
+        said = []
+
+        async def one():
+            said.append(await _finish(task, server))
+
+        for _ in range(count):
+            nursery.start_soon(one)
+    assert server.sent <= 1.02 * len(task.body)
+    assert sorted(each["how"] for each in said) == ["download"] + ["present"] * (count - 1)
+
+
+async def test_memory_does_not_grow_with_the_file(tmp_path):
+    task = Task(bytes(128 * MIB), Folder(tmp_path / "storage"))
+    async with fault_server(task.body) as server:
+        said = await _finish(task, server)
+    assert said["grown"] < 100 * MIB
+
+
+async def test_d3_a_file_system_limit_leaves_something_to_resume(large):
+    async with fault_server(large.body) as server:
+        limited = ["prlimit", f"--fsize={20 * MIB}", *_command(large, server)]
+        done = await trio.run_process(limited, check=False, capture_stderr=True)
+        if b"prlimit" in done.stderr:
+            pytest.skip("needs prlimit")
+        assert b"DiskSpace" in done.stderr
+        sent = server.sent
+        await _finish(large, server)
+    assert server.sent - sent < len(large.body)
+
+
+async def test_d14_the_second_of_one_process_waits_and_finds_it(task):
+    async with fault_server(task.body) as server, trio.open_nursery() as nursery:
+        hows = []
+
+        async def one():
+            fetched = await fetch(task.wanted(server.url), task.storage, Http(environ={}), lambda _: None)
+            hows.append(fetched.how)
+
+        nursery.start_soon(one)
+        nursery.start_soon(one)
+    assert sorted(hows) == ["download", "present"]
+    assert server.sent == len(task.body)
+
+
+async def test_a_source_that_is_gone_leaves_what_was_there(large):
+    event = trio.Event()
+    async with fault_server(large.body, *[_telling(24 * MIB, event)] * 32) as server:
+        await _kill_at(event, large, server)
+        kept = large.staged
+        server.scripts.clear()
+        server.play(*[refuse(404)] * 32)
+        with pytest.raises(PapinError):
+            await large.fetch(large.wanted(server.url))
+    assert large.staged == kept
