@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from papin._registry._failures import BUSY_SECONDS, newer, told
+from papin._registry._failures import BUSY_SECONDS, newer, told, understood
 from papin._registry._schema import MIGRATIONS
 from papin.errors import RegistryFailed
 
@@ -77,7 +77,7 @@ class ReadPool:
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """Hand out a connection inside a reading transaction, so that several queries see one state."""
-        with told(self._file):
+        with told(self._file), understood(self._file):
             connection, opened_at = self._take()
             sound = False
             try:

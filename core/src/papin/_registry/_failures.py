@@ -7,15 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from papin.errors import DiskSpace, PapinError, RegistryFailed
 
-__all__ = ["BUSY_SECONDS", "failure", "is_damage", "newer", "told"]
+__all__ = ["BUSY_SECONDS", "NONSENSE", "failure", "is_damage", "newer", "told", "understood"]
 
 BUSY_SECONDS = 5.0
 """How long a lock of another process is waited for."""
 
+NONSENSE = (msgspec.MsgspecError, OverflowError, UnicodeDecodeError)
+"""What decoding a row raises when it is not what was written."""
+
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+# SQLITE_ERROR is a table or column that is missing: every statement of ours is right for the schema that it was given.
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 _CLOSED_TO_US = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
 
 
@@ -27,7 +33,15 @@ def _code(error: sqlite3.Error) -> int | None:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Tell whether the file is no sound database (and not just locked, full or forbidden)."""
-    return _code(error) in _DAMAGE
+    # The binding's own operational errors, which have no code, are texts that are no UTF-8.
+    return _code(error) in _DAMAGE or (_code(error) is None and isinstance(error, sqlite3.OperationalError))
+
+
+def _damaged(file: Path, error: Exception) -> RegistryFailed:
+    return RegistryFailed(
+        f"The registry {file} is damaged: {error}",
+        next_step="Run papin models list: it sets the damaged file aside and rebuilds it from the stored models.",
+    )
 
 
 def newer(file: Path, found: int, known: int) -> RegistryFailed:
@@ -46,11 +60,8 @@ def failure(error: sqlite3.Error, file: Path) -> PapinError | None:
             f"The registry {file} has been locked by another program for {BUSY_SECONDS:.0f} seconds",
             next_step="Try again; if it stays so, end the program that holds it (fuser shows which).",
         )
-    if code in _DAMAGE:
-        return RegistryFailed(
-            f"The registry {file} is damaged: {error}",
-            next_step="Run papin models list: it sets the damaged file aside and rebuilds it from the stored models.",
-        )
+    if is_damage(error):
+        return _damaged(file, error)
     if code == sqlite3.SQLITE_FULL:
         return DiskSpace(
             f"The registry {file} cannot grow: no space is left; nothing was changed",
@@ -79,3 +90,12 @@ def told(file: Path) -> Iterator[None]:
         if ours is None:
             raise
         raise ours from error
+
+
+@contextmanager
+def understood(file: Path) -> Iterator[None]:
+    """Tell that the registry is damaged when what is read from it makes no sense; only around reading."""
+    try:
+        yield
+    except NONSENSE as error:
+        raise _damaged(file, error) from error

@@ -69,6 +69,16 @@ class Guard:
         finally:
             self._release()
 
+    @contextmanager
+    def exclusive_now(self) -> Iterator[bool]:
+        """Hold it alone if nobody has it now; tell whether."""
+        held = self._try(exclusive=True)
+        try:
+            yield held
+        finally:
+            if held:
+                self._release()
+
     # Where there is no flock, SQLite's own locks are all there is: enough, but for two processes that find the same
     # damaged file in the same instant.
     if sys.platform == "win32":
@@ -76,16 +86,18 @@ class Guard:
         def _acquire(self, *, exclusive: bool) -> None:
             del exclusive
 
+        def _try(self, *, exclusive: bool) -> bool:
+            return exclusive
+
         def _release(self) -> None:
             return
 
     else:
 
         def _acquire(self, *, exclusive: bool) -> None:
-            kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
             end = time.monotonic() + _SECONDS
             # flock cannot be bounded in time, so it is tried; nearly always the first try gets it.
-            while not self._try(kind):
+            while not self._try(exclusive=exclusive):
                 if time.monotonic() > end:
                     raise RegistryFailed(
                         f"The registry has been held by another papin for {_SECONDS:.0f} seconds ({self._file})",
@@ -93,7 +105,8 @@ class Guard:
                     )
                 time.sleep(_PAUSE)
 
-        def _try(self, kind: int) -> bool:
+        def _try(self, *, exclusive: bool) -> bool:
+            kind = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
             try:
                 fcntl.flock(self._fd, kind | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -16,10 +16,12 @@ from typing import Literal
 
 from papin._registry import _journal, _meta
 from papin._registry._connections import connect
-from papin._registry._failures import is_damage, newer, told
+from papin._registry._failures import NONSENSE, is_damage, newer, told
 from papin._registry._files import SIDES, dated, sync
 from papin._registry._guard import Guard
-from papin._registry._mark import Mark, Note
+from papin._registry._jobs import load_jobs
+from papin._registry._load import load_models
+from papin._registry._mark import Mark, Note, seal_of
 from papin._registry._migrate import create, migrate, version_of
 from papin._registry._schema import APPLICATION_ID, Migration
 
@@ -50,9 +52,15 @@ def _mend(file: Path, mark: Mark, migrations: Sequence[Migration], verdict: _Ver
     if verdict in {"damaged", "missing"}:
         _make(file, mark, migrations, kept=_set_aside(file))
     elif verdict == "old":
+        _break_seal(mark)
         migrate(file, migrations)
     else:
         _note_losses(file, mark)
+
+
+def _break_seal(mark: Mark) -> None:
+    if noted := mark.read():
+        mark.write(noted._replace(seal=""))
 
 
 def _examine(file: Path, mark: Mark, migrations: Sequence[Migration]) -> _Verdict:
@@ -71,6 +79,8 @@ def _examine(file: Path, mark: Mark, migrations: Sequence[Migration]) -> _Verdic
         if is_damage(error):
             return "damaged"
         raise
+    except NONSENSE:
+        return "damaged"
 
 
 def _judge(connection: sqlite3.Connection, file: Path, mark: Mark, migrations: Sequence[Migration]) -> _Verdict:
@@ -80,16 +90,30 @@ def _judge(connection: sqlite3.Connection, file: Path, mark: Mark, migrations: S
         return "damaged"
     if version > len(migrations):
         raise newer(file, version, len(migrations))
-    noted = mark.read()
-    if noted and (noted.identity != _meta.identity(connection) or noted.seq > _journal.last_seq(connection)):
-        consistent = not connection.execute("PRAGMA foreign_key_check").fetchone()
-        return "lost" if consistent else "damaged"
-    return "sound" if version == len(migrations) else "old"
+    current = version == len(migrations)
+    noted, last = mark.read(), _journal.last_seq(connection)
+    if noted and (noted.identity != _meta.identity(connection) or noted.seq > last):
+        return "lost" if _is_readable(connection, current=current) else "damaged"
+    if noted and noted.seal and noted.seq == last:
+        sound = seal_of(connection) in {noted.seal, ""}
+    else:
+        sound = _is_readable(connection, current=current)
+    if not sound:
+        return "damaged"
+    return "sound" if current else "old"
 
 
 def _is_whole(connection: sqlite3.Connection) -> bool:
     answer = connection.execute("PRAGMA quick_check(1)").fetchone()
     return bool(answer == ("ok",))
+
+
+def _is_readable(connection: sqlite3.Connection, *, current: bool) -> bool:
+    # The rows of another schema are for its migration to read.
+    if current:
+        load_models(connection)
+        load_jobs(connection)
+    return not connection.execute("PRAGMA foreign_key_check").fetchone()
 
 
 def _set_aside(file: Path) -> Path | None:
@@ -131,6 +155,7 @@ def _make(file: Path, mark: Mark, migrations: Sequence[Migration], *, kept: Path
 
 def _note_losses(file: Path, mark: Mark) -> None:
     noted = mark.read()
+    _break_seal(mark)
     with closing(connect(file, "rw")) as connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")

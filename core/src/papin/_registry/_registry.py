@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -16,7 +16,7 @@ from papin._registry._connections import ReadPool, check_version, inode, to_writ
 from papin._registry._failures import told
 from papin._registry._guard import Guard
 from papin._registry._health import prepare
-from papin._registry._mark import Mark, Note
+from papin._registry._mark import Mark, Note, seal_of
 from papin._registry._read import Read
 from papin._registry._schema import MIGRATIONS, Migration
 from papin._registry._times import now
@@ -78,7 +78,7 @@ class Registry:
                 check_version(connection, self._file, len(self._migrations))
                 write = Write(connection, now(), keep=self._keep)
                 result = fn(write)
-                self._note(write.envelopes)
+                self._mark.write(Note(seq=write.last_seq(), identity=self._identity))
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -99,10 +99,11 @@ class Registry:
                 self._changing = False
 
     def close(self) -> None:
-        """Close it; closing it again does nothing. Nothing is left to be written."""
+        """Close it; closing it again does nothing. Nothing is left to be written but the seal."""
         with self._lock:
             self._pool.close()
             if self._connection is not None:
+                self._seal(self._connection)
                 self._connection.close()
                 self._connection = None
             self._mark.close()
@@ -140,9 +141,14 @@ class Registry:
                 self._connection = None
             self._open()
 
-    def _note(self, envelopes: Sequence[Envelope]) -> None:
-        if envelopes and (seq := envelopes[-1].seq) is not None:
-            self._mark.write(Note(seq=seq, identity=self._identity))
+    def _seal(self, connection: sqlite3.Connection) -> None:
+        # A check more for the next who opens it, and not worth an error: without a seal it is merely not checked so.
+        with suppress(sqlite3.Error), self._guard.exclusive_now() as alone:
+            noted = self._mark.read()
+            if alone and noted and not noted.seal and inode(self._file) == self._inode:
+                # What was written without waiting for the disk must be there before anything vouches for it.
+                connection.execute("PRAGMA wal_checkpoint").fetchone()
+                self._mark.write(noted._replace(seal=seal_of(connection)))
 
 
 def open_registry(
