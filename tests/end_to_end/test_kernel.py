@@ -1,6 +1,7 @@
 """The operations with the real plugins: what is imported, shared, edited, removed, damaged, rebuilt."""
 
 import shutil
+import struct
 
 import pytest
 import trio
@@ -165,3 +166,39 @@ async def test_cleanup_follows_the_policies_and_tells(environ, tiny, tmp_path):
         assert removals[0].reason
         assert await kernel.storage.cleanup(removals) > 0
         assert [each.id for each in await kernel.models.list()] == ["kept"]
+
+
+def shard(number, count, tensors):
+    """Return a part of a split GGUF model: the real writer's three keys, and one tensor."""
+    text = tiny_gguf(number)
+    keys = [("split.no", number), ("split.count", count), ("split.tensors.count", tensors)]
+    extra = b"".join(
+        struct.pack("<Q", len(key)) + key.encode() + struct.pack("<IH", 2, value) for key, value in keys[:2]
+    )
+    extra += struct.pack("<Q", len(keys[2][0])) + keys[2][0].encode() + struct.pack("<Ii", 5, tensors)
+    head, body = text[:24], text[24:]
+    pairs_end = body.index(struct.pack("<Q", len("token_embd.weight")) + b"token_embd.weight")
+    name = f"blk.{number}.weight"
+    tensor = struct.pack("<Q", len(name)) + name.encode() + struct.pack("<IQIQ", 1, 1024, 0, 0)
+    made = head[:16] + struct.pack("<Q", 5) + body[:pairs_end] + extra + tensor
+    return made + bytes(-len(made) % 32) + bytes(4096)
+
+
+async def test_the_parts_of_a_split_model_are_one_model(environ, tmp_path):
+    for number in (1, 2):
+        (tmp_path / f"m-0000{number}-of-00002.gguf").write_bytes(shard(number - 1, 2, 2))
+    async with open_kernel(environ=environ) as kernel:
+        model = await installed(kernel, tmp_path / "m-00002-of-00002.gguf")
+        assert model.id == "m"
+        assert [file.name for file in model.files] == ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"]
+
+
+async def test_a_missing_or_foreign_part_is_named(environ, home, tmp_path):
+    (tmp_path / "m-00001-of-00002.gguf").write_bytes(shard(0, 2, 2))
+    async with open_kernel(environ=environ) as kernel:
+        with pytest.raises(NotFound, match=r"m-00002-of-00002\.gguf"):
+            await installed(kernel, tmp_path / "m-00001-of-00002.gguf")
+        (tmp_path / "m-00002-of-00002.gguf").write_bytes(shard(0, 2, 2))
+        with pytest.raises(FormatInvalid):
+            await installed(kernel, tmp_path / "m-00001-of-00002.gguf")
+        assert blobs(home) == []

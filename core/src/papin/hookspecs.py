@@ -231,6 +231,9 @@ class HookSpecs:
                         shelf.folder.mkdir(exist_ok=True)
                         yield shelf
 
+                async def reserve(self, staging, *, size):
+                    await trio.lowlevel.checkpoint()
+
                 async def take(self, staging, path):
                     await trio.to_thread.run_sync(shutil.copyfile, path, staging.data)
                     return "copy"
@@ -246,6 +249,10 @@ class HookSpecs:
                     shutil.rmtree(data.parent, ignore_errors=True)
                     return freed
 
+                async def sweep(self, *, before):
+                    await trio.lowlevel.checkpoint()
+                    return 0
+
                 async def locate(self, sha256):
                     await trio.lowlevel.checkpoint()
                     return self._payload(sha256) if self._payload(sha256).exists() else None
@@ -256,11 +263,14 @@ class HookSpecs:
                     found = await trio.to_thread.run_sync(lambda: hash_file(self._payload(sha256), report=report))
                     return "ok" if found == sha256 else "damaged"
 
-                async def remove(self, sha256):
+                async def frees(self, sha256):
                     await trio.lowlevel.checkpoint()
-                    size = self._payload(sha256).stat().st_size
+                    return self._payload(sha256).stat().st_size
+
+                async def remove(self, sha256):
+                    freed = await self.frees(sha256)
                     self._payload(sha256).unlink()
-                    return size
+                    return freed
 
                 async def remember(self, model):
                     await trio.lowlevel.checkpoint()

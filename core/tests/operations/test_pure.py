@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from papin._operations import _checks, _memory, _wanted
+from papin._operations._aftercare import is_low
 from papin._operations._catalogs import choose
 from papin._operations._install import Whole, describe
-from papin._operations._low_space import is_low
 from papin._operations._removal import plan_removal
 from papin._operations._settings import checked_settings, settings_for
 from papin._operations._storage import allowed
@@ -171,28 +171,10 @@ class TestWanted:
         )
         assert found.size is None
 
-    def test_a_shard_stands_for_its_set(self, tmp_path):
-        for number in (1, 2):
-            (tmp_path / f"m-0000{number}-of-00002.gguf").write_bytes(b"x" * number)
-        found = _wanted.variant_of_path(tmp_path / "m-00002-of-00002.gguf", None)
-        assert [file.name for file in found.files] == ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"]
-        assert found.size == 3
-        assert found.name == "m"
-
-    def test_a_missing_shard_is_named(self, tmp_path):
-        (tmp_path / "m-00001-of-00002.gguf").write_bytes(b"x")
-        with pytest.raises(NotFound, match=r"m-00002-of-00002\.gguf"):
-            _wanted.variant_of_path(tmp_path / "m-00001-of-00002.gguf", None)
-
-    @pytest.mark.parametrize("name", ["m-00000-of-00000.gguf", "m-00003-of-00002.gguf", "m-00001-of-99999.gguf"])
-    def test_impossible_sets_are_refused(self, name):
-        with pytest.raises(NameInvalid):
-            _wanted.shard_names(name)
-
     def test_a_plain_file(self, tmp_path):
         path = tmp_path / "weird näme.gguf"
         path.write_bytes(b"abc")
-        found = _wanted.variant_of_path(path, None)
+        found = _wanted.variant_of_path(path, None, ())
         assert found.files == (WantedFile(name="weird n_me.gguf", sources=(FileSource(path=str(path)),), size=3),)
 
     def test_two_files_of_one_name_are_refused(self):

@@ -13,9 +13,9 @@ import trio
 from papin import names
 from papin._jobs import JobHandle
 from papin._operations import _wanted
+from papin._operations._aftercare import look_after
 from papin._operations._catalogs import Catalogs
 from papin._operations._install import free_id, install
-from papin._operations._low_space import tell_if_low
 from papin._operations._services import Services
 from papin._operations._wanted import Request
 from papin.answers import DownloadPlan
@@ -67,7 +67,9 @@ class Downloads:
             variant = _wanted.variant_of_url(parsed, request.sha256)
         elif isinstance(parsed, PathRef):
             path = _wanted.path_of(parsed)
-            variant = await trio.to_thread.run_sync(_wanted.variant_of_path, path, request.sha256)
+            variant = await trio.to_thread.run_sync(
+                _wanted.variant_of_path, path, request.sha256, self._services.formats
+            )
         else:
             variant = _wanted.promise(await self._catalogs.resolve(request.ref), request.sha256)
         return _wanted.check_files(variant)
@@ -147,7 +149,7 @@ class Downloads:
             return installed.id
         await self._free_id(variant, request.name)
         model = await install(self._services, variant, request.name, handle.report)
-        await tell_if_low(self._services)
+        await look_after(self._services)
         return model.id
 
     # --- watching ---

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import trio
@@ -35,9 +36,23 @@ async def read_header_at(services: Services, path: Path) -> Header:
         ) from error
 
 
+async def read_all_at(services: Services, files: Sequence[StoredFile], paths: Sequence[Path]) -> Header:
+    """Read what all weights say together; the parts of a split model must fit each other.
+
+    Raises:
+        FormatInvalid: as `read_header_at`, or a part is missing, misplaced or of another model.
+    """
+    first = first_weights(tuple(files))
+    header = await read_header_at(services, paths[first])
+    known = services.plugins.formats.get(header.format)
+    weights = [index for index, file in enumerate(files) if file.role == "weights"]
+    if known is None or known.descriptor.join is None or (len(weights) == 1 and header.shard is None):
+        return header
+    headers = {files[index].name: await read_header_at(services, paths[index]) for index in weights}
+    return known.descriptor.join(headers)
+
+
 async def read_header(services: Services, model: Model) -> Header:
     """Read the header of an installed model."""
-    index = first_weights(model.files)
-    storage = await services.storage(model.files[index].storage)
-    paths = await storage.paths(model)
-    return await read_header_at(services, paths[index])
+    storage = await services.storage(model.files[0].storage)
+    return await read_all_at(services, model.files, await storage.paths(model))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from papin import names
-from papin._operations._headers import first_weights, read_header_at
+from papin._operations._headers import read_all_at
 from papin._operations._removal import sweep
 from papin._operations._services import Services
 from papin._registry import Read, Write
@@ -120,11 +120,12 @@ async def install(services: Services, variant: Variant, name: str | None, report
 
 async def _look_inside(services: Services, files: Sequence[StoredFile]) -> Header:
     storage = await services.storage(files[0].storage)
-    path = await storage.locate(files[first_weights(tuple(files))].sha256)
-    if path is None:
+    paths = [await storage.locate(file.sha256) for file in files]
+    found = [path for path in paths if path is not None]
+    if len(found) != len(files):
         raise NotFound("a file was removed while it was being installed", next_step="Install it again.")
     try:
-        return await read_header_at(services, path)
+        return await read_all_at(services, files, found)
     except FormatInvalid:
         unused = await services.records.read(
             lambda read: [(file.storage, file.sha256) for file in files if not read.users(file.sha256)]

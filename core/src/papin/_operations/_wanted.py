@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,13 +10,11 @@ import msgspec
 
 from papin import names
 from papin.answers import DownloadPlan, PlannedFile
-from papin.errors import Conflict, NameInvalid, NotFound
+from papin.errors import Conflict, FormatInvalid, NameInvalid, NotFound
+from papin.formats import FileSet, Format
 from papin.models import FileSource, HttpSource, Variant, WantedFile
 from papin.names import PathRef, UrlRef
 from papin.storages import Account
-
-_SHARD = re.compile(r"-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<tail>\.[A-Za-z0-9]+)$")
-_MOST_SHARDS = 1000
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,36 +46,44 @@ def variant_of_url(ref: UrlRef, sha256: str | None) -> Variant:
     return Variant(ref=ref.url, catalog="", name=name, variant="", files=(wanted,))
 
 
-def variant_of_path(path: Path, sha256: str | None) -> Variant:
-    """Return what a file of this machine stands for: itself, or all shards of the model that it is one of. Blocks.
+def variant_of_path(path: Path, sha256: str | None, formats: tuple[Format, ...]) -> Variant:
+    """Return what a file of this machine stands for: itself, or all parts of the model that it is one of. Blocks.
 
     Raises:
-        NotFound: there is no such file, or a shard is missing.
+        NotFound: there is no such file, or a part is missing.
+        FormatInvalid: two files claim to be the same part.
     """
-    shards = shard_names(path.name)
+    parts = part_names(existing(path), formats)
     files = []
-    for name in shards or (path.name,):
+    for name in parts.files:
         each = path.with_name(name)
-        if not each.exists():
-            what = f"{each.name}, a shard of {path.name}, is missing" if shards else f"there is no file {each}"
-            raise NotFound(what, next_step="Check the path; all shards must lie in one folder.")
+        digest = sha256 if len(parts.files) == 1 else None
         source = FileSource(path=str(each.absolute()))
-        digest = sha256 if not shards else None
         size = each.stat().st_size
         files.append(WantedFile(name=names.make_file_name(name), sources=(source,), size=size, sha256=digest))
-    return Variant(ref="", catalog="", name=_SHARD.sub("", path.name), variant="", files=tuple(files))
+    return Variant(ref="", catalog="", name=parts.name, variant="", files=tuple(files))
 
 
-def shard_names(name: str) -> tuple[str, ...]:
-    """Return the names of all shards of the set that `name` is one of (`m-00001-of-00003.gguf`), or nothing."""
-    found = _SHARD.search(name)
-    if found is None:
-        return ()
-    count = int(found["count"])
-    if not 1 <= int(found["number"]) <= count <= _MOST_SHARDS:
-        raise NameInvalid(f"{name} is no shard of a whole set", next_step="Import the first shard of the set.")
-    stem, tail = name[: found.start()], found["tail"]
-    return tuple(f"{stem}-{number:05d}-of-{count:05d}{tail}" for number in range(1, count + 1))
+def part_names(path: Path, formats: tuple[Format, ...]) -> FileSet:
+    """Return the set that a file belongs to by its name and those beside it; alone it is a set of one. Blocks."""
+    beside = sorted(each.name for each in path.parent.iterdir())
+    for each in formats:
+        sets = each.group(beside) if each.group else ()
+        found = next((one for one in sets if path.name in (*one.files, *one.extra)), None)
+        if found is None or (len(found.files) == 1 and found.complete):
+            continue
+        if found.missing:
+            raise NotFound(
+                f"{', '.join(found.missing)} is missing beside {path.name}",
+                next_step="Put all parts of the model into one folder.",
+            )
+        if found.extra:
+            raise FormatInvalid(
+                f"{', '.join(found.extra)} claims to be a part that is there already",
+                next_step="Leave one file for each part in the folder.",
+            )
+        return found
+    return FileSet(name=path.name, files=(path.name,))
 
 
 def promise(variant: Variant, sha256: str | None) -> Variant:
