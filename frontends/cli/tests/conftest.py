@@ -106,6 +106,7 @@ class Papin:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._opened: list[Terminal] = []
+        self._used_engine = False
         self.environ = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("PAPIN_", "_PAPIN", "XDG_"))},
             "PAPIN_HOME": str(home),
@@ -113,13 +114,18 @@ class Papin:
             "LC_ALL": "C.UTF-8",
         }
 
+    def _note(self, arguments: tuple[str, ...]) -> None:
+        self._used_engine |= arguments[:1] == ("run",) or arguments[:2] == ("models", "load")
+
     def start(self, *arguments: str, **options) -> subprocess.Popen:
+        self._note(arguments)
         options.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.Popen(
             [PAPIN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environ, **options
         )
 
     def on_terminal(self, *arguments: str, columns: int = 100, **environ: str) -> Terminal:
+        self._note(arguments)
         terminal = Terminal([PAPIN, *arguments], {**self.environ, **environ}, columns)
         self._opened.append(terminal)
         return terminal
@@ -128,11 +134,11 @@ class Papin:
         """End what the test left: terminals, and engines, which outlive the command that started them."""
         for terminal in self._opened:
             terminal.close()
-        if (self.home / "data").exists():
-            for loaded in self("--json").json().get("loaded", ()):
-                self("models", "unload", loaded["model"])
+        for loaded in self("--json").json().get("loaded", ()) if self._used_engine else ():
+            self("models", "unload", loaded["model"])
 
     def __call__(self, *arguments: str, stdin: str | None = None, **environ: str) -> Result:
+        self._note(arguments)
         done = subprocess.run(
             [PAPIN, *arguments],
             capture_output=True,
@@ -148,6 +154,16 @@ class Papin:
 @pytest.fixture
 def papin(tmp_path):
     made = Papin(tmp_path / "home")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def answering(tmp_path_factory):
+    """A papin whose model is there and in memory, for all tests of a module that ask it."""
+    made = Papin(tmp_path_factory.mktemp("answering") / "home")
+    assert made("models", "download", "smollm2").status == 0
+    assert made("models", "load", "smollm2", "--ctx", "2048").status == 0
     yield made
     made.close()
 

@@ -37,26 +37,26 @@ def with_model(papin):
 
 
 def test_the_first_command_downloads_and_answers(papin):
-    first = papin("run", "smollm2", "Why is the sky blue?", "--max-tokens", "20", "--temperature", "0")
+    first = papin("run", "smollm2", "Why is the sky blue?", "--max-tokens", "8", "--temperature", "0")
     assert first.status == 0
     assert "Downloading starter:smollm2:Q4_1: 98.4 MB" in first.err
     assert "100 %" in first.err
     assert len(first.out.split()) > 5
     assert "\x1b" not in first.out + first.err
-    second = papin("run", "smollm2", "Why is the sky blue?", "--max-tokens", "20", "--temperature", "0", "--verbose")
+    second = papin("run", "smollm2", "Why is the sky blue?", "--max-tokens", "8", "--temperature", "0", "--verbose")
     assert second.status == 0
     assert "Downloading" not in second.err
-    assert re.search(r"answer: 20 tokens, [\d.]+ tokens/s", second.err)
+    assert re.search(r"answer: 8 tokens, [\d.]+ tokens/s", second.err)
     events = [decode(line).event for line in papin("events", "--json").out.splitlines()]
     assert sum(type(event).__name__ == "ModelInstalled" for event in events) == 1
 
 
-def test_what_is_piped_in_is_part_of_the_question(with_model):
-    result = with_model("run", "smollm2", "--json", "--max-tokens", "4", stdin="Say yes.")
+def test_what_is_piped_in_is_part_of_the_question(answering):
+    result = answering("run", "smollm2", "--json", "--max-tokens", "4", stdin="Say yes.")
     assert result.status == 0
     replies = [msgspec.convert(line["reply"], Reply) for line in result.lines()]
     assert replies[-1].finish_reason
-    both = with_model("run", "smollm2", "Say it:", "--json", "--max-tokens", "4", stdin="yes " * 50)
+    both = answering("run", "smollm2", "Say it:", "--json", "--max-tokens", "4", stdin="yes " * 10)
     timings = [msgspec.convert(line["reply"], Reply) for line in both.lines()][-1].timings
     assert timings is not None
     assert timings.prompt_n > replies[-1].timings.prompt_n
@@ -154,8 +154,8 @@ def test_a_dumb_terminal_gets_lines(papin):
     assert "\x1b" not in terminal.shown
 
 
-def test_a_chat_on_a_terminal(with_model):
-    terminal = with_model.on_terminal("run", "smollm2", "--max-tokens", "300", "--ctx", "2048")
+def test_a_chat_on_a_terminal(answering):
+    terminal = answering.on_terminal("run", "smollm2", "--max-tokens", "300")
     terminal.until(">>>")
     terminal.type("Tell me a long story about a dragon.\r")
     terminal.until("Waiting for smollm2")
@@ -170,8 +170,8 @@ def test_a_chat_on_a_terminal(with_model):
     assert terminal.end() == 0
 
 
-def test_ctrl_c_ends_an_answer_with_130(with_model):
-    terminal = with_model.on_terminal("run", "smollm2", "Tell me a very long story.", "--ctx", "2048")
+def test_ctrl_c_ends_an_answer_with_130(answering):
+    terminal = answering.on_terminal("run", "smollm2", "Tell me a very long story.")
     terminal.until("Waiting for smollm2")
     terminal.until("the")
     terminal.type("\x03")
@@ -201,8 +201,8 @@ def test_a_damaged_registry_is_rebuilt_by_reading(with_model):
     assert [model["id"] for model in result.json()] == ["smollm2"]
 
 
-def test_a_reader_that_goes_away_in_the_middle_of_an_answer(with_model):
-    child = with_model.start("run", "smollm2", "Tell me a very long story.", "--ctx", "2048", stdin=subprocess.DEVNULL)
+def test_a_reader_that_goes_away_in_the_middle_of_an_answer(answering):
+    child = answering.start("run", "smollm2", "Tell me a very long story.", stdin=subprocess.DEVNULL)
     assert child.stdout.read(1)
     child.stdout.close()
     error = child.stderr.read()
