@@ -1,64 +1,146 @@
-"""What the tests of transfers share: a file to fetch, a storage, and a list of what was reported."""
+"""A storage of one folder, random files, and one call that downloads."""
 
 from __future__ import annotations
 
 import hashlib
 import random
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+import trio
 import trio.testing
 
 from papin._transfers import fetch
+from papin.errors import DiskSpace
 from papin.http import Http
 from papin.models import HttpSource, WantedFile
+from papin.testing.fault_server import fault_server
 
-from .storage import Folder
-
-
-class Task:
-    """One file to fetch into one storage."""
-
-    def __init__(self, body, storage):
-        self.body = body
-        self.storage = storage
-        self.sha256 = hashlib.sha256(body).hexdigest()
-        self.progress = []
-
-    def wanted(self, *urls, pinned=True, sized=True, sources=(), role="weights"):
-        """What to fetch, from these addresses."""
-        return WantedFile(
-            name="model.gguf",
-            role=role,
-            sources=(*sources, *(HttpSource(url=url, user_named=True) for url in urls)),
-            size=len(self.body) if sized else None,
-            sha256=self.sha256 if pinned else None,
-        )
-
-    async def fetch(self, wanted):
-        """Fetch it, and check what must be true of every success."""
-        self.progress.clear()
-        fetched = await fetch(wanted, self.storage, Http(environ={}), self.progress.append)
-        content = fetched.path.read_bytes()
-        assert hashlib.sha256(content).hexdigest() == fetched.sha256
-        assert fetched.size == len(content)
-        assert self.progress[-1].fraction == 1
-        done = [each.done for each in self.progress]
-        assert done == sorted(done)
-        return fetched
-
-    @property
-    def staged(self):
-        """Bytes that are kept to be resumed."""
-        return sum(self.storage.staged.values())
-
-
-@pytest.fixture
-def task(tmp_path):
-    """A file of 8 MiB that does not repeat itself."""
-    return Task(random.Random(1).randbytes(8 << 20), Folder(tmp_path / "storage"))
+MIB = 1 << 20
 
 
 @pytest.fixture
 def jumping_clock():
     """Jumps over waits, once nothing has happened for a while of real time: threads and sockets are no waits."""
     return trio.testing.MockClock(autojump_threshold=0.05)
+
+
+@dataclass
+class Area:
+    key: str
+    folder: Path
+    data: Path
+
+
+class Folder:
+    """A storage: staging areas and payloads in one folder. It may be told how much room there is."""
+
+    def __init__(self, root):
+        self.root = root
+        self.room = None
+        self.reserved = []
+        self._locks = {}
+
+    @asynccontextmanager
+    async def stage(self, key, *, size):
+        folder = self.root / "incoming" / key
+        async with self._locks.setdefault(key, trio.Lock()):
+            folder.mkdir(parents=True, exist_ok=True)
+            area = Area(key, folder, folder / "data")
+            area.data.touch()
+            await self.reserve(area, size=size or 0)
+            yield area
+
+    async def reserve(self, staging, *, size):
+        self.reserved.append(size)
+        if self.room is not None and size > self.room:
+            raise DiskSpace(f"no room for {size} bytes")
+
+    async def take(self, staging, path):
+        staging.data.write_bytes(path.read_bytes())
+        return "copy"
+
+    async def admit(self, staging, *, sha256, size):
+        assert staging.data.stat().st_size == size
+        assert hashlib.sha256(staging.data.read_bytes()).hexdigest() == sha256
+        target = self.root / sha256
+        staging.data.rename(target)
+        return target
+
+    async def locate(self, sha256):
+        target = self.root / sha256
+        return target if target.exists() else None
+
+    def staged(self):
+        """The unfinished bytes."""
+        return [path.read_bytes() for path in (self.root / "incoming").glob("*/data")]
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return Folder(tmp_path)
+
+
+def make_body(size, seed=1):
+    """Bytes that repeat nowhere."""
+    return random.Random(seed).randbytes(size)
+
+
+def sha(body):
+    return hashlib.sha256(body).hexdigest()
+
+
+class Shown(list):
+    """The progress that was reported, which never goes back."""
+
+    def __call__(self, progress):
+        if self:
+            assert progress.done >= self[-1].done
+        assert progress.total is None or progress.done <= progress.total
+        self.append(progress)
+
+
+@pytest.fixture
+def shown():
+    return Shown()
+
+
+@pytest.fixture
+def download(storage, shown):
+    """Fetches from servers or addresses, in a new process as far as the engine can tell."""
+
+    async def run(*sources, body=None, size=None, sha256=None, role="weights", http=None, **more):
+        urls = [source if isinstance(source, str) else source.url for source in sources]
+        wanted = WantedFile(
+            name="model.gguf",
+            sources=tuple(HttpSource(url=url, user_named=True) for url in urls),
+            size=size,
+            sha256=sha(body) if body is not None else sha256,
+            role=role,
+        )
+        shown.clear()
+        return await fetch(wanted, storage, http or Http(environ={}), shown, **more)
+
+    return run
+
+
+@pytest.fixture
+def content():
+    """Reads what was fetched."""
+    return lambda fetched: fetched.path.read_bytes()
+
+
+def limit(server, share=1.02):
+    return int(len(server.body) * share) + (64 << 10)
+
+
+@pytest.fixture
+def serve():
+    return fault_server
+
+
+@pytest.fixture
+def make():
+    return make_body

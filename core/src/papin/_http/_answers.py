@@ -94,6 +94,7 @@ class StreamedResponse(_Checked):
         self._pace = Pace(patience, host)
         self._pieces: AsyncIterator[bytes] | None = None
         self._ended = False
+        self._came = 0
         self._spare = memoryview(b"")
         self._left: int | None = None  # of a body that is read from the connection itself
         self._wire: Wire | None = None
@@ -173,6 +174,7 @@ class StreamedResponse(_Checked):
         try:
             async for piece in self._pieces:
                 if piece:
+                    self._came += len(piece)
                     return piece
         except FOREIGN as error:
             self._ended = True
@@ -210,7 +212,8 @@ class StreamedResponse(_Checked):
         if self._pieces is None or self._ended:
             return
         abandon = getattr(self._answer.extensions.get("network_stream"), "abandon", None)
-        if abandon:
+        is_whole = self.headers.get("content-length") == str(self._came)
+        if abandon and not is_whole:
             abandon()
         try:
             async for _ in self._pieces:

@@ -43,6 +43,10 @@ class Body:
         self._early = memoryview(buffer)[:count]
         return bytes(self._early[:_FIRST])
 
+    async def aclose(self) -> None:
+        """End it; what of it is still to come is not fetched."""
+        await self._answer.aclose()
+
     def window_rate(self) -> float | None:
         """Return the bytes a second of a window that is over, and begin the next one."""
         took = trio.current_time() - self._since

@@ -23,6 +23,7 @@ from papin._transfers._pace import Pace
 from papin._transfers._payload import Payload
 from papin._transfers._pipe import Hasher, Pipe
 from papin._transfers._received import Received
+from papin._transfers._repair import Repair
 from papin._transfers._retry import Retries
 from papin._transfers._swarm import Swarm, check_part
 from papin.errors import DigestMismatch, NotFound, SourceChanged, TransferFailed
@@ -98,7 +99,8 @@ class Engine:
         while not self._hasher.is_complete:
             before = self._ledger.received
             try:
-                await self._session()
+                async with self._hosts.one(self._host):
+                    await self._session()
             except (TransferFailed, NotFound) as error:
                 retries = await self._go_on(error, retries, progressed=self._ledger.received > before)
 
@@ -124,9 +126,8 @@ class Engine:
         try:
             await check_part(self._payload, self._ledger, claim.next)
             position = self._position(claim)
-            began = trio.current_time()
             async with self._asker.ask(position) as (answer, verdict):
-                self._lanes.answered(trio.current_time() - began)
+                self._lanes.answered(self._asker.waited)
                 match verdict:
                     case _judge.Complete():
                         self._ledger.end(position.offset)
@@ -185,6 +186,10 @@ class Engine:
         await self._flow(pipe, partial(swarm.run, body, claim))
         if swarm.anew:
             await self._begin_anew(Entity(), swarm.anew)
+        elif isinstance(swarm.error, SourceChanged) and self._wanted.sha256 is None:
+            # It goes on after its end, and no digest could tell that its beginning is right.
+            await self._drop()
+            raise swarm.error
         elif swarm.error and not self._ledger.is_complete:
             raise swarm.error
 
@@ -219,15 +224,44 @@ class Engine:
         return urlsplit(self._mirrors.present.url).netloc
 
     async def _verified(self) -> Received:
-        total, digest = self._ledger.received, self._hasher.digest
+        total, promised = self._ledger.received, self._wanted.sha256
         self._meter.enter("verifying", total=total)
+        digest = self._hasher.digest
+        if promised not in (None, digest):
+            digest = await self._mended(promised or "")
+            total = self._ledger.received
         await in_thread(self._payload.finish, total)
-        if self._wanted.sha256 in (None, digest):
-            return Received(sha256=digest, size=total, how="download")
+        blamed = tuple(error.message for _, error in self._mirrors.blamed)
+        return Received(sha256=digest, size=total, how="download", blamed=blamed)
+
+    async def _mended(self, promised: str) -> str:
+        """Return the digest when it could be made the one that was promised."""
+        found = self._hasher.digest
+        repair = Repair(self._payload, self._ledger, self._asker, pace=self._pace, meter=self._meter, sha256=promised)
+        if await repair.lost_on_disk():
+            self._hasher = Hasher(self._payload, self._ledger)
+            await self._receive_all()
+            if self._hasher.digest == promised:
+                return promised
+        present, wrong = self._mirrors.present, self._mismatch(found)
+        for source in self._mirrors.others or [present]:
+            try:
+                if await repair.from_source(source):
+                    self._mirrors.note(present, wrong)
+                    return promised
+            except (TransferFailed, NotFound) as error:
+                self._mirrors.note(source, error)
+        await self._drop()
+        raise wrong
+
+    async def _drop(self) -> None:
         await in_thread(self._payload.restart, Entity())
-        raise DigestMismatch(
-            f"what came for {self._wanted.name} is not what was promised: its SHA-256 is {digest[:16]}..., not "
-            f"{str(self._wanted.sha256)[:16]}...",
+        self._use(Ledger())
+
+    def _mismatch(self, digest: str) -> DigestMismatch:
+        return DigestMismatch(
+            f"what came from {self._host} for {self._wanted.name} is not what was promised: its SHA-256 is "
+            f"{digest[:16]}..., not {str(self._wanted.sha256)[:16]}...",
             next_step="The file at the source is damaged or another one: use another source, or try again later.",
         )
 

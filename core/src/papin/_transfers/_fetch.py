@@ -28,12 +28,13 @@ _HOSTS = Hosts()
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that is in the storage: verified, durable, at `path`."""
+    """A file that is in the storage: verified, durable, at `path`. `blamed` says what was wrong with which sources."""
 
     sha256: str
     size: int
     path: Path
     how: Literal["present"] | How
+    blamed: tuple[str, ...] = ()
 
 
 async def fetch(
@@ -142,4 +143,4 @@ async def _admit(storage: StorageSession, staging: Staging, received: Received, 
     meter.enter("committing", total=received.size)
     path = await storage.admit(staging, sha256=received.sha256, size=received.size)
     meter.finish(received.size)
-    return Fetched(sha256=received.sha256, size=received.size, path=path, how=received.how)
+    return Fetched(sha256=received.sha256, size=received.size, path=path, how=received.how, blamed=received.blamed)

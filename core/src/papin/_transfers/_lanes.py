@@ -13,8 +13,8 @@ import msgspec
 MOST = 16
 
 _GAIN = 1.25  # twice the connections have to bring this much more
-_SHORTEST, _LONGEST = 0.25, 2.0  # seconds that are looked at before the next step
-_ROUND_TRIPS = 4.0  # the window is as many of the first wait for an answer, for connections begin slowly
+_SHORTEST, _LONGEST = 0.25, 1.0  # seconds that are looked at before the next step
+_WAITS = 2.0  # or so many times what the first answer was waited for, because connections begin slowly
 _WORTH = 1.5  # seconds that must be left for another connection to be worth its beginning
 _PRESSED = 0.3  # the part of a window in which papin kept the network waiting
 _REST = 30.0  # seconds until it is tried again whether more help
@@ -45,7 +45,7 @@ class Lanes:
 
     def answered(self, waited: float) -> None:
         """Note for how long the first answer was waited for."""
-        self._window = max(self._window, min(_LONGEST, _ROUND_TRIPS * waited))
+        self._window = max(self._window, min(_LONGEST, _WAITS * waited))
 
     def look(self, now: float, sample: Sample) -> int:
         """Take a sample; return how many connections there should be."""

@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from papin.errors import NotFound, PapinError
-from papin.http import Client, Http, Patience
+from papin.http import Http, Patience
 from papin.models import HttpSource
+
+if TYPE_CHECKING:
+    from papin.http import Client
 
 PATIENCE = Patience(header=60.0, silence=30.0, rate=1024, window=30.0)
 
@@ -48,11 +52,15 @@ class Mirrors:
         Raises:
             PapinError: there is no other one; it also tells what was wrong with those before.
         """
-        self.blamed.append((source, error))
-        _log.warning("a source of a download is not used any more: %s", error.message)
+        self.note(source, error)
         if self._left == [source]:
             raise all_of([each for _, each in self.blamed])
         self._left.remove(source)
+
+    def note(self, source: HttpSource, error: PapinError) -> None:
+        """Remember what was wrong with a source, and log it."""
+        self.blamed.append((source, error))
+        _log.warning("a source of a download was wrong: %s", error.message)
 
 
 def all_of(errors: Sequence[PapinError], what: str = "this file") -> PapinError:

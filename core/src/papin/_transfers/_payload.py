@@ -70,11 +70,16 @@ class Payload:
             for piece in pieces:
                 view = memoryview(piece.buffer)[: piece.size]
                 filled, crc = piece.filling.part
-                self.put(piece.filling.number * CHUNK + filled, view)
+                self._put(piece.filling.number * CHUNK + filled, view)
                 piece.filling.part = Part(filled + piece.size, zlib.crc32(view, crc))
 
-    def put(self, offset: int, view: memoryview) -> None:
-        """Write `view` at `offset`."""
+    def replace(self, number: int, view: memoryview) -> None:
+        """Put other bytes in the place of a whole chunk, durably noted."""
+        with disk_errors(_WHAT):
+            self._put(number * CHUNK, view)
+        self.sync({number: zlib.crc32(view)}, {})
+
+    def _put(self, offset: int, view: memoryview) -> None:
         while view:
             count = os.pwrite(self._data, view, offset)
             offset += count

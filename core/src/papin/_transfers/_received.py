@@ -10,8 +10,9 @@ How = Literal["reflink", "hardlink", "copy", "download"]
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
-    """The staged payload: verified against what was promised, and durable."""
+    """The staged payload: verified against what was promised, and durable. `blamed` says which sources were wrong."""
 
     sha256: str
     size: int
     how: How
+    blamed: tuple[str, ...] = ()

@@ -143,6 +143,7 @@ class Swarm:
         finally:
             self._claims.discard(claim)
             self._bodies.discard(body)
+            await body.aclose()
 
     def _count(self, count: int) -> None:
         self._came += count

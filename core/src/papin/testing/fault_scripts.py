@@ -23,6 +23,7 @@ __all__ = [
     "endless",
     "flipped",
     "header_flood",
+    "limited",
     "lying_length",
     "multipart",
     "no_length",
@@ -55,6 +56,7 @@ class _Plan(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str | int | None] = {}
     body: bytes | None = None
     shift: int = 0
+    rate: float = inf  # bytes a second
 
 
 def _asked(exchange: Exchange, size: int, plan: _Plan) -> tuple[int, int] | None:
@@ -100,6 +102,7 @@ async def _send_body(exchange: Exchange, body: memoryview, plan: _Plan) -> None:
         await exchange.send(piece)
         if plan.framing == "chunked":
             await exchange.send_raw(b"\r\n")
+        await trio.sleep(len(piece) / plan.rate)
 
 
 async def _end_early(exchange: Exchange, plan: _Plan) -> None:
@@ -121,9 +124,14 @@ def ok() -> Script:
     return _script(_Plan())
 
 
-def cut(at: int, *, by: Literal["end", "reset"] = "reset") -> Script:
-    """Break the connection when the file is sent up to the offset `at`."""
-    return _script(_Plan(cut=at, then=by))
+def cut(at: int, *, by: Literal["end", "reset"] = "reset", rate: float = inf) -> Script:
+    """Break the connection when the file is sent up to the offset `at`, at `rate` bytes a second."""
+    return _script(_Plan(cut=at, then=by, rate=rate))
+
+
+def limited(rate: int) -> Script:
+    """Answer properly, with `rate` bytes a second for each connection."""
+    return _script(_Plan(piece=max(1, rate // 20), rate=rate))
 
 
 def stall(at: int) -> Script:

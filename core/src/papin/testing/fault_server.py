@@ -192,8 +192,9 @@ async def fault_server(
     host: str = "127.0.0.1",
     port: int = 0,
     tls: ssl.SSLContext | None = None,
+    default: Script | None = None,
 ) -> AsyncIterator[FaultServer]:
-    """Serve `body` at every path of a free port of this machine, by `scripts` first and properly after them."""
+    """Serve `body` at every path of a free port of this machine, by `scripts` first and by `default` (properly) after."""
     from papin.testing.fault_scripts import ok  # noqa: PLC0415  # they are written in terms of this module
 
     server = FaultServer(body=body, etag=etag, scheme="https" if tls else "http", host=host)
@@ -201,6 +202,6 @@ async def fault_server(
     async with trio.open_nursery() as nursery:
         listeners = await trio.open_tcp_listeners(port, host=host)
         server.port = listeners[0].socket.getsockname()[1]
-        nursery.start_soon(trio.serve_listeners, _Handler(server, ok(), tls), listeners)
+        nursery.start_soon(trio.serve_listeners, _Handler(server, default or ok(), tls), listeners)
         yield server
         nursery.cancel_scope.cancel()
