@@ -16,12 +16,14 @@ from papin.answers import (
     RemovalPlan,
     Verification,
 )
+from papin.config import Row
 from papin.errors import Problem
+from papin.library import Summary
 from papin.models import Engine, Job, LoadedModel, Placement, Progress
 from papin.policies import Removal
 from papin.recommenders import Recommendation
 from papin.storages import Account
-from papin_cli.views import advice, jobs, models, overview, parts, plans, storage, verification
+from papin_cli.views import advice, jobs, models, overview, parts, plans, settings, storage, verification
 from papin_cli.views import events as event_view
 
 EVIL = "evil\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}\nname"
@@ -35,11 +37,20 @@ def safe(text):
 # --- models ---
 
 
+def listing(found, now, width):
+    rows = []
+    for model in found:
+        used = model.last_used_at and model.last_used_at.timestamp()
+        facts = (model.size, model.parameters, model.quantization, model.context_length, used)
+        rows.append(Summary(model.id, *facts, model.favourite, model.tags))
+    return models.listing(rows, 98_400_000, now, width)
+
+
 def test_the_list_of_models(make_model, now):
     used = make_model(
         "llama3", size=4_000_000_000, last_used_at=now - timedelta(hours=2), favourite=True, tags=("big",)
     )
-    text = models.listing([make_model(), used], now, None)
+    text = listing([used, make_model()], now, None)
     lines = text.splitlines()
     assert lines[0].split() == ["MODEL", "SIZE", "PARAMETERS", "QUANTIZATION", "CONTEXT", "USED", "TAGS"]
     assert lines[1].split()[0] == "llama3"
@@ -54,12 +65,12 @@ def test_bytes_that_models_share_are_summed_once(make_model):
 
 
 def test_an_empty_list_says_what_to_do(now):
-    assert "papin run smollm2" in models.listing([], now, 80)
+    assert "papin run smollm2" in listing([], now, 80)
 
 
 def test_the_list_fits_a_narrow_terminal(make_model, now):
     many = [make_model(f"a-model-with-a-rather-long-name-{number}") for number in range(3)]
-    assert all(len(line) <= 40 for line in models.listing(many, now, 40).splitlines())
+    assert all(len(line) <= 40 for line in listing(many, now, 40).splitlines())
 
 
 def test_everything_about_a_model(make_model, now):
@@ -73,10 +84,10 @@ def test_everything_about_a_model(make_model, now):
 
 def test_hostile_metadata_is_made_harmless(make_model, now):
     evil = make_model(EVIL, ref=EVIL, quantization=EVIL, license=EVIL, tags=(EVIL,), settings={"n_ctx": EVIL})
-    assert safe(models.listing([evil], now, 80))
+    assert safe(listing([evil], now, 80))
     assert safe(models.details(evil, now))
     assert safe(models.sayings(evil))
-    assert len(models.listing([evil], now, 80).splitlines()) == 4
+    assert len(listing([evil], now, 80).splitlines()) == 4
 
 
 # --- verification ---
@@ -161,7 +172,7 @@ def test_a_removal_says_what_stays_and_why():
     kept = KeptFile(name="w.gguf", size=1000, reason="other uses it too")
     text = plans.removal(RemovalPlan(model="m", frees=0, keeps=(kept,), loaded_by=("llamacpp",)))
     assert text.splitlines() == [
-        "Removing m frees 0 B.",
+        "Removing m frees no space.",
         "Stays: w.gguf (1.0 kB): other uses it too.",
         "It is in memory now, loaded by llamacpp.",
     ]
@@ -320,3 +331,26 @@ def test_every_event_has_a_test():
         "Envelope",
         "Event",
     }
+
+
+def test_space_that_stays_taken_is_not_called_free():
+    plan = RemovalPlan(model="m", frees=0)
+    assert plans.removal(plan) == "Removing m frees no space."
+    assert plans.removed(plan) == "Removed m; no space is freed."
+    assert event_view.describe(events.ModelRemoved(model="m", freed=0)) == "m removed, no space is freed"
+    assert plans.removed(RemovalPlan(model="m", frees=1000)) == "Removed m; 1.0 kB are free again."
+
+
+def test_a_journal_that_began_anew_is_told():
+    assert event_view.describe(events.Lagged(missed=0)) == "the journal began anew; this is all it has"
+
+
+def test_nothing_is_left_at_the_end():
+    assert jobs.line(Progress(phase="verifying", done=5, total=5, remaining=0.0)) == "verifying: 100 %, 5 B of 5 B"
+
+
+def test_a_narrow_terminal_shows_the_names_of_settings_whole():
+    row = Row(key="providers.llamacpp.cache_ram_mib", value=512, source="PAPIN_PROVIDERS__LLAMACPP__CACHE_RAM_MIB")
+    shown = settings.rows([row], 60)
+    assert "providers.llamacpp.cache_ram_mib  512" in shown
+    assert "FROM" not in shown

@@ -31,7 +31,7 @@ from papin.events import (
 )
 from papin_cli import _words
 from papin_cli._safe import line
-from papin_cli.views import jobs
+from papin_cli.views import jobs, plans
 
 __all__ = ["describe", "text"]
 
@@ -77,7 +77,7 @@ def _of_models(event: Event) -> str:
         case ModelInstalled():
             return f"{event.model} installed, {_words.size(event.size)}"
         case ModelRemoved():
-            return f"{event.model} removed, {_words.size(event.freed)} are free again"
+            return f"{event.model} removed, {plans.freed(event.freed)}"
         case ModelDamaged():
             return f"{event.model} is damaged: {event.file}"
     return ""
@@ -101,7 +101,7 @@ def _of_space(event: Event) -> str:
         case DiskSpaceLow():
             return f"only {_words.size(event.free)} are free at {event.path}"
         case CleanupDone():
-            return f"clean-up removed {', '.join(event.models) or 'nothing'}, {_words.size(event.freed)} are free again"
+            return f"clean-up removed {', '.join(event.models) or 'nothing'}, {plans.freed(event.freed)}"
     return ""
 
 
@@ -112,6 +112,8 @@ def _of_papin(event: Event) -> str:
         case RegistryRebuilt():
             models = _words.count(event.models, "model")
             return f"the database was damaged and was rebuilt with {models}; the old one is {event.kept}"
+        case Lagged(missed=0):
+            return "the journal began anew; this is all it has"
         case Lagged():
             return f"{_words.count(event.missed, 'event')} before this one are no longer kept"
         case UnknownEvent():

@@ -44,8 +44,8 @@ def amount(progress: Progress) -> str:
 
 
 def remaining(progress: Progress) -> str:
-    """Return `3 min 5 s left`, or nothing while it is unknown."""
-    return "" if progress.remaining is None else f"{duration_text(progress.remaining)} left"
+    """Return `3 min 5 s left`, or nothing while it is unknown or nothing is left."""
+    return "" if not progress.remaining else f"{duration_text(progress.remaining)} left"
 
 
 def line(progress: Progress, doing: str = "") -> str:

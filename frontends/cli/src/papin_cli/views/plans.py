@@ -10,7 +10,7 @@ from papin_cli import _words
 from papin_cli._safe import name
 from papin_cli._table import Column, render
 
-__all__ = ["cleanup", "download", "download_summary", "removal", "removed"]
+__all__ = ["cleanup", "download", "download_summary", "freed", "removal", "removed"]
 
 _FILES = (Column(title="FILE", least=16), Column(title="SIZE", right=True), Column(title="HERE ALREADY", right=True))
 _REMOVALS = (
@@ -45,16 +45,21 @@ def download(plan: DownloadPlan, width: int | None) -> str:
 
 def removal(plan: RemovalPlan) -> str:
     """Return what removing a model frees, and what stays and why."""
-    lines = [f"Removing {name(plan.model)} frees {_words.size(plan.frees)}."]
+    lines = [f"Removing {name(plan.model)} frees {_words.size(plan.frees) if plan.frees else 'no space'}."]
     lines += [f"Stays: {name(kept.name)} ({_words.size(kept.size)}): {name(kept.reason)}." for kept in plan.keeps]
     if plan.loaded_by:
         lines.append(f"It is in memory now, loaded by {name(', '.join(plan.loaded_by))}.")
     return "\n".join(lines)
 
 
+def freed(bytes_: int) -> str:
+    """Return what became of the space of something that was removed; links from elsewhere can hold all of it."""
+    return f"{_words.size(bytes_)} are free again" if bytes_ else "no space is freed"
+
+
 def removed(plan: RemovalPlan) -> str:
     """Return what removing a model did."""
-    return f"Removed {name(plan.model)}; {_words.size(plan.frees)} are free again."
+    return f"Removed {name(plan.model)}; {freed(plan.frees)}."
 
 
 def cleanup(removals: Sequence[Removal], width: int | None) -> str:

@@ -13,7 +13,7 @@ from papin_cli._table import Column, render
 
 __all__ = ["rows", "value"]
 
-_COLUMNS = (Column(title="SETTING", least=16), Column(title="VALUE", least=12), Column(title="FROM", least=8))
+_COLUMNS = (Column(title="SETTING", least=16), Column(title="VALUE", least=12), Column(title="FROM", least=8, rank=1))
 
 
 def rows(found: Sequence[Row], width: int | None) -> str:
