@@ -11,6 +11,7 @@ from papin._registry._jobs import load_jobs, owner_of
 from papin._registry._load import load_model, load_models, load_versions
 from papin._registry._lookup import find_job, find_model, ids, model_key
 from papin._registry._owner import Owner
+from papin._registry._summaries import Summary, load_summaries, payload_bytes
 from papin._registry._times import now
 from papin.events import Envelope
 from papin.models import Job, Model
@@ -34,6 +35,16 @@ class Read:
         """Return all installed models in the order of their ids."""
         with self._snapshot() as connection:
             return load_models(connection)
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """Return what a list shows of each installed model, in the order of their ids."""
+        with self._snapshot() as connection:
+            return load_summaries(connection)
+
+    def payload_bytes(self) -> int:
+        """Return how many bytes the payloads of all models have, each counted once."""
+        with self._snapshot() as connection:
+            return payload_bytes(connection)
 
     def model_ids(self) -> tuple[str, ...]:
         """Return the ids of all installed models, sorted."""
