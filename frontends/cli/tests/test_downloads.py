@@ -107,7 +107,7 @@ def test_a_file_is_imported_and_stays(papin, model_file, tmp_path):
     file.write_bytes(model_file)
     result = papin("models", "import", str(file), "--name", "tiny")
     assert result.status == 0
-    assert "Copying: " in result.err
+    assert "100 %" in result.err
     assert "\x1b" not in result.out + result.err
     assert file.read_bytes() == model_file
     for arguments in (["models", "show", "tiny"], ["events"], ["downloads", "list"], ["models", "list"]):

@@ -56,7 +56,9 @@ def test_what_is_piped_in_is_part_of_the_question(answering):
     assert result.status == 0
     replies = [msgspec.convert(line["reply"], Reply) for line in result.lines()]
     assert replies[-1].finish_reason
-    both = answering("run", "smollm2", "Say it:", "--json", "--max-tokens", "4", stdin="yes " * 100)  # far more than the prompt cache of the engine can spare
+    both = answering(
+        "run", "smollm2", "Say it:", "--json", "--max-tokens", "4", stdin="yes " * 100
+    )  # far more than the prompt cache of the engine can spare
     timings = [msgspec.convert(line["reply"], Reply) for line in both.lines()][-1].timings
     assert timings is not None
     assert timings.prompt_n > replies[-1].timings.prompt_n

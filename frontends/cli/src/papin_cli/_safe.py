@@ -7,8 +7,9 @@ name around, a line break can forge a line of ours. Nothing of it is shown befor
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
-__all__ = ["answer", "line", "name", "prose"]
+__all__ = ["answer", "line", "name", "names", "prose"]
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # Emoji and several scripts join letters by these two; in an answer they change nothing but the shape of letters.
@@ -22,6 +23,11 @@ def name(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else _REPLACEMENT for letter in text)
+
+
+def names(texts: Sequence[str]) -> Sequence[str]:
+    """Return `name` of each; where nothing is wrong, they are looked at as one."""
+    return texts if "".join(texts).isprintable() else [name(text) for text in texts]
 
 
 def line(text: str) -> str:

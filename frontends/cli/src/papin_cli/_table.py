@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Column", "cut", "render", "width"]
+__all__ = ["Column", "cut", "render", "render_columns", "width"]
 
 _GAP = "  "
 _ELLIPSIS = "…"
@@ -51,15 +51,28 @@ def cut(text: str, cells: int) -> str:
 def render(columns: Sequence[Column], rows: Sequence[Sequence[str]], cells: int | None = None) -> str:
     """Return the table as text that ends with a line break; `cells` is the width to fit, None for no limit.
 
-    Columns in which every cell is empty are left out. All cells must be safe to print (`papin_cli._safe`).
+    A column in which every cell is empty is left out. All cells must be safe to print (`papin_cli._safe`).
     """
-    by_column = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in columns]
-    kept = [index for index, column in enumerate(by_column) if not rows or any(column)]
-    wanted = {index: max([width(columns[index].title), *map(width, by_column[index])]) for index in kept}
+    return render_columns(columns, list(zip(*rows, strict=True)) or [()] * len(columns), cells)
+
+
+def render_columns(columns: Sequence[Column], texts: Sequence[Sequence[str]], cells: int | None = None) -> str:
+    """As `render`; `texts` are the cells of each column from top to bottom."""
+    kept = [index for index, column in enumerate(texts) if any(column) or not column]
+    wanted = {index: max(width(columns[index].title), _widest(texts[index])) for index in kept}
     if cells is not None:
         kept, wanted = _fit(columns, kept, wanted, cells)
-    lines = _lines([_padded(columns[index], by_column[index], wanted[index]) for index in kept])
+    lines = _lines([_padded(columns[index], texts[index], wanted[index]) for index in kept])
     return "\n".join(lines) + "\n"
+
+
+def _widest(texts: Sequence[str]) -> int:
+    # The usual case first: where everything is ASCII, len is the width and the built-in padding is right.
+    return max(map(len if _ascii(texts) else width, texts), default=0)
+
+
+def _ascii(texts: Sequence[str]) -> bool:
+    return "".join(texts).isascii()
 
 
 def _fit(
@@ -84,8 +97,7 @@ def _fit(
 
 def _padded(column: Column, texts: Sequence[str], cells: int) -> list[str]:
     everything = [column.title, *texts]
-    # The usual case first: where everything is ASCII, len is the width and the built-in padding is right.
-    if all(map(str.isascii, everything)):
+    if _ascii(everything):
         fitted = [text if len(text) <= cells else text[: cells - 1] + _ELLIPSIS for text in everything]
         return [text.rjust(cells) for text in fitted] if column.right else [text.ljust(cells) for text in fitted]
     return [_pad(cut(text, cells), cells, right=column.right) for text in everything]

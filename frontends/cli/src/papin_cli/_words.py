@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from papin.sizes import size_text
 
-__all__ = ["ago", "compact", "count", "moment", "percent", "size", "speed"]
+__all__ = ["ago", "compact", "count", "moment", "past", "percent", "size", "speed"]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_WEEKS_OF_DAYS = 14
+# In days; up to so many, days say more than months.
+_MONTH, _FEW_MONTHS = 30.44, 90
 _UNITS = ((10**12, "T"), (10**9, "B"), (10**6, "M"))
 # Rounding must not give 1000M, so the next unit is taken a little earlier; above 100 a decimal place tells nothing.
 _NEARLY, _WHOLE = 0.9995, 99.95
@@ -47,10 +48,12 @@ def count(number: int, noun: str) -> str:
 
 
 def ago(then: datetime | None, now: datetime) -> str:
-    """Return how long `then` is past: `now`, `5 min ago`, `3 days ago`, or the date; never is `never`."""
-    if then is None:
-        return "never"
-    seconds = (now - then).total_seconds()
+    """Return how long `then` is past, in words; `never` for None."""
+    return "never" if then is None else past((now - then).total_seconds())
+
+
+def past(seconds: float) -> str:
+    """Return how long so many seconds ago is: `now`, `5 min ago`, `3 days ago`, `14 months ago`."""
     if seconds < _MINUTE:
         return "now"
     if seconds < _HOUR:
@@ -58,7 +61,9 @@ def ago(then: datetime | None, now: datetime) -> str:
     if seconds < _DAY:
         return f"{int(seconds // _HOUR)} h ago"
     days = int(seconds // _DAY)
-    return f"{count(days, 'day')} ago" if days < _WEEKS_OF_DAYS else then.astimezone(UTC).strftime("%Y-%m-%d")
+    if days < _FEW_MONTHS:
+        return f"{count(days, 'day')} ago"
+    return f"{int(days / _MONTH)} months ago"
 
 
 def moment(then: datetime) -> str:

@@ -19,8 +19,8 @@ __all__ = ["command"]
 @pass_app
 def command(app: App) -> None:
     """Show the installed models."""
-    models = read(app, lambda library: library.models())
     if app.out.json:
-        app.out.document(models)
+        app.out.document(read(app, lambda library: library.models()))
     else:
-        app.out.text(view.listing(models, datetime.now(UTC), app.out.width), end="")
+        models, payloads = read(app, lambda library: (library.summaries(), library.payload_bytes()))
+        app.out.text(view.listing(models, payloads, datetime.now(UTC), app.out.width), end="")

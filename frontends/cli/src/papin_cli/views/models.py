@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from operator import attrgetter
 
+from papin.library import Summary
 from papin.models import Model
 from papin_cli import _words
-from papin_cli._safe import name
-from papin_cli._table import Column, render
+from papin_cli._safe import name, names
+from papin_cli._table import Column, render_columns
 
 __all__ = ["details", "installed", "listing", "sayings", "summary"]
 
@@ -27,31 +27,39 @@ Next: papin run smollm2 "Hello"
 """
 
 
-def listing(models: Sequence[Model], now: datetime, width: int | None) -> str:
-    """Return the models as a table, by id, and a line that sums them up."""
+def listing(models: Sequence[Summary], payloads: int, now: datetime, width: int | None) -> str:
+    """Return the models as a table, and a line that sums them up; `payloads` are the bytes of all of them.
+
+    It is made column by column: of ten thousand rows, that takes half of the time.
+    """
     if not models:
         return _NONE
-    rows = [_row(model, now) for model in sorted(models, key=attrgetter("id"))]
-    return f"{render(_COLUMNS, rows, width)}\n{summary(models)}\n"
+    ids, sizes, parameters, quantizations, contexts, used, favourites, tags = zip(*models, strict=True)
+    seconds = now.timestamp()
+    columns = [
+        names(ids),
+        list(map(_words.size, sizes)),
+        list(map(_words.compact, parameters)),
+        names(quantizations),
+        ["" if context is None else str(context) for context in contexts],
+        ["never" if at is None else _words.past(seconds - at) for at in used],
+        names([_tags(*each) for each in zip(favourites, tags, strict=True)]),
+    ]
+    return f"{render_columns(_COLUMNS, columns, width)}\n{_sum(len(models), payloads)}\n"
+
+
+def _tags(favourite: bool, tags: Sequence[str]) -> str:  # noqa: FBT001 - a cell of a row
+    return ", ".join(("favourite", *tags) if favourite else tags)
+
+
+def _sum(models: int, payloads: int) -> str:
+    return f"{_words.count(models, 'model')}, {_words.size(payloads)}"
 
 
 def summary(models: Sequence[Model]) -> str:
     """Return `2 models, 1.3 GB`: bytes that several models share are counted once."""
     payloads = {file.sha256: file.size for model in models for file in model.files}
-    return f"{_words.count(len(models), 'model')}, {_words.size(sum(payloads.values()))}"
-
-
-def _row(model: Model, now: datetime) -> tuple[str, ...]:
-    tags = (*(("favourite",) if model.favourite else ()), *model.tags)
-    return (
-        name(model.id),
-        _words.size(model.size),
-        _words.compact(model.parameters),
-        name(model.quantization),
-        str(model.context_length or ""),
-        _words.ago(model.last_used_at, now),
-        name(", ".join(tags)) if tags else "",
-    )
+    return _sum(len(models), sum(payloads.values()))
 
 
 def details(model: Model, now: datetime) -> str:
