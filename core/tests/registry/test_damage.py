@@ -190,6 +190,13 @@ def test_a_byte_that_flips_in_an_unsealed_file_never_brings_a_crash(home, models
             assert len(registry.read.models()) in {0, COUNT}
 
 
+def test_a_damage_that_shows_only_to_a_writer_is_mended_too(home, models):
+    """SQLite lets who only reads get away with a check of a column that is not there."""
+    home.file.write_bytes(home.file.read_bytes().replace(b"CHECK (length(sha256)", b"CHECK (length(rha256)"))
+    home.beside("-mark").unlink()
+    _assert_rebuilt(home, models)
+
+
 def test_nothing_is_lost_when_the_writer_is_killed(home, killed):
     assert sorted(home.library().model_ids()) == sorted(killed)
     registry = home.open()

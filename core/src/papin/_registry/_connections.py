@@ -28,8 +28,12 @@ def connect(file: Path, mode: str) -> sqlite3.Connection:
 def to_write(file: Path) -> sqlite3.Connection:
     """Open `file` for changes that survive a power cut once they are committed."""
     connection = connect(file, "rw")
-    for pragma in ("synchronous = FULL", "fullfsync = ON", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("synchronous = FULL", "fullfsync = ON", "foreign_keys = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

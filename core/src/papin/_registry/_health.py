@@ -25,7 +25,7 @@ from papin._registry._mark import Mark, Note, seal_of
 from papin._registry._migrate import create, migrate, version_of
 from papin._registry._schema import APPLICATION_ID, Migration
 
-__all__ = ["prepare"]
+__all__ = ["give_up", "prepare"]
 
 _Verdict = Literal["sound", "old", "lost", "damaged", "missing"]
 """`old`: of an older schema. `lost`: sound, but not all of what was acknowledged is in it."""
@@ -46,6 +46,12 @@ def prepare(file: Path, guard: Guard, mark: Mark, migrations: Sequence[Migration
             # Another process may have mended it while we waited; and what was lost may be old as well.
             while (verdict := _examine(file, mark, migrations)) != "sound":
                 _mend(file, mark, migrations, verdict)
+
+
+def give_up(file: Path, guard: Guard, mark: Mark, migrations: Sequence[Migration]) -> None:
+    """Put `file` aside although `prepare` found it sound: a damage that shows only to who would write."""
+    with told(file), guard.exclusive():
+        _mend(file, mark, migrations, "damaged")
 
 
 def _mend(file: Path, mark: Mark, migrations: Sequence[Migration], verdict: _Verdict) -> None:

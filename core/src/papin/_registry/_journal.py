@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from papin import events
+from papin._registry._failures import NONSENSE
 from papin._registry._times import from_stored, to_stored
 from papin.events import Envelope, Event, Lagged, UnknownEvent
 
@@ -19,17 +20,14 @@ KEEP = 100_000
 _LARGEST = (1 << 63) - 1  # what SQLite can count to
 
 
-def _encoded(event: Event) -> tuple[str, bytes]:
-    if isinstance(event, UnknownEvent):
-        return event.type_name, event.raw
-    return str(event.__struct_config__.tag), msgspec.json.encode(event)
+class _Named(msgspec.Struct):
+    type: str
 
 
 def append(connection: sqlite3.Connection, event: Event, at: datetime, *, keep: int = KEEP) -> Envelope:
     """Add an event and drop the one that is now too old; return it with its number."""
-    name, data = _encoded(event)
-    query = "INSERT INTO events (at, type, event) VALUES (?, ?, ?)"
-    seq = connection.execute(query, (to_stored(at), name, data)).lastrowid
+    data = event.raw if isinstance(event, UnknownEvent) else msgspec.json.encode(event)
+    seq = connection.execute("INSERT INTO events (at, event) VALUES (?, ?)", (to_stored(at), data)).lastrowid
     assert seq is not None
     connection.execute("DELETE FROM events WHERE seq <= ?", (seq - keep,))
     return Envelope(seq=seq, at=at, event=event)
@@ -55,19 +53,28 @@ def load(connection: sqlite3.Connection, since: int, limit: int, now: datetime) 
         missed = max(0, oldest - 1 - since)
         found.append(Envelope(seq=oldest - 1, at=now, event=Lagged(missed=missed)))
         since = oldest - 1
-    query = "SELECT seq, at, type, event FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
-    found += [_envelope(*row) for row in connection.execute(query, (since, max(0, limit - len(found))))]
+    query = "SELECT seq, at, event FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+    rows = connection.execute(query, (since, max(0, limit - len(found))))
+    found += [_envelope(seq, at, data, now) for seq, at, data in rows]
     return found
 
 
-def _envelope(seq: int, at: int, name: str, data: bytes) -> Envelope:
-    time = from_stored(at)
-    wire = b'{"at":"%b","seq":%d,"event":%b}' % (time.isoformat().encode(), seq, data)
+def _envelope(seq: int, at: int, data: bytes, now: datetime) -> Envelope:
     try:
-        return events.decode(wire)
-    except msgspec.DecodeError:
+        time = from_stored(at)
+        return Envelope(seq=seq, at=time, event=_event(data))
+    except NONSENSE:
+        # A damaged row, in a file that nobody sealed: as good as no longer kept.
+        return Envelope(seq=seq, at=now, event=Lagged(missed=1))
+
+
+def _event(data: bytes) -> Event:
+    name = msgspec.json.decode(data, type=_Named).type
+    try:
+        return events.decode(b'{"at":"1970-01-01T00:00:00Z","event":%b}' % data).event
+    except msgspec.ValidationError:
         # Known by name, but another version gave it another shape.
-        return Envelope(seq=seq, at=time, event=UnknownEvent(type_name=name, raw=data))
+        return UnknownEvent(type_name=name, raw=data)
 
 
 def go_on_from(connection: sqlite3.Connection, seq: int) -> None:

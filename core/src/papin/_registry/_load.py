@@ -6,8 +6,10 @@ what few models have (tags, settings, usage) is not joined in, but looked up in 
 
 from __future__ import annotations
 
+import gc
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter, itemgetter
@@ -157,9 +159,22 @@ def _models(connection: sqlite3.Connection, query: _Query, key: int | None) -> l
     return [_model(row, parts) for row in query.rows(connection, key)]
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    # It would walk tens of thousands of new values several times, in vain: nothing here can be garbage.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def load_models(connection: sqlite3.Connection) -> tuple[Model, ...]:
     """Return all models in the order of their ids."""
-    return tuple(sorted(_models(connection, _current, None), key=attrgetter("id")))
+    with _without_collector():
+        return tuple(sorted(_models(connection, _current, None), key=attrgetter("id")))
 
 
 def load_model(connection: sqlite3.Connection, key: int) -> Model:

@@ -13,9 +13,9 @@ from typing import Self, TypeVar
 from papin._paths import make_folder
 from papin._registry import _journal, _meta
 from papin._registry._connections import ReadPool, check_version, inode, to_write
-from papin._registry._failures import told
+from papin._registry._failures import is_damage, told
 from papin._registry._guard import Guard
-from papin._registry._health import prepare
+from papin._registry._health import give_up, prepare
 from papin._registry._mark import Mark, Note, seal_of
 from papin._registry._read import Read
 from papin._registry._schema import MIGRATIONS, Migration
@@ -122,11 +122,20 @@ class Registry:
     def _open(self) -> None:
         with told(self._file):
             prepare(self._file, self._guard, self._mark, self._migrations)
-            before = inode(self._file)
-            connection = to_write(self._file)
-            self._connection, self._inode = connection, before
+            try:
+                connection, self._inode = self._connect()
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                give_up(self._file, self._guard, self._mark, self._migrations)
+                connection, self._inode = self._connect()
+            self._connection = connection
             self._identity = _meta.identity(connection)
             self.needs_rebuild, self.damaged = _meta.needs_rebuild(connection)
+
+    def _connect(self) -> tuple[sqlite3.Connection, tuple[int, int] | None]:
+        before = inode(self._file)
+        return to_write(self._file), before
 
     @contextmanager
     def _writer(self) -> Iterator[sqlite3.Connection]:

@@ -143,7 +143,6 @@ _EVENTS = """
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     at INTEGER NOT NULL,
-    type TEXT NOT NULL,
     event BLOB NOT NULL
 )
 """
