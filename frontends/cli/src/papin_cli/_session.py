@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +39,7 @@ def open_session(app: App, work: Callable[[Session], Awaitable[T]]) -> T:
         PapinError: what the kernel or `work` raised, taken out of its exception group.
         Stopped: Ctrl-C or another signal ended it; everything was closed in order.
     """
+    gc.enable()
     try:
         return trio.run(partial(_main, app, work))
     except BaseExceptionGroup as group:

@@ -6,7 +6,7 @@ Ten thousand rows are formatted in some ten milliseconds, which the usual table 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Column", "cut", "render", "render_columns", "width"]
@@ -58,16 +58,16 @@ def render(columns: Sequence[Column], rows: Sequence[Sequence[str]], cells: int 
 
 def render_columns(columns: Sequence[Column], texts: Sequence[Sequence[str]], cells: int | None = None) -> str:
     """As `render`; `texts` are the cells of each column from top to bottom."""
-    kept = [index for index, column in enumerate(texts) if any(column) or not column]
+    kept = [index for index, column in enumerate(texts) if any(column) or not column] or [0]
     wanted = {index: max(width(columns[index].title), _widest(texts[index])) for index in kept}
     if cells is not None:
         kept, wanted = _fit(columns, kept, wanted, cells)
-    lines = _lines([_padded(columns[index], texts[index], wanted[index]) for index in kept])
+    lines = _lines([(columns[index], texts[index], wanted[index]) for index in kept])
     return "\n".join(lines) + "\n"
 
 
 def _widest(texts: Sequence[str]) -> int:
-    # The usual case first: where everything is ASCII, len is the width and the built-in padding is right.
+    # The usual case first: where everything is ASCII, len is the width.
     return max(map(len if _ascii(texts) else width, texts), default=0)
 
 
@@ -95,18 +95,22 @@ def _fit(
     return kept, wanted
 
 
-def _padded(column: Column, texts: Sequence[str], cells: int) -> list[str]:
-    everything = [column.title, *texts]
-    if _ascii(everything):
-        fitted = [text if len(text) <= cells else text[: cells - 1] + _ELLIPSIS for text in everything]
-        return [text.rjust(cells) for text in fitted] if column.right else [text.ljust(cells) for text in fitted]
-    return [_pad(cut(text, cells), cells, right=column.right) for text in everything]
+def _lines(columns: Sequence[tuple[Column, Sequence[str], int]]) -> Iterator[str]:
+    formats, cells = zip(*(_fitted(*each) for each in columns), strict=True)
+    yield from (line.rstrip() for line in map(_GAP.join(formats).__mod__, zip(*cells, strict=True)))
+
+
+def _fitted(column: Column, texts: Sequence[str], cells: int) -> tuple[str, Sequence[str]]:
+    """Return a format for the cells of a column, and its cells with their title, each short enough."""
+    found = [column.title, *texts]
+    if _ascii(found):
+        if max(map(len, found)) > cells:
+            found = [text if len(text) <= cells else text[: cells - 1] + _ELLIPSIS for text in found]
+        return f"%{'' if column.right else '-'}{cells}s", found
+    # Formats count letters and not cells.
+    return "%s", [_pad(cut(text, cells), cells, right=column.right) for text in found]
 
 
 def _pad(text: str, cells: int, *, right: bool) -> str:
     blank = " " * (cells - width(text))
     return blank + text if right else text + blank
-
-
-def _lines(columns: list[list[str]]) -> list[str]:
-    return [_GAP.join(row).rstrip() for row in zip(*columns, strict=True)]

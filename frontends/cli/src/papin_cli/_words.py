@@ -11,9 +11,10 @@ __all__ = ["ago", "compact", "count", "moment", "past", "percent", "size", "spee
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # In days; up to so many, days say more than months.
 _MONTH, _FEW_MONTHS = 30.44, 90
-_UNITS = ((10**12, "T"), (10**9, "B"), (10**6, "M"))
-# Rounding must not give 1000M, so the next unit is taken a little earlier; above 100 a decimal place tells nothing.
-_NEARLY, _WHOLE = 0.9995, 99.95
+# From where on, of what, and its letter. Rounding must not give 1000M, so the next unit begins a little earlier.
+_UNITS = ((0.9995e12, 1e12, "T"), (0.9995e9, 1e9, "B"), (1e6, 1e6, "M"))
+# Above a hundred a decimal place tells nothing.
+_WHOLE = 99.95
 
 
 def size(bytes_: int | None) -> str:
@@ -35,8 +36,8 @@ def compact(number: int | None) -> str:
     """Return a count of parameters as the field writes it, `135M`, `7.2B`; unknown is nothing."""
     if number is None:
         return ""
-    for limit, letter in _UNITS:
-        if number >= limit * _NEARLY:
+    for least, limit, letter in _UNITS:
+        if number >= least:
             value = number / limit
             return f"{value:.0f}{letter}" if value >= _WHOLE else f"{value:.1f}".removesuffix(".0") + letter
     return str(number)

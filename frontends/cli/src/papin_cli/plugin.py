@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable
 
 from papin.frontends import Frontend, Launch
@@ -11,6 +12,8 @@ __all__ = ["papin_frontends"]
 
 
 def _main(launch: Launch) -> int:
+    # Looking for garbage takes a tenth of a short command, which makes none; sessions switch it on again.
+    gc.disable()
     from papin_cli._main import main  # noqa: PLC0415 - a hook module imports nothing heavy
 
     return main(launch)
