@@ -90,6 +90,7 @@ def show(what: str, milliseconds: float) -> None:
 def time_library(library: Library, count: int, rounds: int) -> None:
     """Time the methods of an open library."""
     show(f"library.models() with {count} models", median(library.models, rounds))
+    show("library.summaries()", median(library.summaries, rounds))
     show("library.model_ids()", median(library.model_ids, rounds))
     show("library.find(an id)", median(lambda: library.find(f"model-{count - 1:05}"), rounds))
 

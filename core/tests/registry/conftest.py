@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from papin._registry import FILE_NAME, open_registry
+from papin.events import ModelInstalled
 from papin.library import Library
 from papin.models import Job, Model, StoredFile
 
@@ -21,6 +22,7 @@ import sys
 from pathlib import Path
 from papin._registry import open_registry, this_process
 from papin.events import ModelChanged
+from papin.events import ModelInstalled
 from papin.library import Library
 home = Path(sys.argv[1])
 file, run = home / "data" / "registry.db", home / "run"
@@ -107,3 +109,25 @@ def make_job():
         return Job(id=job_id, **defaults | more)
 
     return make
+
+
+@pytest.fixture
+def fill(make_model):
+    def fill_it(registry, count):
+        def apply(write):
+            for number in range(count):
+                write.add_model(make_model(f"m{number:03}", number, tags=("tag",), settings={"n_ctx": number}))
+                write.journal(ModelInstalled(model=f"m{number:03}"))
+            write.adopt([])
+
+        registry.change(apply)
+        return registry.read.models()
+
+    return fill_it
+
+
+@pytest.fixture
+def models(home, fill):
+    """A registry with sixty models in it, closed; what is in it."""
+    with home.open() as registry:
+        return fill(registry, 60)

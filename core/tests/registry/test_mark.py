@@ -112,6 +112,7 @@ def test_who_dies_leaves_no_seal_and_loses_nothing(home, mark):
     home.open().close()
     home.do(
         """
+import os
 registry = open_registry(file, run)
 registry.change(lambda write: write.journal(ModelChanged(model="m")), durable=False)
 os._exit(0)

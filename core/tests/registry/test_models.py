@@ -1,6 +1,7 @@
 """Models go in and come out the same; what they share is counted once."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 
 import msgspec
 import pytest
@@ -234,3 +235,22 @@ def test_adopting_twice_changes_nothing_more(registry, make_model):
 def test_adopting_keeps_what_a_sidecar_tells_of_usage(registry, full):
     registry.change(lambda write: write.adopt([full]))
     assert registry.read.model("full") == full
+
+
+def test_a_summary_tells_the_same_as_the_model(registry, full, make_model):
+    models = (make_model("another", 1, 9), full, make_model("no-files"))
+    registry.change(lambda write: [write.add_model(each) for each in models])
+    told = [
+        (each.id, each.size, each.parameters, each.quantization, each.context_length, each.favourite, each.tags)
+        for each in chain(registry.read.summaries(), registry.read.models())
+    ]
+    assert told[:3] == told[3:]
+    assert [each.used for each in registry.read.summaries()] == [None, LATER.timestamp(), None]
+
+
+def test_payloads_are_counted_once(registry, make_model):
+    old, new = make_model("m", 1, 2, revision="1"), make_model("m", 2, revision="2")
+    registry.change(lambda write: (write.add_model(old), write.edit_model(new), write.add_model(make_model("n", 2, 3))))
+    assert registry.read.payload_bytes() == 101 + 102 + 103
+    registry.change(lambda write: write.remove_model("n"))
+    assert registry.read.payload_bytes() == 101 + 102
