@@ -17,7 +17,8 @@ CORE = {
     "papin.names": {"papin.errors"},
     "papin.events": {"papin.errors", "papin.models"},
     "papin.locks": set(),
-    "papin.hookspecs": set(),
+    "papin._marks": set(),
+    "papin.hookspecs": {"papin._marks"},
     **{
         f"papin.{name}": {"papin.errors", "papin.models", "papin.events"} | {f"papin.{each}" for each in DESCRIPTORS}
         for name in DESCRIPTORS

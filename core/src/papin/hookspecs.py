@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import pluggy
+from papin._marks import PROJECT, hookimpl, hookspec
 
 if TYPE_CHECKING:
     from papin.catalogs import Catalog
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from papin.storages import Storage
 
 __all__ = ["PROJECT", "HookSpecs", "hookimpl", "hookspec"]
-
-PROJECT = "papin"
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class HookSpecs:

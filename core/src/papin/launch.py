@@ -10,9 +10,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from papin.errors import ConfigInvalid, PapinError, PluginFailed
+
+if TYPE_CHECKING:
+    from papin.frontends import Frontend
 
 __all__ = ["Choice", "choose", "main"]
 
@@ -65,14 +68,22 @@ def main() -> int:
 
 
 def _run(name: str, arguments: tuple[str, ...]) -> int:
-    from papin._plugins import discover  # noqa: PLC0415  an error in the arguments needs no plugins
+    from papin._plugins import find_frontend  # noqa: PLC0415  an error in the arguments needs no plugins
     from papin.frontends import Launch  # noqa: PLC0415
+
+    frontend = find_frontend(name, BUDGET) or _discovered(name)
+    return frontend.main(Launch(program="papin", arguments=arguments))
+
+
+def _discovered(name: str) -> Frontend:
+    """Return the frontend `name` after looking at all that is installed, or say what is wrong with it."""
+    from papin._plugins import discover  # noqa: PLC0415  slow, and mostly not needed
 
     plugins = discover(only=name, budget=BUDGET)
     found = plugins.frontends.get(name)
     if found is None:
         _missing(name, [event.problem.message for event in plugins.problems])
-    return found.descriptor.main(Launch(program="papin", arguments=arguments))
+    return found.descriptor
 
 
 def _missing(name: str, problems: list[str]) -> NoReturn:

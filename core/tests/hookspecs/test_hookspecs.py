@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import textwrap
 
+import pluggy
 import pytest
 
 from papin._plugins import discover
-from papin.hookspecs import HookSpecs
+from papin.hookspecs import PROJECT, HookSpecs, hookimpl, hookspec
 from papin.testing import CatalogSuite, PolicySuite, ProviderSuite, RecommenderSuite
 from papin.testing.samples import sample_models
 
@@ -85,3 +86,12 @@ class TestRecommenderExample(RecommenderSuite):
     @pytest.fixture
     def descriptor(self):
         return registered("papin_recommenders")[0]
+
+
+def test_marks_are_those_of_pluggy():
+    def function(): ...
+
+    theirs = pluggy.HookimplMarker(PROJECT)(lambda: None)
+    assert hookimpl(function).papin_impl == theirs.papin_impl
+    assert hookspec(function).papin_spec == pluggy.HookspecMarker(PROJECT)(lambda: None).papin_spec
+    assert hookimpl(specname="papin_formats")(function).papin_impl["specname"] == "papin_formats"

@@ -10,17 +10,25 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from papin._plugins.discovery import BUDGET, discover
-from papin._plugins.found import Found, Plugins
-
 if TYPE_CHECKING:
+    from papin._plugins.discovery import BUDGET, discover
+    from papin._plugins.found import Found, Plugins
     from papin._plugins.sessions import Opener, Sessions, hold_sessions
+    from papin._plugins.single import find_frontend
 
-__all__ = ["BUDGET", "Found", "Opener", "Plugins", "Sessions", "discover", "hold_sessions"]
+__all__ = ["BUDGET", "Found", "Opener", "Plugins", "Sessions", "discover", "find_frontend", "hold_sessions"]
+
+_HOMES = {
+    "discovery": ("BUDGET", "discover"),
+    "found": ("Found", "Plugins"),
+    "sessions": ("Opener", "Sessions", "hold_sessions"),
+    "single": ("find_frontend",),
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs trio only for those who use it: the `papin` script must start without."""
-    if name not in __all__:
-        raise AttributeError(name)
-    return getattr(importlib.import_module("papin._plugins.sessions"), name)
+    """Import what imports trio or pluggy only for those who use it: the `papin` script starts without them."""
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"papin._plugins.{home}"), name)
+    raise AttributeError(name)
