@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 class Asker:
     """Asks the present mirror.
 
-    `asked` is how many seconds it wanted us to wait when it refused the last time, `waited` for how long the last answer
-    was waited for.
+    `asked` is how many seconds it wanted us to wait when it refused the last time, `waited` for how long the last
+    answer was waited for.
     """
 
     def __init__(self, mirrors: Mirrors) -> None:

@@ -194,7 +194,7 @@ async def fault_server(
     tls: ssl.SSLContext | None = None,
     default: Script | None = None,
 ) -> AsyncIterator[FaultServer]:
-    """Serve `body` at every path of a free port of this machine, by `scripts` first and by `default` (properly) after."""
+    """Serve `body` at every path of a free port here, by `scripts` first and by `default` (properly) after."""
     from papin.testing.fault_scripts import ok  # noqa: PLC0415  # they are written in terms of this module
 
     server = FaultServer(body=body, etag=etag, scheme="https" if tls else "http", host=host)
