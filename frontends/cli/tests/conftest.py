@@ -134,7 +134,7 @@ class Papin:
         """End what the test left: terminals, and engines, which outlive the command that started them."""
         for terminal in self._opened:
             terminal.close()
-        for loaded in self("--json").json().get("loaded", ()) if self._used_engine else ():
+        for loaded in self("--json").json().get("loaded", ()) if self._used_engine and self.home.exists() else ():
             self("models", "unload", loaded["model"])
 
     def __call__(self, *arguments: str, stdin: str | None = None, **environ: str) -> Result:
