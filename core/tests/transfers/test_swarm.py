@@ -190,8 +190,8 @@ async def test_a_cancelled_swarm_goes_on_where_it_was(download, content, body, f
         with trio.CancelScope() as scope:
 
             async def stop():
-                while server.sent < SIZE // 2:
-                    await trio.sleep(0.1)  # noqa: ASYNC110  # on a clock that jumps: it counts bytes, not seconds
+                while server.sent < SIZE // 2:  # noqa: ASYNC110  # on a clock that jumps: it counts bytes, not seconds
+                    await trio.sleep(0.1)
                 scope.cancel()
 
             async with trio.open_nursery() as nursery:
