@@ -111,7 +111,7 @@ def shown():
 def download(storage, shown):
     """Fetches from servers or addresses, in a new process as far as the engine can tell."""
 
-    async def run(*sources, body=None, size=None, sha256=None, role="weights", http=None, **more):
+    async def run(*sources, body=None, size=None, sha256=None, role="weights", report=None, **more):
         urls = [source if isinstance(source, str) else source.url for source in sources]
         wanted = WantedFile(
             name="model.gguf",
@@ -121,7 +121,7 @@ def download(storage, shown):
             role=role,
         )
         shown.clear()
-        return await fetch(wanted, storage, http or Http(environ={}), shown, **more)
+        return await fetch(wanted, storage, Http(environ={}), report or shown, **more)
 
     return run
 

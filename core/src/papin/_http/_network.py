@@ -18,7 +18,7 @@ from papin._http._tls import Secure
 from papin.errors import AddressUnsafe, Offline, TransferFailed
 
 _STAGGER = 0.25  # seconds until the next address is tried beside the last one (RFC 8305 calls for 250 ms)
-_PIECE = 1 << 20  # httpcore asks for 64 KiB at a time; larger reads halve the cost of a fast download
+_PIECE = 256 << 10  # httpcore asks for 64 KiB at a time; what is large is read past it, see `StreamedResponse`
 
 
 class Rules:

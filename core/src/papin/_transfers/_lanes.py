@@ -3,7 +3,7 @@
 It begins with one, and doubles as long as that makes the whole clearly faster. When it does not, the last step is
 taken back and nothing more is tried for a while. A server that refuses or breaks one of several connections has said
 how many it wants. Nothing is added when papin itself is what holds the transfer up (a slow disk, a limit that the
-user set), or when little is left.
+user set, a processor that is busy with decrypting), or when little is left.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ _GAIN = 1.25  # twice the connections have to bring this much more
 _SHORTEST, _LONGEST = 0.25, 1.0  # seconds that are looked at before the next step
 _WAITS = 2.0  # or so many times what the first answer was waited for, because connections begin slowly
 _WORTH = 1.5  # seconds that must be left for another connection to be worth its beginning
-_PRESSED = 0.3  # the part of a window in which papin kept the network waiting
+_PRESSED = 0.5  # the part of a window in which papin kept the network waiting
 _REST = 30.0  # seconds until it is tried again whether more help
 _RUN = 3.0  # seconds that the run of chunks asked for by one request should take
 _LAGGING = 0.1  # of what the others get on average
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of a transfer: bytes that came so far and that are missing, open connections, seconds held up by us."""
+    """The state of a transfer: bytes that came so far and that are missing, and open connections.
+
+    `held_up` is for how many seconds so far connections waited for papin: for its disk, its limit, its event loop.
+    """
 
     received: int
     missing: int

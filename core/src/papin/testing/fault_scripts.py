@@ -129,9 +129,10 @@ def cut(at: int, *, by: Literal["end", "reset"] = "reset", rate: float = inf) ->
     return _script(_Plan(cut=at, then=by, rate=rate))
 
 
-def limited(rate: int) -> Script:
-    """Answer properly, with `rate` bytes a second for each connection."""
-    return _script(_Plan(piece=max(1, rate // 20), rate=rate))
+def limited(rate: int, *, ranges: bool = True) -> Script:
+    """Answer properly, with `rate` bytes a second for each connection; say so when there are no ranges."""
+    headers = {} if ranges else {"Accept-Ranges": "none"}
+    return _script(_Plan(piece=max(1, rate // 20), rate=rate, ranges=ranges, headers=headers))
 
 
 def stall(at: int) -> Script:
