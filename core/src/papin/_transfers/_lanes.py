@@ -39,7 +39,8 @@ class Lanes:
 
     def __init__(self, *, most: int = MOST) -> None:
         self.target = 1
-        self.rate = 0.0
+        self.rate = 0.0  # of all connections together
+        self._each = 0.0
         self._most = most
         self._window = _SHORTEST
         self._began: tuple[float, Sample] | None = None
@@ -60,6 +61,7 @@ class Lanes:
             return self.target
         self._began = now, sample
         self.rate = (sample.received - first.received) / took
+        self._each = self.rate / max(1, sample.active)
         if sample.active >= self.target:
             self._decide(now, sample, pressed=(sample.held_up - first.held_up) / took > _PRESSED)
         return self.target
@@ -90,9 +92,9 @@ class Lanes:
         """Return how many of `free` chunks one request should ask for; None for all of them."""
         if self.target == 1:
             return None
-        by_rate = int(self.rate / self.target * _RUN / chunk)
+        by_rate = int(self._each * _RUN / chunk)
         return max(1, min(by_rate, free // (2 * self.target)))
 
     def is_lagging(self, rate: float) -> bool:
         """Tell whether a connection that gets `rate` bytes a second would better be replaced by a fresh one."""
-        return self.target > 1 and rate < self.rate / self.target * _LAGGING
+        return self.target > 1 and rate < self._each * _LAGGING

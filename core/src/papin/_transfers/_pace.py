@@ -51,7 +51,7 @@ class Pace:
     async def _pay(self, count: int) -> None:
         self._refill()
         self._tokens -= count
-        while self._rate is not None and self._tokens < 0:
+        while self._rate is not None and self._tokens <= -1:  # a part of a byte may be less than the clock can tell
             with trio.move_on_after(-self._tokens / self._rate if self._rate else math.inf):
                 await self._changed.wait()
             self._refill()

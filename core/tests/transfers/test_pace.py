@@ -1,0 +1,93 @@
+"""The limit on the speed is kept on trio's clock, alone and within another one, and may change at any time."""
+
+import math
+
+import pytest
+import trio
+import trio.testing
+
+from papin._transfers import Pace
+
+MIB = 1 << 20
+
+
+async def flow(pace, seconds, piece=None):
+    """Take as fast as may be; return the bytes."""
+    taken = 0
+    with trio.move_on_after(seconds):
+        while True:
+            taken += piece or pace.piece
+            await pace.take(piece or pace.piece)
+    return taken
+
+
+@pytest.mark.parametrize("rate", [10_000, 300_000, 2.5 * MIB, 400 * MIB])
+async def test_exact_over_ten_seconds(autojump_clock, rate):
+    assert await flow(Pace(rate), 10) == pytest.approx(rate * 10, rel=0.05)
+
+
+async def test_no_limit_waits_for_nothing(autojump_clock):
+    pace = Pace()
+    began = trio.current_time()
+    for _ in range(1000):
+        await pace.take(MIB)
+    assert trio.current_time() == began
+    assert pace.piece == MIB
+
+
+async def test_a_pause_saves_up_almost_nothing(autojump_clock):
+    pace = Pace(MIB)
+    await flow(pace, 1)
+    await trio.sleep(100)
+    assert await flow(pace, 10) == pytest.approx(10 * MIB, rel=0.05)
+
+
+async def test_several_within_one_limit(autojump_clock):
+    whole = Pace(4 * MIB)
+    paces = [Pace(within=whole) for _ in range(4)]
+    taken = []
+
+    async def one(pace):
+        taken.append(await flow(pace, 10))
+
+    async with trio.open_nursery() as nursery:
+        for pace in paces:
+            nursery.start_soon(one, pace)
+    assert sum(taken) == pytest.approx(40 * MIB, rel=0.05)
+    assert max(taken) < 1.2 * min(taken)
+
+
+async def test_the_smaller_of_two_limits(autojump_clock):
+    assert await flow(Pace(MIB, within=Pace(10 * MIB)), 10) == pytest.approx(10 * MIB, rel=0.05)
+    assert await flow(Pace(10 * MIB, within=Pace(MIB)), 10) == pytest.approx(10 * MIB, rel=0.05)
+
+
+async def test_a_change_counts_at_once(autojump_clock):
+    pace = Pace(100)
+    async with trio.open_nursery() as nursery:
+
+        async def change():
+            await trio.sleep(5)
+            pace.rate = 1 * MIB
+            await trio.sleep(10)
+            pace.rate = None
+
+        nursery.start_soon(change)
+        began = trio.current_time()
+        await pace.take(100_000)
+        assert trio.current_time() - began == pytest.approx(5.1, abs=0.2)
+        assert await flow(pace, 9.9) == pytest.approx(9.9 * MIB, rel=0.05)
+        await trio.sleep(1)
+        assert pace.piece == MIB
+        before = trio.current_time()
+        await pace.take(10**12)
+        assert trio.current_time() == before
+    assert pace.rate is None
+
+
+async def test_nothing_may_come_until_it_may(autojump_clock):
+    pace = Pace(0)
+    with trio.move_on_after(1000) as scope:
+        await pace.take(1)
+    assert scope.cancelled_caught
+    assert not math.isinf(trio.current_time())
