@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 import trio
+import trio.testing
 
 from papin.errors import (
     PapinError,
@@ -84,13 +85,18 @@ async def test_what_came_before_a_failure_is_not_fetched_again(download, content
 
 
 async def test_a_cancelled_download_goes_on_to_the_byte(download, content, body):
-    def report(progress):
-        if progress.done >= SIZE // 2:
-            scope.cancel()
-
     async with fault_server(body, faults.stall(SIZE // 2)) as server:
         with trio.CancelScope() as scope:
-            await download(server, body=body, report=report)
+            async with trio.open_nursery() as nursery:
+
+                @nursery.start_soon
+                async def cancel_in_the_silence():
+                    while server.sent < SIZE // 2:
+                        await trio.testing.wait_all_tasks_blocked(0.01)
+                    await trio.testing.wait_all_tasks_blocked(0.05)
+                    scope.cancel()
+
+                await download(server, body=body)
         fetched = await download(server, body=body)
     assert content(fetched) == body
-    assert server.sent <= SIZE + (256 << 10)
+    assert server.sent == SIZE
