@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -34,12 +34,22 @@ Tables = Mapping[tuple[str, str], type[msgspec.Struct]]
 """Which Struct decodes which table: `("providers", "llamacpp")` is the table `[providers.llamacpp]`."""
 
 
+_HOURS = r"^$|^([01]?\d|2[0-3]):[0-5]\d-([01]?\d|2[0-3]):[0-5]\d$"
+
+
 class CoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The keys at the top of the file. `storage` names the storage that new models go to."""
+    """The keys at the top of the file. `storage` names the storage that new models go to.
+
+    At most `downloads_at_once` downloads run at a time, all of them together with `download_limit` bytes a second (0:
+    no limit), and only at the hours `download_between` (`23:00-07:00`; empty: always).
+    """
 
     offline: bool = False
     storage: str = "store"
     disabled_plugins: tuple[str, ...] = ()
+    downloads_at_once: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
+    download_limit: Annotated[int, msgspec.Meta(ge=0)] = 0
+    download_between: Annotated[str, msgspec.Meta(pattern=_HOURS)] = ""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -210,7 +210,9 @@ class SourceChanged(TransferFailed):
 
 
 class TooManyRequests(TransferFailed):
-    """The server asks us to wait."""
+    """The server asks us to wait: `wait` seconds, if it said how long and that is too long to hold a connection."""
+
+    wait: float | None = None
 
     code = "ERR_RATE_LIMIT"
     title = "Too many requests"

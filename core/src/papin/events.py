@@ -27,8 +27,10 @@ __all__ = [
     "DownloadCompleted",
     "DownloadFailed",
     "DownloadInterrupted",
+    "DownloadPaused",
     "DownloadProgressed",
     "DownloadQueued",
+    "DownloadResumed",
     "DownloadStarted",
     "Envelope",
     "Event",
@@ -97,6 +99,19 @@ class DownloadInterrupted(Event, frozen=True, kw_only=True):
     """Its process ended before it did; it can be resumed."""
 
     job: str
+
+
+class DownloadPaused(Event, frozen=True, kw_only=True):
+    """The user stopped it for now; it goes on when the user says so, and never by itself."""
+
+    job: str
+
+
+class DownloadResumed(Event, frozen=True, kw_only=True):
+    """It goes on, after it was paused, interrupted, cancelled or failed."""
+
+    job: str
+    subject: str
 
 
 class DownloadCancelled(Event, frozen=True, kw_only=True):

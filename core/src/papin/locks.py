@@ -5,13 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import trio
 
-__all__ = ["hold", "is_free"]
+__all__ = ["hold", "hold_any", "is_free"]
 
 # One waiting thread for each lock that is waited for; they sleep in the kernel and cost nothing.
 _WAITERS = trio.CapacityLimiter(1000)
@@ -96,6 +96,55 @@ async def hold(path: Path) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        os.close(fd)
+
+
+@asynccontextmanager
+async def hold_any(paths: Sequence[Path], on_wait: Callable[[], None]) -> AsyncIterator[None]:
+    """Hold one of the locks `paths`, whichever is free first; `on_wait` is called when none is free at once.
+
+    Raises:
+        OSError: a file cannot be opened.
+    """
+    fd = await _acquire_any(paths, on_wait)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+async def _acquire_any(paths: Sequence[Path], on_wait: Callable[[], None]) -> int:
+    await trio.lowlevel.checkpoint()
+    for path in paths:
+        fd = _try(path)
+        if fd is not None:
+            return fd
+    on_wait()
+    won: list[int] = []
+    errors: list[OSError] = []
+    try:
+        async with trio.open_nursery() as nursery:
+
+            async def wait(path: Path) -> None:
+                try:
+                    won.append(await _acquire(path))
+                except OSError as error:
+                    errors.append(error)
+                nursery.cancel_scope.cancel()
+
+            for path in paths:
+                nursery.start_soon(wait, path)
+    except BaseException:
+        _close(won)
+        raise
+    if not won:
+        raise errors[0]
+    _close(won[1:])  # two came at the same moment
+    return won[0]
+
+
+def _close(fds: Sequence[int]) -> None:
+    for fd in fds:
         os.close(fd)
 
 

@@ -222,8 +222,11 @@ class Header(Value, frozen=True, kw_only=True):
 
 Phase = Literal["queued", "resolving", "downloading", "verifying", "committing"]
 
-JobState = Literal["queued", "running", "interrupted", "completed", "failed", "cancelled"]
-"""`interrupted`: its process ended before it did; it can be resumed."""
+JobState = Literal["queued", "running", "paused", "interrupted", "completed", "failed", "cancelled"]
+"""`interrupted`: its process ended before it did; `paused`: the user stopped it for now. Both can be resumed.
+
+`queued`: its process has it, and it waits for something, which `Job.waiting` tells.
+"""
 
 
 class Progress(Value, frozen=True, kw_only=True):
@@ -243,7 +246,11 @@ class Progress(Value, frozen=True, kw_only=True):
 
 
 class Job(Value, frozen=True, kw_only=True):
-    """A long operation as it is recorded. `subject` is what the user asked for; `model` the id once it is known."""
+    """A long operation as it is recorded. `subject` is what the user asked for; `model` the id once it is known.
+
+    `waiting` says what a queued job waits for and until when, in plain words. `limit` is in bytes a second, None for
+    none of its own; `between` is the time of day at which alone it runs, `23:00-07:00`, empty for always.
+    """
 
     id: str
     kind: Literal["download", "import", "verify"]
@@ -254,6 +261,9 @@ class Job(Value, frozen=True, kw_only=True):
     model: str = ""
     progress: Progress | None = None
     error: Problem | None = None
+    waiting: str = ""
+    limit: int | None = None
+    between: str = ""
 
 
 # --- running -----------------------------------------------------------------------------------------------------

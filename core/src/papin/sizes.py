@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-__all__ = ["duration_text", "size_text"]
+import re
+
+__all__ = ["duration_text", "parse_size", "size_text"]
 
 _STEP = 1000
 _MINUTE = 60
+_SIZE = re.compile(r"(?P<number>\d+(\.\d+)?) ?(?P<unit>[kmgt]?)(?P<binary>i?)b?", re.IGNORECASE)
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that `text` stands for: `5MB`, `1.5 GB`, `512KiB`, `1000`.
+
+    Raises:
+        ValueError: it is no size.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{text!r:.40} is no size; write it like 5MB")
+    step = 1024 if found["binary"] else _STEP
+    power = "kmgt".find(found["unit"].lower()) + 1 if found["unit"] else 0
+    return int(float(found["number"]) * step**power)
 
 
 def size_text(count: float) -> str:

@@ -91,6 +91,49 @@ async def test_the_user_cancels(home):
     assert home.history(job.id) == ["DownloadQueued", "DownloadCancelled"]
 
 
+async def test_the_user_pauses_and_only_the_user_resumes(home):
+    async def body(handle):
+        return "model"
+
+    async with home.jobs() as jobs:
+        job = await jobs.start("download", "x", b"", _wait)
+        assert (await jobs.pause(job.id)).state == "paused"
+        with pytest.raises(Conflict):
+            await jobs.pause(job.id)
+    async with home.jobs() as jobs:
+        assert jobs.recovered == ()
+        assert home.job(job.id).state == "paused"
+        assert (await _ended(jobs, await jobs.restart(job.id, body))).state == "completed"
+    assert home.history(job.id) == ["DownloadQueued", "DownloadPaused", "DownloadResumed", "DownloadCompleted"]
+
+
+async def test_a_paused_and_an_interrupted_job_can_be_cancelled_and_paused(home):
+    async with home.jobs() as jobs:
+        paused = await jobs.start("download", "x", b"", _wait)
+        await jobs.pause(paused.id)
+        interrupted = await jobs.start("download", "y", b"", _wait)
+    async with home.jobs() as jobs:
+        assert (await jobs.pause(interrupted.id)).state == "paused"
+        assert (await jobs.cancel(paused.id)).state == "cancelled"
+        with pytest.raises(Conflict):
+            await jobs.pause(paused.id)
+
+
+async def test_a_job_that_waits_is_queued_and_says_for_what(home):
+    async def body(handle):
+        handle.wait_for("the night, until 23:00")
+        await trio.sleep_forever()
+
+    async with home.jobs() as jobs:
+        job = await jobs.start("download", "x", b"", body)
+        async with aclosing(jobs.follow(job.id)) as changes:
+            async for each in changes:
+                if each.state == "queued":
+                    break
+        assert each.waiting == "the night, until 23:00"
+        assert (await jobs.pause(job.id)).waiting == ""
+
+
 async def test_an_error_of_the_clean_up_does_not_hide_that_it_was_cancelled(home):
     async def body(handle):
         try:
@@ -144,7 +187,7 @@ async def test_a_job_is_begun_again_under_its_id(home):
             await jobs.restart(job.id, body)
         with pytest.raises(NotFound):
             await jobs.restart("nothing", body)
-    assert home.history(job.id) == ["DownloadQueued", "DownloadInterrupted", "DownloadQueued", "DownloadCompleted"]
+    assert home.history(job.id) == ["DownloadQueued", "DownloadInterrupted", "DownloadResumed", "DownloadCompleted"]
 
 
 async def test_who_begins_a_job_again_twice_gets_a_conflict_and_no_wait_for_its_end(home, jumping_clock):

@@ -91,6 +91,21 @@ async def test_a_job_is_cancelled_from_another_process(home):
     assert home.history(job_id)[-1] == "DownloadCancelled"
 
 
+async def test_a_job_is_paused_from_another_process_and_resumed_here(home):
+    async def body(handle):
+        return "m"
+
+    async with home.worker() as (process, job_id), home.jobs() as jobs:
+        with trio.fail_after(10):
+            await jobs.pause(job_id)
+            await _until(jobs, job_id, "paused")
+            await process.wait()
+        assert process.returncode == 0
+        again = await jobs.restart(job_id, body)
+        assert (await _until(jobs, again.id, "completed")).model == "m"
+    assert home.history(job_id)[-3:] == ["DownloadPaused", "DownloadResumed", "DownloadCompleted"]
+
+
 async def test_a_job_of_a_dead_process_is_cancelled_by_whoever_asks(home):
     async with home.worker() as (process, job_id), home.jobs() as jobs:
         process.kill()

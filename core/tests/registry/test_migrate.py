@@ -20,6 +20,7 @@ SECOND = (
 )
 THIRD = ("CREATE TABLE catalog (ref TEXT PRIMARY KEY) WITHOUT ROWID",)
 LATER = (*MIGRATIONS, SECOND, THIRD)
+NOW = len(MIGRATIONS)
 
 
 @pytest.fixture
@@ -48,19 +49,19 @@ def test_an_old_registry_is_brought_forward_with_all_that_is_in_it(home, models)
     notes, _ = registry.change(lambda write: [row[0] for row in write._connection.execute("SELECT note FROM models")])
     assert notes[0] == "was m0"
     registry.change(lambda write: write.remove_model("m0"))
-    assert _version(home.file) == 3
+    assert _version(home.file) == len(LATER)
 
 
 def test_before_it_there_is_a_backup_that_opens(home, models):
     with home.open(migrations=LATER) as registry:
         registry.change(lambda write: write.remove_model("m0"))
-    (backup,) = home.aside("version-1")
-    assert _version(backup) == 1
+    (backup,) = home.aside(f"version-{NOW}")
+    assert _version(backup) == NOW
     with closing(sqlite3.connect(backup)) as connection:
         assert connection.execute("SELECT count(*) FROM models").fetchone() == (20,)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     with home.open(migrations=LATER):
-        assert home.aside("version-1") == [backup]
+        assert home.aside(f"version-{NOW}") == [backup]
 
 
 @pytest.mark.parametrize("broken", ["CREATE TABLE nonsense", "DELETE FROM files", "INSERT INTO meta VALUES (NULL, 1)"])
@@ -68,7 +69,7 @@ def test_a_migration_that_fails_leaves_the_old_one(home, models, broken):
     bad = (*MIGRATIONS, SECOND, (*THIRD, broken))
     with pytest.raises((RegistryFailed, sqlite3.Error)):
         home.open(migrations=bad)
-    assert _version(home.file) == 1
+    assert _version(home.file) == NOW
     assert "catalog" not in _tables(home.file)
     registry = home.open()
     assert registry.read.models() == models
@@ -89,7 +90,7 @@ open_registry(file, run, migrations=(*MIGRATIONS, Killing(sys.argv[3:])))
 """
     child = home.start(script, str(after), *SECOND)
     assert child.wait() == -signal.SIGKILL
-    assert _version(home.file) == 1
+    assert _version(home.file) == NOW
     with home.open() as registry:
         assert registry.read.models() == models
         assert registry.damaged is None
@@ -159,7 +160,7 @@ with open_registry(file, run, migrations=(*MIGRATIONS, tuple(sys.argv[2:]))) as 
         child.stdin.write("go\n")
         child.stdin.flush()
     assert [child.stdout.readline() for child in children] == ["20\n"] * 3
-    assert len(home.aside("version-1")) == 1
+    assert len(home.aside(f"version-{NOW}")) == 1
 
 
 def test_no_space_for_the_backup_leaves_the_old_one(home, models):
@@ -175,6 +176,6 @@ except PapinError as error:
     print(error.code)
 """
     assert home.do(script, *SECOND) in {"ERR_REGISTRY\n", "ERR_DISK_SPACE\n"}
-    assert home.aside("version-1") == []
+    assert home.aside(f"version-{NOW}") == []
     assert home.file.stat().st_size > 40_000
     assert home.open().read.models() == models

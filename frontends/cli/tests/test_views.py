@@ -200,6 +200,14 @@ def test_progress_as_a_line():
     assert jobs.line(Progress(phase="downloading", done=500)) == "downloading: 500 B"
 
 
+def test_the_change_of_a_job(now):
+    running = job(now, progress=Progress(phase="downloading", done=500))
+    assert jobs.change(running) == "4f2a  Downloading: 500 B"
+    assert jobs.change(job(now, state="queued", waiting="until 23:00")) == "4f2a  queued, waits until 23:00: starter:m"
+    assert jobs.change(job(now, state="failed", error=PROBLEM)).startswith("4f2a  failed (ERR_ENGINE_MISSING)")
+    assert safe(jobs.change(job(now, subject=EVIL)))
+
+
 def test_the_list_of_jobs(now):
     old = job(now - timedelta(hours=1), id="old", state="failed", error=PROBLEM)
     new = job(now, progress=Progress(phase="downloading", done=1, total=2))
@@ -207,7 +215,9 @@ def test_the_list_of_jobs(now):
     assert lines[1].split()[0] == "4f2a"
     assert "50 %" in lines[1]
     assert "failed (ERR_ENGINE_MISSING)" in lines[2]
-    assert lines[-1] == "Next: papin models download --resume old"
+    assert lines[-1] == "Next: papin downloads resume old"
+    waiting = jobs.listing([job(now, state="queued", waiting="until 23:00")], now, None)
+    assert "queued, waits until 23:00" in waiting
     assert jobs.listing([], now, 80) == "There are no downloads.\n"
 
 
@@ -299,6 +309,8 @@ EVENTS = [
     events.DownloadCompleted(job="4f2a", model="m"),
     events.DownloadFailed(job="4f2a", problem=PROBLEM),
     events.DownloadInterrupted(job="4f2a"),
+    events.DownloadPaused(job="4f2a"),
+    events.DownloadResumed(job="4f2a", subject="starter:m"),
     events.DownloadCancelled(job="4f2a"),
     events.ModelInstalled(model="m", size=1000),
     events.ModelChanged(model="m"),

@@ -209,7 +209,16 @@ class StandInDownloads:
         raise NotFound(f"No download is called {job_id}.", next_step="papin models list")
 
     async def cancel(self, job_id):
-        job = msgspec.structs.replace(await self.status(job_id), state="cancelled")
+        return await self._become(job_id, "cancelled")
+
+    async def pause(self, job_id):
+        return await self._become(job_id, "paused")
+
+    async def resume(self, job_id):
+        return await self._become(job_id, "running")
+
+    async def _become(self, job_id, state):
+        job = msgspec.structs.replace(await self.status(job_id), state=state)
         self.jobs = [job if each.id == job.id else each for each in self.jobs]
         return job
 

@@ -82,6 +82,15 @@ async def test_a_download_is_accepted_shown_and_cancelled(client, kernel):
     assert (await client.ask("GET", f"{API}/downloads?model=other")).json() == []
 
 
+async def test_a_download_is_paused_and_resumed(client):
+    job = (await client.ask("POST", f"{API}/downloads", {"ref": "starter:smollm2"})).json()
+    paused = await client.ask("POST", f"{API}/downloads/{job['id']}/pause")
+    assert (paused.status, paused.json()["state"]) == (200, "paused")
+    resumed = await client.ask("POST", f"{API}/downloads/{job['id']}/resume")
+    assert (resumed.status, resumed.json()["state"]) == (202, "running")
+    assert (await client.ask("POST", f"{API}/downloads/nothing/pause")).json()["code"] == "ERR_NOT_FOUND"
+
+
 async def test_a_download_is_found_by_its_model_and_the_newest_one_counts(client, kernel):
     for _ in range(2):
         await client.ask("POST", f"{API}/downloads", {"ref": "starter:smollm2"})

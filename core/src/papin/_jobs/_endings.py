@@ -8,7 +8,14 @@ from datetime import datetime
 import msgspec
 
 from papin.errors import PapinError, Problem
-from papin.events import DownloadCancelled, DownloadCompleted, DownloadFailed, DownloadInterrupted, Event
+from papin.events import (
+    DownloadCancelled,
+    DownloadCompleted,
+    DownloadFailed,
+    DownloadInterrupted,
+    DownloadPaused,
+    Event,
+)
 from papin.models import Job
 
 _log = logging.getLogger("papin.jobs")
@@ -30,15 +37,20 @@ class Cancelled(msgspec.Struct, frozen=True):
     """The user ended it."""
 
 
+class Paused(msgspec.Struct, frozen=True):
+    """The user stopped it for now."""
+
+
 class Interrupted(msgspec.Struct, frozen=True):
     """Its process ended before it did."""
 
 
-Ending = Completed | Failed | Cancelled | Interrupted
+Ending = Completed | Failed | Cancelled | Paused | Interrupted
 
 
 def ended(job: Job, ending: Ending, now: datetime) -> Job:
     """Return `job` as it is after `ending`."""
+    job = msgspec.structs.replace(job, waiting="")
     match ending:
         case Completed(model=model):
             return msgspec.structs.replace(job, state="completed", model=model, updated_at=now)
@@ -46,6 +58,8 @@ def ended(job: Job, ending: Ending, now: datetime) -> Job:
             return msgspec.structs.replace(job, state="failed", error=problem, updated_at=now)
         case Cancelled():
             return msgspec.structs.replace(job, state="cancelled", updated_at=now)
+        case Paused():
+            return msgspec.structs.replace(job, state="paused", updated_at=now)
         case Interrupted():
             return msgspec.structs.replace(job, state="interrupted", updated_at=now)
 
@@ -61,6 +75,8 @@ def event_of(job: Job, ending: Ending) -> Event | None:
             return DownloadFailed(job=job.id, problem=problem)
         case Cancelled():
             return DownloadCancelled(job=job.id)
+        case Paused():
+            return DownloadPaused(job=job.id)
         case Interrupted():
             return DownloadInterrupted(job=job.id)
 

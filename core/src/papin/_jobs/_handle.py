@@ -15,13 +15,15 @@ _EVERY = 0.25
 class JobHandle:
     """A running job, for its body. To be used from the event loop only.
 
-    `latest` is the last progress, `began` the first one of a download, which is journalled once (`is_started`).
+    `waiting` says what it waits for, in plain words; empty while it works. `latest` is the last progress, `began` the
+    first one of a download, which is journalled once (`is_started`).
     """
 
     def __init__(self, job_id: str, publish: Callable[[Event], None], record: Callable[[JobHandle], None]) -> None:
         self.id = job_id
         self.latest: Progress | None = None
         self.began: Progress | None = None
+        self.waiting = ""
         self.is_started = False
         self.is_over = False
         self._publish = publish
@@ -39,6 +41,12 @@ class JobHandle:
         self._told_at = now
         self._publish(DownloadProgressed(job=self.id, progress=progress))
         self._record(self)
+
+    def wait_for(self, what: str) -> None:
+        """Tell what the job waits for and until when, or by an empty text that it goes on. Never blocks."""
+        if what != self.waiting:
+            self.waiting = what
+            self._record(self)
 
 
 def _is_news(before: Progress, now: Progress) -> bool:

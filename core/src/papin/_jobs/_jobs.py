@@ -12,14 +12,14 @@ from typing import Literal
 import msgspec
 import trio
 
-from papin._jobs._endings import Cancelled, Completed, Ending, Interrupted, ended, event_of, failed
+from papin._jobs._endings import Cancelled, Completed, Ending, Interrupted, Paused, ended, event_of, failed
 from papin._jobs._handle import JobHandle
 from papin._jobs._ledger import Ledger, Publishes
 from papin._jobs._recorder import Recorder
 from papin._jobs._watch import JobLocks, Wakeups, busy
 from papin._registry import Registry, Write, is_alive, this_process
 from papin.errors import PapinError
-from papin.events import DownloadQueued
+from papin.events import DownloadQueued, DownloadResumed
 from papin.models import Job
 
 Body = Callable[[JobHandle], Awaitable[str]]
@@ -33,6 +33,13 @@ class _Running:
     handle: JobHandle
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     over: trio.Event = field(default_factory=trio.Event)
+    wish: Ending = field(default_factory=Cancelled)
+
+    def end(self, wish: Ending) -> None:
+        """Have it end so; the first wish counts."""
+        if not self.scope.cancel_called:
+            self.wish = wish
+            self.scope.cancel()
 
 
 def _now() -> datetime:
@@ -89,23 +96,42 @@ class Jobs:
     # --- beginning
 
     async def start(
-        self, kind: Literal["download", "import", "verify"], subject: str, request: bytes, body: Body
+        self,
+        kind: Literal["download", "import", "verify"],
+        subject: str,
+        request: bytes,
+        body: Body,
+        *,
+        limit: int | None = None,
+        between: str = "",
     ) -> Job:
         """Record a job and begin it; return it once it can be cancelled.
 
-        `subject` is what the user asked for, `request` what is needed to do it again after a crash.
+        `subject` is what the user asked for, `request` what is needed to do it again after a crash; `limit` and
+        `between` are kept with it (see `Job`).
         """
         now = self._now()
-        job = Job(id=secrets.token_hex(4), kind=kind, subject=subject, state="running", created_at=now, updated_at=now)
+        job = Job(
+            id=secrets.token_hex(4),
+            kind=kind,
+            subject=subject,
+            state="running",
+            created_at=now,
+            updated_at=now,
+            limit=limit,
+            between=between,
+        )
 
         def record(write: Write) -> Job:
             write.add_job(job, request, self._owner)
-            return _queued(write, job)
+            if kind != "verify":
+                write.journal(DownloadQueued(job=job.id, subject=subject))
+            return job
 
         return await self._begin(job.id, record, body)
 
     async def restart(self, job_id: str, body: Body) -> Job:
-        """Begin a job again that was interrupted, failed or cancelled; it keeps its id.
+        """Begin a job again that was paused, interrupted, failed or cancelled; it keeps its id.
 
         Raises:
             NotFound: there is no such job.
@@ -118,7 +144,9 @@ class Jobs:
         def record(write: Write) -> Job:
             job = msgspec.structs.replace(write.take_job(known.id, self._owner), state="running")
             write.update_job(job)
-            return _queued(write, job)
+            if job.kind != "verify":
+                write.journal(DownloadResumed(job=job.id, subject=job.subject))
+            return job
 
         return await self._begin(known.id, record, body)
 
@@ -138,31 +166,47 @@ class Jobs:
             NotFound: there is no such job.
             Conflict: it has ended already.
         """
+        return await self._end(job_id, Cancelled(), lambda write, known: write.request_cancel(known))
+
+    async def pause(self, job_id: str) -> Job:
+        """Stop a job until the user resumes it, as `cancel` ends it.
+
+        Raises:
+            NotFound: there is no such job.
+            Conflict: it has ended, or is paused already.
+        """
+        return await self._end(job_id, Paused(), lambda write, known: write.request_pause(known))
+
+    async def _end(self, job_id: str, ending: Ending, request: Callable[[Write, str], Job]) -> Job:
         known = await self._ledger.read(lambda read: read.job(job_id))
         running = self._running.get(known.id)
-        if running is None:
-            return await self._ledger.change(lambda write: self._ask_to_end(write, known.id))
-        running.scope.cancel()
-        await running.over.wait()
-        return await self._ledger.read(lambda read: read.job(known.id))
+        if running is not None:
+            running.end(ending)
+            await running.over.wait()
+            return await self._ledger.read(lambda read: read.job(known.id))
 
-    def _ask_to_end(self, write: Write, job_id: str) -> Job:
-        job = write.request_cancel(job_id)
-        if job.state in _OPEN and is_alive(write.job_owner(job_id)):
-            return job
-        return self._record_end(write, job, Cancelled())
+        def ask(write: Write) -> Job:
+            job = request(write, known.id)
+            if job.state in _OPEN and is_alive(write.job_owner(job.id)):
+                return job
+            return self._record_end(write, job, ending)
+
+        return await self._ledger.change(ask)
 
     async def _obey(self) -> None:
-        """Cancel what somebody, in whichever process, asked this one to cancel."""
+        """End what somebody, in whichever process, asked this one to cancel or to pause."""
         if not self._running:
             return
         try:
-            wanted = await self._ledger.read(lambda read: read.cancel_requests())
+            to_end, to_pause = await self._ledger.read(lambda read: (read.cancel_requests(), read.pause_requests()))
         except PapinError as error:
             self._recorder.complain("(all)", error)
             return
-        for job_id in wanted & self._running.keys():
-            self._running[job_id].scope.cancel()
+        for job_id, running in self._running.items():
+            if job_id in to_end:
+                running.end(Cancelled())
+            elif job_id in to_pause:
+                running.end(Paused())
 
     # --- watching
 
@@ -237,7 +281,7 @@ class Jobs:
         except Exception as error:  # noqa: BLE001  # the guard of a job: nothing that it raises ends the kernel
             if not running.scope.cancel_called:
                 return failed(error, running.handle.id)
-        return Cancelled()
+        return running.wish
 
     async def _settle(self, job: Job, ending: Ending, handle: JobHandle) -> None:
         """Record how it ended; when the registry cannot be written, the next start will notice."""
@@ -260,9 +304,3 @@ class Jobs:
         if event is not None:
             write.journal(event)
         return over
-
-
-def _queued(write: Write, job: Job) -> Job:
-    if job.kind != "verify":
-        write.journal(DownloadQueued(job=job.id, subject=job.subject))
-    return job

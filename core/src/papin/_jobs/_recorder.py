@@ -46,6 +46,7 @@ class Recorder:
         def apply(write: Write) -> None:
             for handle in handles:
                 self.journal_start(write, write.job(handle.id), handle)
+                write.set_waiting(handle.id, handle.waiting)
                 if handle.latest is not None:
                     write.set_progress(handle.id, handle.latest)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,16 +16,21 @@ from papin._jobs import JobHandle
 from papin._operations import _wanted
 from papin._operations._aftercare import look_after
 from papin._operations._catalogs import Catalogs
+from papin._operations._hours import parse_hours
 from papin._operations._install import free_id, install
+from papin._operations._limits import Limits
+from papin._operations._line import Line
 from papin._operations._services import Services
+from papin._operations._turns import Turns
 from papin._operations._wanted import Request
+from papin._transfers import Pace
 from papin.answers import DownloadPlan
-from papin.errors import Cancelled, Conflict, NotFound, from_problem
+from papin.errors import Cancelled, Conflict, NameInvalid, NotFound, from_problem
 from papin.models import Job, Model, Progress, Variant
 from papin.names import PathRef, UrlRef
 
-ENDED = ("completed", "failed", "cancelled", "interrupted")
-RESUMABLE = ("interrupted", "failed", "cancelled")
+ENDED = ("completed", "failed", "cancelled")
+RESUMABLE = ("paused", "interrupted", "failed", "cancelled")
 
 
 class Downloads:
@@ -34,6 +40,9 @@ class Downloads:
         self._services = services
         self._jobs = services.jobs
         self._catalogs = catalogs
+        core, run = services.config.core, services.paths.run
+        limits = Limits(services.records, services.jobs.wakeups, core.download_limit)
+        self._turns = Turns(Line(run, core.downloads_at_once), limits)
 
     # --- before the first byte ---
 
@@ -76,16 +85,27 @@ class Downloads:
 
     # --- as a job ---
 
-    async def start(self, ref: str, *, name: str | None = None, sha256: str | None = None) -> Job:
+    async def start(
+        self,
+        ref: str,
+        *,
+        name: str | None = None,
+        sha256: str | None = None,
+        limit: int | None = None,
+        between: str | None = None,
+    ) -> Job:
         """Begin to download `ref` as a job, or join the one that is at it; return the job.
 
-        What is installed already is not fetched again: the job is completed at once.
+        What is installed already is not fetched again: the job is completed at once. `limit` is its own, in bytes a
+        second; it runs only `between` these hours (`23:00-07:00`). None leaves them as they are.
 
         Raises:
-            NameInvalid: the reference, the name or the digest is not well formed.
+            NameInvalid: the reference, the name, the digest, the limit or the hours are not well formed.
         """
         names.parse(ref, catalogs=self._catalogs.prefixes)
-        return await self._start("download", Request(ref=ref, name=name, sha256=sha256))
+        parse_hours(between or "")
+        request = Request(ref=ref, name=name, sha256=sha256)
+        return await self._start("download", request, _checked_limit(limit), between)
 
     async def import_file(self, path: str | Path, *, name: str | None = None) -> Job:
         """Begin to take a model file of this machine (with its other shards) into the storage, as a job.
@@ -96,19 +116,33 @@ class Downloads:
         absolute = await trio.to_thread.run_sync(_wanted.existing, Path(path))
         return await self._start("import", Request(ref=str(absolute), name=name))
 
-    async def _start(self, kind: Literal["download", "import"], request: Request) -> Job:
+    async def _start(
+        self,
+        kind: Literal["download", "import"],
+        request: Request,
+        limit: int | None = None,
+        between: str | None = None,
+    ) -> Job:
         blob = msgspec.json.encode(_wanted.check_request(request))
         for job in reversed(await self.list()):
             if job.subject == request.ref and await self._request(job) == request:
                 if job.state in ("queued", "running"):
-                    return job
-                if job.state == "interrupted":
-                    return await self._resume(job)
+                    return await self._set_terms(job, limit, between)
+                if job.state in ("interrupted", "paused"):
+                    return await self._resume(await self._set_terms(job, limit, between))
                 break
-        return await self._jobs.start(kind, request.ref, blob, self._body(request))
+        body = self._body(request)
+        return await self._jobs.start(kind, request.ref, blob, body, limit=limit, between=between or "")
+
+    async def _set_terms(self, job: Job, limit: int | None, between: str | None) -> Job:
+        if limit is None and between is None:
+            return job
+        limit = job.limit if limit is None else limit
+        hours = job.between if between is None else between
+        return await self._services.records.change(lambda write: write.set_terms(job.id, limit=limit, between=hours))
 
     async def resume(self, ref: str) -> Job:
-        """Go on with a job that was interrupted, failed or cancelled: by its id, or by what it was to fetch.
+        """Go on with a job that was paused, interrupted, failed or cancelled: by its id, or by what it was to fetch.
 
         Raises:
             NotFound: there is none.
@@ -139,7 +173,14 @@ class Downloads:
         return _Body(self, request)
 
     async def carry_out(self, request: Request, handle: JobHandle) -> str:
-        """Do what a job's request says; return the id of the model."""
+        """Do what a job's request says, a download when it may; return the id of the model."""
+        job = await self.status(handle.id)
+        if job.kind != "download":
+            return await self._bring_in(request, handle)
+        bring_in = partial(self._bring_in, request, handle)
+        return await self._turns.run(job, handle, bring_in, self._services.config.core.download_between)
+
+    async def _bring_in(self, request: Request, handle: JobHandle, pace: Pace | None = None) -> str:
         handle.report(Progress(phase="resolving"))
         variant = await self._resolve(request)
         installed = await self._services.records.read(
@@ -148,7 +189,7 @@ class Downloads:
         if installed is not None:
             return installed.id
         await self._free_id(variant, request.name)
-        model = await install(self._services, variant, request.name, handle.report)
+        model = await install(self._services, variant, request.name, handle.report, pace)
         await look_after(self._services)
         return model.id
 
@@ -186,6 +227,37 @@ class Downloads:
         await self._jobs.cancel(job.id)
         return job
 
+    async def pause(self, job_id: str) -> Job:
+        """Stop a job for now, whichever process runs it; what arrived is kept, and only `resume` lets it go on.
+
+        Raises:
+            NotFound, Ambiguous: none, or several.
+            Conflict: it has ended, or is paused already.
+        """
+        job = await self.status(job_id)
+        return await self._jobs.pause(job.id)
+
+    async def limit(self, rate: int | None, job_id: str = "") -> Job | None:
+        """Limit a job, or without `job_id` all downloads together, to `rate` bytes a second; None takes a limit away.
+
+        It holds at once, in whichever process they run. Return the job.
+
+        Raises:
+            NotFound, Ambiguous: none, or several.
+            NameInvalid: the rate is not above 0.
+            Conflict: the job is over.
+        """
+        _checked_limit(rate)
+        if not job_id:
+            await self._services.records.change(lambda write: write.set_speed_limit(rate))
+            return None
+        job = await self.status(job_id)
+        if job.state == "completed":
+            raise Conflict(f"{job.id} is {job.state}", next_step="Nothing is left to limit.")
+        return await self._services.records.change(
+            lambda write: write.set_terms(job.id, limit=rate, between=write.job(job.id).between)
+        )
+
     async def follow(self, job_id: str) -> AsyncGenerator[Job]:
         """Yield a job at once and whenever its record changes, and end with its final state. Close with `aclosing`.
 
@@ -201,7 +273,7 @@ class Downloads:
         """Return a job once it has ended; raise its error when it failed.
 
         Raises:
-            PapinError: what the job failed with, or `Cancelled` when it was cancelled or interrupted.
+            PapinError: what the job failed with, or `Cancelled` when it was cancelled, paused or interrupted.
         """
         async with aclosing(self.follow(job_id)) as changes:
             async for job in changes:
@@ -225,6 +297,12 @@ class _Body:
 
     async def __call__(self, handle: JobHandle) -> str:
         return await self._downloads.carry_out(self._request, handle)
+
+
+def _checked_limit(rate: int | None) -> int | None:
+    if rate is not None and rate <= 0:
+        raise NameInvalid(f"{rate} bytes a second is no limit", next_step="Give one above 0, or none.")
+    return rate
 
 
 def _is_installed(model: Model, variant: Variant, name: str | None) -> bool:

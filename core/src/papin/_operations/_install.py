@@ -12,7 +12,7 @@ from papin._operations._headers import read_all_at
 from papin._operations._removal import sweep
 from papin._operations._services import Services
 from papin._registry import Read, Write
-from papin._transfers import fetch
+from papin._transfers import Pace, fetch
 from papin.errors import Conflict, FormatInvalid, NotFound
 from papin.events import ModelInstalled
 from papin.models import Header, Model, Progress, StoredFile, Variant
@@ -53,13 +53,15 @@ class Whole:
         self._report(Progress(phase="committing", done=self._before, total=self._before))
 
 
-async def fetch_all(services: Services, variant: Variant, whole: Whole) -> tuple[StoredFile, ...]:
+async def fetch_all(
+    services: Services, variant: Variant, whole: Whole, pace: Pace | None = None
+) -> tuple[StoredFile, ...]:
     """Fetch the files of a variant into the default storage, each at most once; return them as stored."""
     name = services.config.core.storage
     storage = await services.storage(name)
     stored = []
     for wanted in variant.files:
-        fetched = await fetch(wanted, storage, services.http, whole.of_file(wanted.name))
+        fetched = await fetch(wanted, storage, services.http, whole.of_file(wanted.name), pace=pace)
         whole.finished(fetched.size)
         stored.append(
             StoredFile(name=wanted.name, sha256=fetched.sha256, size=fetched.size, role=wanted.role, storage=name)
@@ -99,7 +101,9 @@ def same_model(read: Read, variant: Variant, files: Sequence[StoredFile], name: 
     return None
 
 
-async def install(services: Services, variant: Variant, name: str | None, report: Report) -> Model:
+async def install(
+    services: Services, variant: Variant, name: str | None, report: Report, pace: Pace | None = None
+) -> Model:
     """Fetch, check and record a variant; return the model, which may have been there already.
 
     Raises:
@@ -108,7 +112,7 @@ async def install(services: Services, variant: Variant, name: str | None, report
         PapinError: as fetching it failed; what arrived is kept for the next attempt.
     """
     whole = Whole(variant, report)
-    files = await fetch_all(services, variant, whole)
+    files = await fetch_all(services, variant, whole, pace)
     whole.committing()
     async with services.committing():
         existing = await services.records.read(lambda read: same_model(read, variant, files, name))

@@ -18,11 +18,11 @@ OPEN: Final = frozenset({"queued", "running"})
 """States of a job that some process is at."""
 
 ENDED: Final = frozenset({"completed", "failed", "cancelled"})
-"""States that a job ends in; `interrupted` is neither open nor ended."""
+"""States that a job ends in; `interrupted` and `paused` are neither open nor ended."""
 
 _KEEP = 1000  # ended jobs that are kept for people to look at
 
-_COLUMNS = "id, kind, subject, state, created_at, updated_at, model, progress, error"
+_COLUMNS = "id, kind, subject, state, created_at, updated_at, model, progress, error, waiting, speed_limit, hours"
 _every = f"SELECT {_COLUMNS} FROM jobs ORDER BY key"  # noqa: S608  a constant
 _one = f"SELECT {_COLUMNS} FROM jobs WHERE id = ?"  # noqa: S608  a constant
 _progress = msgspec.json.Decoder(Progress)
@@ -34,7 +34,7 @@ def _blob(value: Progress | Problem | None) -> bytes | None:
 
 
 def _job(row: Any) -> Job:
-    progress, error = row[7:]
+    progress, error = row[7:9]
     return Job(
         id=row[0],
         kind=row[1],
@@ -45,6 +45,9 @@ def _job(row: Any) -> Job:
         model=row[6],
         progress=None if progress is None else _progress.decode(progress),
         error=None if error is None else _problem.decode(error),
+        waiting=row[9],
+        limit=row[10],
+        between=row[11],
     )
 
 
@@ -64,9 +67,10 @@ def owner_of(connection: sqlite3.Connection, job_id: str) -> Owner:
 def insert_job(connection: sqlite3.Connection, job: Job, request: bytes, owner: Owner) -> None:
     """Add a job, and drop those that ended long ago."""
     connection.execute(
-        "INSERT INTO jobs (kind, subject, state, created_at, updated_at, model, progress, error, id, request,"
-        " owner_pid, owner_boot, owner_started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*_values(job), job.id, request, owner.pid, owner.boot, owner.started),
+        "INSERT INTO jobs (kind, subject, state, created_at, updated_at, model, progress, error, waiting,"
+        " speed_limit, hours, id, request, owner_pid, owner_boot, owner_started)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*_values(job), job.limit, job.between, job.id, request, owner.pid, owner.boot, owner.started),
     )
     connection.execute(
         "DELETE FROM jobs WHERE state IN ('completed', 'failed', 'cancelled')"
@@ -76,10 +80,10 @@ def insert_job(connection: sqlite3.Connection, job: Job, request: bytes, owner: 
 
 
 def update_job(connection: sqlite3.Connection, job: Job) -> bool:
-    """Replace what is recorded of the job; return whether it exists. Its owner and its request stay."""
+    """Replace what is recorded of the job; return whether it exists. Its owner, its request and its terms stay."""
     query = (
         "UPDATE jobs SET kind = ?, subject = ?, state = ?, created_at = ?, updated_at = ?, model = ?, progress = ?,"
-        " error = ? WHERE id = ?"
+        " error = ?, waiting = ? WHERE id = ?"
     )
     return connection.execute(query, (*_values(job), job.id)).rowcount == 1
 
@@ -94,4 +98,5 @@ def _values(job: Job) -> tuple[object, ...]:
         job.model,
         _blob(job.progress),
         _blob(job.error),
+        job.waiting,
     )

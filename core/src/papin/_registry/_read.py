@@ -140,6 +140,24 @@ class Read:
         with self._snapshot() as connection:
             return frozenset(ids(connection, query))
 
+    def pause_requests(self) -> frozenset[str]:
+        """Return the ids of the queued and running jobs that somebody asked to pause."""
+        query = "SELECT id FROM jobs WHERE pause AND state IN ('queued', 'running')"
+        with self._snapshot() as connection:
+            return frozenset(ids(connection, query))
+
+    def running_downloads(self) -> dict[str, int | None]:
+        """Return the ids of the downloads that run now, in whichever process, with their speed limits."""
+        query = "SELECT id, speed_limit FROM jobs WHERE kind = 'download' AND state = 'running'"
+        with self._snapshot() as connection:
+            return dict(connection.execute(query))
+
+    def speed_limit(self) -> int | None:
+        """Return what `Write.set_speed_limit` recorded last, 0 for no limit; None where it never did."""
+        with self._snapshot() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE name = 'speed_limit'").fetchone()
+            return None if row is None else int(row[0])
+
     # --- events
 
     def events(self, since: int = 0, limit: int = 1000) -> list[Envelope]:

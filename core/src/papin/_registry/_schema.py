@@ -170,4 +170,12 @@ _FIRST: Migration = (
     _EVENTS,
 )
 
-MIGRATIONS: Final[Sequence[Migration]] = (_FIRST,)
+# `pause` is a request, as `cancel` is. The terms of a job (`speed_limit`, `hours`) are changed apart from the rest.
+_CONTROL: Migration = (
+    "ALTER TABLE jobs ADD COLUMN pause INTEGER NOT NULL DEFAULT 0 CHECK (pause IN (0, 1))",
+    "ALTER TABLE jobs ADD COLUMN waiting TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE jobs ADD COLUMN speed_limit INTEGER CHECK (speed_limit > 0)",
+    "ALTER TABLE jobs ADD COLUMN hours TEXT NOT NULL DEFAULT ''",
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = (_FIRST, _CONTROL)

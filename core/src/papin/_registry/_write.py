@@ -160,7 +160,7 @@ class Write(Read):
         insert_job(self._connection, job, request, owner)
 
     def update_job(self, job: Job) -> None:
-        """Replace what is recorded of a job; its request, its owner and a request to end it stay.
+        """Replace what is recorded of a job; its request, its owner, its terms and a request to end it stay.
 
         Raises:
             NotFound: there is no such job.
@@ -190,6 +190,45 @@ class Write(Read):
         self._connection.execute("UPDATE jobs SET cancel = 1 WHERE id = ?", (job.id,))
         return job
 
+    def request_pause(self, job_id: str) -> Job:
+        """Ask the process that has the job to pause it; return the job as it is now.
+
+        Raises:
+            NotFound: there is no such job.
+            Conflict: it has ended, or is paused already.
+        """
+        job = self.job(job_id)
+        if job.state in ENDED or job.state == "paused":
+            raise Conflict(f"The job {job.id} is {job.state}", next_step="Nothing is left to pause.")
+        self._connection.execute("UPDATE jobs SET pause = 1 WHERE id = ?", (job.id,))
+        return job
+
+    def set_waiting(self, job_id: str, waiting: str) -> None:
+        """Record what a job waits for, which makes it queued, or that it goes on (an empty text).
+
+        A job that has ended, or is gone, stays as it is.
+        """
+        self._connection.execute(
+            "UPDATE jobs SET waiting = ?, state = ? WHERE id = ? AND state IN ('queued', 'running')",
+            (waiting, "queued" if waiting else "running", job_id),
+        )
+
+    def set_terms(self, job_id: str, *, limit: int | None, between: str) -> Job:
+        """Record how fast a job may be, in bytes a second, and at which time of day; return it as it is then.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        job = self.job(job_id)
+        query = "UPDATE jobs SET speed_limit = ?, hours = ? WHERE id = ?"
+        self._connection.execute(query, (limit, between, job.id))
+        return self.job(job.id)
+
+    def set_speed_limit(self, limit: int | None) -> None:
+        """Record how fast all downloads together may be, in bytes a second; it wins over the configuration."""
+        query = "INSERT OR REPLACE INTO meta (name, value) VALUES ('speed_limit', ?)"
+        self._connection.execute(query, (str(limit or 0),))
+
     def take_job(self, job_id: str, owner: Owner) -> Job:
         """Make `owner` the process that has the job, which becomes queued again, without error or request to end it.
 
@@ -206,8 +245,8 @@ class Write(Read):
                 f"The job {job.id} is being worked on by process {last.pid}",
                 next_step="Wait for it, or cancel it first.",
             )
-        taken = msgspec.structs.replace(job, state="queued", error=None, updated_at=self._now)
+        taken = msgspec.structs.replace(job, state="queued", error=None, waiting="", updated_at=self._now)
         update_job(self._connection, taken)
-        query = "UPDATE jobs SET owner_pid = ?, owner_boot = ?, owner_started = ?, cancel = 0 WHERE id = ?"
+        query = "UPDATE jobs SET owner_pid = ?, owner_boot = ?, owner_started = ?, cancel = 0, pause = 0 WHERE id = ?"
         self._connection.execute(query, (owner.pid, owner.boot, owner.started, job.id))
         return taken

@@ -26,6 +26,10 @@ _MODELS = {
 }
 _DOWNLOADS = {
     "list": Where(f"{_HERE}.downloads", "listing", "Show downloads and imports, the newest first."),
+    "watch": Where(f"{_HERE}.downloads", "watch", "Follow downloads to their end."),
+    "limit": Where(f"{_HERE}.downloads", "limit", "Limit how fast downloads are."),
+    "pause": Where(f"{_HERE}.downloads", "pause", "Stop a download until it is resumed."),
+    "resume": Where(f"{_HERE}.downloads", "resume", "Go on with a download."),
     "cancel": Where(f"{_HERE}.downloads", "cancel", "End a download."),
 }
 _PROVIDERS = {"list": Where(f"{_HERE}.parts", "providers", "Show the programs that can run models, and their state.")}
@@ -44,7 +48,7 @@ _CONFIG = {
 _TABLE: dict[str, Where | Branch] = {
     "run": Where(f"{_HERE}.run", "command", "Ask a model, or chat with it; it is downloaded on first use."),
     "models": Branch(_MODELS, "Find, install, check and remove models."),
-    "downloads": Branch(_DOWNLOADS, "Show and end downloads."),
+    "downloads": Branch(_DOWNLOADS, "Show, pause, limit and end downloads."),
     "providers": Branch(_PROVIDERS, "The programs that run models."),
     "catalogs": Branch(_CATALOGS, "The places where models can be found."),
     "plugins": Branch(_PLUGINS, "The parts that papin is made of."),

@@ -22,7 +22,13 @@ ASK_ABOVE = 1_000_000_000
 
 
 async def install(
-    session: Session, ref: str, *, name: str | None = None, sha256: str | None = None, yes: bool
+    session: Session,
+    ref: str,
+    *,
+    name: str | None = None,
+    sha256: str | None = None,
+    between: str | None = None,
+    yes: bool,
 ) -> tuple[Model, bool]:
     """Make sure that the model `ref` is installed; return it, and whether it was new.
 
@@ -36,7 +42,7 @@ async def install(
     await agree(session, plan, yes=yes)
     if plan.installed:
         return await session.kernel.models.show(plan.installed), False
-    return await follow(session, downloads.start(ref, name=name, sha256=sha256)), True
+    return await follow(session, downloads.start(ref, name=name, sha256=sha256, between=between)), True
 
 
 async def agree(session: Session, plan: DownloadPlan, *, yes: bool) -> None:
@@ -70,13 +76,17 @@ async def follow(session: Session, starting: Awaitable[Job]) -> Model:
     """
     kernel, out = session.kernel, session.out
     started = await starting
+    waiting = ""
     go_on = f"Go on with: papin models download --resume {name(started.id)}"
     with session.interrupts.advice(go_on), showing(out, started.kind) as show:
         async with aclosing(kernel.downloads.follow(started.id)) as jobs:
             async for job in jobs:
                 if out.json:
                     out.line("job", job)
-                if job.progress is not None:
+                if job.waiting and job.waiting != waiting:
+                    out.note(f"It waits {name(job.waiting)}.")
+                waiting = job.waiting
+                if job.progress is not None and not waiting:
                     show(job.progress)
     finished = await kernel.downloads.wait(started.id)
     if finished.state != "completed":

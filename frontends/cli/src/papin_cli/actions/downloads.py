@@ -1,17 +1,21 @@
-"""Downloading, importing, going on with a download, and ending one."""
+"""Downloading, importing, going on with a download, pausing and ending one."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from contextlib import aclosing
 from pathlib import Path
 
+import trio
+
 from papin.models import Job, Model
+from papin.sizes import size_text
 from papin_cli._safe import name as safe
 from papin_cli._session import Session
 from papin_cli.actions._install import follow, install
-from papin_cli.views import models, plans
+from papin_cli.views import jobs, models, plans
 
-__all__ = ["cancel", "download", "import_file", "resume", "show_plan"]
+__all__ = ["cancel", "download", "import_file", "limit", "pause", "resume", "show_plan", "watch"]
 
 
 async def show_plan(session: Session, ref: str, *, name: str | None, sha256: str | None) -> None:
@@ -22,9 +26,11 @@ async def show_plan(session: Session, ref: str, *, name: str | None, sha256: str
     session.out.text(plans.download(plan, session.out.width), end="")
 
 
-async def download(session: Session, ref: str, *, name: str | None, sha256: str | None, yes: bool) -> None:
+async def download(
+    session: Session, ref: str, *, name: str | None, sha256: str | None, between: str | None, yes: bool
+) -> None:
     """Download a model."""
-    model, new = await install(session, ref, name=name, sha256=sha256, yes=yes)
+    model, new = await install(session, ref, name=name, sha256=sha256, between=between, yes=yes)
     _tell(session, model, new=new)
 
 
@@ -54,3 +60,49 @@ async def cancel(session: Session, job: str) -> None:
     if session.out.json:
         session.out.document(cancelled)
     session.out.text(f"Asked {safe(cancelled.id)} ({safe(cancelled.subject)}) to end. What arrived is kept.")
+
+
+async def pause(session: Session, job: str) -> None:
+    """Stop a download for now, whichever process runs it."""
+    paused = await session.kernel.downloads.pause(job)
+    if session.out.json:
+        session.out.document(paused)
+    session.out.text(
+        f"Paused {safe(paused.id)} ({safe(paused.subject)}). What arrived is kept.\n\n"
+        f"Next: papin downloads resume {safe(paused.id)}"
+    )
+
+
+async def limit(session: Session, job: str, rate: int | None) -> None:
+    """Limit how fast one download is, or all together."""
+    limited = await session.kernel.downloads.limit(rate, job)
+    what = f"{safe(limited.id)} ({safe(limited.subject)})" if limited else "All downloads together"
+    if session.out.json:
+        session.out.document(limited or {"limit": rate})
+    session.out.text(f"{what}: {'no limit' if rate is None else f'at most {size_text(rate)} a second'}.")
+
+
+async def watch(session: Session, job: str | None) -> None:
+    """Show what changes of a download, or of all that run or wait now, until they are over."""
+    downloads = session.kernel.downloads
+    if job is not None:
+        watched = [await downloads.status(job)]
+    else:
+        watched = [each for each in await downloads.list() if each.state in ("queued", "running")]
+    if not watched and not session.out.json:
+        session.out.text("No download runs or waits.")
+    async with trio.open_nursery() as nursery:
+        for each in watched:
+            nursery.start_soon(_watch, session, each.id)
+
+
+async def _watch(session: Session, job: str) -> None:
+    last = ""
+    async with aclosing(session.kernel.downloads.follow(job)) as changes:
+        async for each in changes:
+            if session.out.json:
+                session.out.line("job", each)
+            text = jobs.change(each)
+            if text != last:
+                session.out.text(text)
+                last = text

@@ -7,13 +7,14 @@ from functools import partial
 
 import click
 
+from papin.sizes import parse_size
 from papin_cli._app import App, pass_app
 from papin_cli._kernel import in_session
 from papin_cli._library import read
 from papin_cli._params import examples, global_options, job
 from papin_cli.views import jobs as view
 
-__all__ = ["cancel", "listing"]
+__all__ = ["cancel", "limit", "listing", "pause", "resume", "watch"]
 
 
 @click.command(epilog=examples("papin downloads list"))
@@ -36,3 +37,64 @@ def cancel(app: App, job: str) -> None:
     from papin_cli.actions import downloads  # noqa: PLC0415 - imports trio
 
     in_session(app, partial(downloads.cancel, job=job))
+
+
+@click.command(epilog=examples("papin downloads pause 4f2a"))
+@job
+@global_options
+@pass_app
+def pause(app: App, job: str) -> None:
+    """Stop a download, whichever process runs it, until it is resumed; a restart does not resume it."""
+    from papin_cli.actions import downloads  # noqa: PLC0415 - imports trio
+
+    in_session(app, partial(downloads.pause, job=job))
+
+
+@click.command(epilog=examples("papin downloads resume 4f2a"))
+@job
+@global_options
+@pass_app
+def resume(app: App, job: str) -> None:
+    """Go on with a download that was paused, interrupted, cancelled or failed."""
+    from papin_cli.actions import downloads  # noqa: PLC0415 - imports trio
+
+    in_session(app, partial(downloads.resume, what=job))
+
+
+@click.command(epilog=examples("papin downloads watch", "papin downloads watch 4f2a"))
+@click.argument("job", required=False)
+@global_options
+@pass_app
+def watch(app: App, job: str | None) -> None:
+    """Follow a download, or all that run or wait now, to the end; whichever process runs them."""
+    from papin_cli.actions import downloads  # noqa: PLC0415 - imports trio
+
+    in_session(app, partial(downloads.watch, job=job))
+
+
+@click.command(
+    epilog=examples("papin downloads limit 5MB", "papin downloads limit 4f2a 500kB", "papin downloads limit none")
+)
+@click.argument("words", nargs=-1, required=True, metavar="[JOB] RATE|none")
+@global_options
+@pass_app
+def limit(app: App, words: tuple[str, ...]) -> None:
+    """Limit all downloads together, or one, to RATE bytes a second; it holds at once."""
+    from papin_cli.actions import downloads  # noqa: PLC0415 - imports trio
+
+    *before, rate = words
+    if len(before) > 1:
+        raise click.UsageError("Give [JOB] RATE, or [JOB] none.")
+    in_session(app, partial(downloads.limit, job="".join(before), rate=_rate(rate)))
+
+
+def _rate(text: str) -> int | None:
+    if text == "none":
+        return None
+    try:
+        rate = parse_size(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if rate == 0:
+        raise click.BadParameter("0 would stop them: write a rate like 5MB, or none, or pause them")
+    return rate

@@ -16,6 +16,7 @@ _EXAMPLES = examples(
     "papin models download smollm2",
     "papin models download smollm2 --dry-run",
     "papin models download https://example.org/m.gguf --name mine --sha256 HEX",
+    "papin models download smollm2 --between 23:00-07:00",
     "papin models download --resume smollm2",
 )
 
@@ -26,11 +27,20 @@ _EXAMPLES = examples(
 @click.option("--sha256", help="The digest that the file must have, 64 hex digits.")
 @click.option("--resume", metavar="ID", help="Go on with a download: its job or model.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be downloaded.")
+@click.option("--between", metavar="HH:MM-HH:MM", help="Only download between these hours.")
 @yes
 @global_options
 @pass_app
 def command(
-    app: App, ref: str | None, name: str | None, sha256: str | None, resume: str | None, *, dry_run: bool, yes: bool
+    app: App,
+    ref: str | None,
+    *,
+    name: str | None,
+    sha256: str | None,
+    resume: str | None,
+    between: str | None,
+    dry_run: bool,
+    yes: bool,
 ) -> None:
     """Download a model: `catalog:name[:variant]`, an address, or a file.
 
@@ -39,7 +49,7 @@ def command(
     from papin_cli.actions import downloads  # noqa: PLC0415 - imports trio
 
     if resume is not None:
-        if ref or name or sha256 or dry_run:
+        if ref or name or sha256 or between or dry_run:
             raise click.UsageError("--resume goes on as the download began: give nothing else with it.")
         in_session(app, partial(downloads.resume, what=resume))
     elif ref is None:
@@ -47,4 +57,5 @@ def command(
     elif dry_run:
         in_session(app, partial(downloads.show_plan, ref=ref, name=name, sha256=sha256))
     else:
-        in_session(app, partial(downloads.download, ref=ref, name=name, sha256=sha256, yes=yes))
+        work = partial(downloads.download, ref=ref, name=name, sha256=sha256, between=between, yes=yes)
+        in_session(app, work)

@@ -11,7 +11,7 @@ from papin_cli import _words
 from papin_cli._safe import name
 from papin_cli._table import Column, render
 
-__all__ = ["amount", "doing", "line", "listing", "remaining"]
+__all__ = ["amount", "change", "doing", "line", "listing", "remaining"]
 
 _COLUMNS = (
     Column(title="JOB"),
@@ -60,6 +60,19 @@ def line(progress: Progress, doing: str = "") -> str:
     return f"{doing or name(progress.phase)}: {', '.join(part for part in parts if part)}".removesuffix(": ")
 
 
+def change(job: Job) -> str:
+    """Return how a job is now, as one line."""
+    if job.state == "running" and job.progress is not None:
+        return f"{name(job.id)}  {line(job.progress, doing(job.progress.phase, job.kind))}"
+    return f"{name(job.id)}  {_state(job)}: {name(job.subject)}"
+
+
+def _state(job: Job) -> str:
+    if job.error:
+        return f"{job.state} ({name(job.error.code)})"
+    return f"{job.state}, waits {name(job.waiting)}" if job.waiting else job.state
+
+
 def listing(jobs: Sequence[Job], now: datetime, width: int | None) -> str:
     """Return the jobs as a table, the newest first, with how to go on with those that were interrupted."""
     if not jobs:
@@ -70,10 +83,9 @@ def listing(jobs: Sequence[Job], now: datetime, width: int | None) -> str:
 
 def _row(job: Job, now: datetime) -> tuple[str, ...]:
     done = _words.percent(job.progress.fraction) if job.progress and job.state != "completed" else ""
-    state = f"{job.state} ({name(job.error.code)})" if job.error else job.state
-    return name(job.id), name(job.subject), job.kind, state, done, _words.ago(job.created_at, now)
+    return name(job.id), name(job.subject), job.kind, _state(job), done, _words.ago(job.created_at, now)
 
 
 def _advice(jobs: Sequence[Job]) -> str:
-    waiting = [job for job in jobs if job.state in ("interrupted", "failed")]
-    return f"\nNext: papin models download --resume {name(waiting[0].id)}\n" if waiting else ""
+    waiting = [job for job in jobs if job.state in ("paused", "interrupted", "failed")]
+    return f"\nNext: papin downloads resume {name(waiting[0].id)}\n" if waiting else ""

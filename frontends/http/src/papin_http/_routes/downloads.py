@@ -1,4 +1,4 @@
-"""The operations on downloads: start, list, status, cancel."""
+"""The operations on downloads: start, list, status, pause, resume, cancel."""
 
 from __future__ import annotations
 
@@ -68,4 +68,16 @@ async def cancel(request: Asked, download: FromPath[str]) -> Job:
     return await kernel_of(request).downloads.cancel(download)
 
 
-router = Router(path="/downloads", route_handlers=[start, list_all, status, cancel], tags=["downloads"])
+@post("/{download:str}/pause", operation_id="pauseDownload", status_code=200, responses=PROBLEMS)
+async def pause(request: Asked, download: FromPath[str]) -> Job:
+    """Stop a download for now; it goes on only when it is resumed, not by a restart."""
+    return await kernel_of(request).downloads.pause(download)
+
+
+@post("/{download:str}/resume", operation_id="resumeDownload", status_code=202, responses=PROBLEMS)
+async def resume(request: Asked, download: FromPath[str]) -> Job:
+    """Go on with a download that was paused, interrupted, cancelled or failed; the server does it from now on."""
+    return await kernel_of(request).downloads.resume(download)
+
+
+router = Router(path="/downloads", route_handlers=[start, list_all, status, cancel, pause, resume], tags=["downloads"])

@@ -160,7 +160,7 @@ export interface AvailableModel {
 
 // --- downloads ------------------------------------------------------------------------------------------------------
 
-export type JobState = "queued" | "running" | "interrupted" | "completed" | "failed" | "cancelled";
+export type JobState = "queued" | "running" | "paused" | "interrupted" | "completed" | "failed" | "cancelled";
 
 export type Phase = "queued" | "resolving" | "downloading" | "verifying" | "committing";
 
@@ -186,6 +186,12 @@ export interface DownloadStatus {
   model: string;
   progress: Progress | null;
   error: Problem | null;
+  /** What a queued download waits for, and until when, in words. */
+  waiting: string;
+  /** Bytes a second, for this download alone. */
+  limit: number | null;
+  /** The time of day at which alone it runs, `23:00-07:00`; empty for always. */
+  between: string;
 }
 
 // --- events ---------------------------------------------------------------------------------------------------------
@@ -204,6 +210,8 @@ export type KnownEvent =
   | { type: "download_completed"; job: string; model: string }
   | { type: "download_failed"; job: string; problem: Problem }
   | { type: "download_interrupted"; job: string }
+  | { type: "download_paused"; job: string }
+  | { type: "download_resumed"; job: string; subject: string }
   | { type: "download_cancelled"; job: string }
   | { type: "model_installed"; model: string; ref: string; size: number }
   | { type: "model_changed"; model: string }
