@@ -153,7 +153,7 @@ def plan(**changes):
     [
         ({}, "Downloading starter:m: 1.0 kB (1.0 GB free)."),
         ({"fetch": 400}, "Downloading starter:m: 400 B of 1.0 kB, the rest is here already (1.0 GB free)."),
-        ({"size": None, "fetch": None}, "Downloading starter:m: ? (1.0 GB free)."),
+        ({"size": None, "fetch": None}, "Downloading starter:m: the size is not known yet (1.0 GB free)."),
         ({"free": 10, "fits": False}, "Downloading starter:m: 1.0 kB (10 B free, which is not enough)."),
         ({"installed": "m", "fetch": 0}, "m is installed already."),
     ],

@@ -25,7 +25,8 @@ def download_summary(plan: DownloadPlan) -> str:
     """Return a download in one line: what comes in, and how much room there is."""
     if plan.installed:
         return f"{name(plan.installed)} is installed already."
-    what = f"Downloading {name(plan.ref)}: {_words.size(plan.fetch)}"
+    size = "the size is not known yet" if plan.fetch is None else _words.size(plan.fetch)
+    what = f"Downloading {name(plan.ref)}: {size}"
     if plan.fetch != plan.size:
         what += f" of {_words.size(plan.size)}, the rest is here already"
     room = "" if plan.fits else ", which is not enough"
