@@ -28,6 +28,7 @@ class Secure(trio.abc.Stream):
         # Of any type: typeshed does not know that bytes are read into any buffer.
         self._tls: Any = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         self._sending = trio.Lock()
+        self._cipher = memoryview(bytearray(_FILL))
 
     async def do_handshake(self) -> None:
         """Agree on keys and verify the certificate. Raises `ssl.SSLError` and `trio.BrokenResourceError`."""
@@ -109,8 +110,14 @@ class Secure(trio.abc.Stream):
                 await self.transport.send_all(data)
 
     async def _fill(self) -> None:
-        data = await self.transport.receive_some(_FILL)
-        if data:
-            self._incoming.write(data)
+        if isinstance(self.transport, trio.SocketStream):
+            # Into memory that is there already: fresh memory for every piece costs as much as decrypting it.
+            count = await self.transport.socket.recv_into(self._cipher)
+        else:
+            data = await self.transport.receive_some(len(self._cipher))
+            count = len(data)
+            self._cipher[:count] = data
+        if count:
+            self._incoming.write(self._cipher[:count])
         else:
             self._incoming.write_eof()

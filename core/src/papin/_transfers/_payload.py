@@ -42,6 +42,8 @@ class Payload:
 
     def __init__(self, staging: Staging) -> None:
         self.entity: Entity | None = None
+        # Made once: fresh memory for every chunk costs as much as reading it.
+        self._buffer = memoryview(bytearray(CHUNK))
         with disk_errors(_WHAT):
             self._data = _open_data(staging.data)
             try:
@@ -108,12 +110,11 @@ class Payload:
     def hash(self, chunks: Iterable[tuple[int, int, int | None]], into: hashlib._Hash) -> int:
         """Add chunks (number, size, CRC or None) to a running hash; return how many agreed with their CRC.
 
-        The first one that does not ends it.
+        The first one that does not ends it. Only one may run at a time.
         """
-        buffer = memoryview(bytearray(CHUNK))
         agreed = 0
         for number, size, crc in chunks:
-            view = buffer[:size]
+            view = self._buffer[:size]
             if not self._read(number * CHUNK, view) or (crc is not None and zlib.crc32(view) != crc):
                 break
             into.update(view)
