@@ -96,7 +96,7 @@ def test_far_servers_are_given_time_to_show_what_they_can():
 def test_runs_are_some_seconds_long_and_shorter_at_the_end():
     lanes = Lanes()
     assert lanes.run(1000, 4 * MIB) is None
-    Line(lanes, each=20 * MIB).run(1.3)
+    Line(lanes, each=20 * MIB).run(1.6)
     assert lanes.target == 16
     assert lanes.run(100_000, 4 * MIB) == 15
     assert lanes.run(64, 4 * MIB) == 2
@@ -106,7 +106,7 @@ def test_runs_are_some_seconds_long_and_shorter_at_the_end():
 def test_who_lags_far_behind_the_others():
     lanes = Lanes()
     assert not lanes.is_lagging(0)
-    Line(lanes, each=20 * MIB).run(1.3)
+    Line(lanes, each=20 * MIB).run(1.6)
     assert lanes.is_lagging(1 * MIB)
     assert not lanes.is_lagging(5 * MIB)
 

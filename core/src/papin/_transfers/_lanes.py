@@ -23,7 +23,7 @@ _LAGGING = 0.1  # of what the others get on average
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of a transfer: bytes that came so far and that are missing, and open connections.
+    """The state of a transfer: bytes that came so far and that are missing, connections that bring some already.
 
     `held_up` is for how many seconds so far connections waited for papin: for its disk, its limit, its event loop.
     """
@@ -53,7 +53,7 @@ class Lanes:
 
     def look(self, now: float, sample: Sample) -> int:
         """Take a sample; return how many connections there should be."""
-        if self._began is None:
+        if self._began is None or self._has_just_grown(self._began[1], sample):
             self._began = now, sample
         since, first = self._began
         took = now - since
@@ -65,6 +65,10 @@ class Lanes:
         if sample.active >= self.target:
             self._decide(now, sample, pressed=(sample.held_up - first.held_up) / took > _PRESSED)
         return self.target
+
+    def _has_just_grown(self, first: Sample, sample: Sample) -> bool:
+        # What came while new connections were still being made tells nothing of what they bring.
+        return first.active < self.target <= sample.active
 
     def _decide(self, now: float, sample: Sample, *, pressed: bool) -> None:
         if self._before and self.rate < self._before[1] * _GAIN:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 
 import trio
 
@@ -23,6 +25,14 @@ from papin.errors import NotFound, SourceChanged, TooManyRequests, TransferFaile
 _SHOWN = 0.05  # seconds between two reports of the progress
 
 Slot = Callable[[], AbstractContextManager[bool]]
+
+
+@dataclass(eq=False, slots=True)
+class _Lane:
+    """One connection after the other: whether it brought anything at all, and by its last request."""
+
+    has_joined: bool = False
+    has_brought: bool = False
 
 
 class Swarm:
@@ -54,6 +64,7 @@ class Swarm:
         self._waited = 0.0
         self._pipe_before = 0.0
         self._active = 0
+        self._joined = 0
         self._claims: set[Claim] = set()
         self._bodies: set[Body] = set()
         self._may_grow = False
@@ -70,34 +81,33 @@ class Swarm:
         """Fetch everything, `claim` from `body` and the rest as seems best; return when nothing more can be done."""
         async with trio.open_nursery() as self._nursery:
             self._active += 1
-            await self._lane(lambda: self._take(body, claim))
+            lane = _Lane()
+            await self._work(lane, partial(self._take, lane, body, claim))
 
     async def _another(self) -> None:
         with self._slot() as granted:
             if granted:
-                await self._lane(self._nothing)
+                await self._work(_Lane(), trio.lowlevel.checkpoint)
             else:
                 self._active -= 1
 
-    async def _nothing(self) -> None:
-        await trio.lowlevel.checkpoint()
-
-    async def _lane(self, first: Callable[[], Awaitable[None]]) -> None:
-        before = self._came
+    async def _work(self, lane: _Lane, first: Callable[[], Awaitable[None]]) -> None:
+        """Do `first`, and then what else there is to do."""
         try:
             await first()
             while self._goes_on() and (claim := self._next_claim()):
-                before = self._came
-                await self._fetch(claim)
+                lane.has_brought = False
+                await self._fetch(lane, claim)
         except SourceChanged as error:
             self.error = error
             self._nursery.cancel_scope.cancel()
         except (TransferFailed, NotFound) as error:
             self.error = error
-            if isinstance(error, TooManyRequests) or before == self._came:
+            if isinstance(error, TooManyRequests) or not lane.has_brought:
                 self._lanes.refused(trio.current_time(), self._active - 1)
         finally:
             self._active -= 1
+            self._joined -= lane.has_joined
 
     def _goes_on(self) -> bool:
         return self._active == 1 or (self._active <= self._lanes.target and not self._wanted())
@@ -111,7 +121,7 @@ class Swarm:
             claim = ledger.steal()
         return claim
 
-    async def _fetch(self, claim: Claim) -> None:
+    async def _fetch(self, lane: _Lane, claim: Claim) -> None:
         """Ask for a claim and take what is answered."""
         try:
             await check_part(self._payload, self._ledger, claim.next)
@@ -119,7 +129,7 @@ class Swarm:
             async with self._asker.ask(position) as (answer, verdict):
                 match verdict:
                     case _judge.Body(start=start, stop=stop) if start == position.offset and stop is not None:
-                        await self._take(Body(answer, stop, self._pace), claim)
+                        await self._take(lane, Body(answer, stop, self._pace), claim)
                     case _judge.Body(entity=entity) if position.is_same(entity):
                         # It answers with everything now, and that one connection already gets.
                         self._may_grow = False
@@ -137,19 +147,21 @@ class Swarm:
         self.anew = why
         self._nursery.cancel_scope.cancel()
 
-    async def _take(self, body: Body, claim: Claim) -> None:
+    async def _take(self, lane: _Lane, body: Body, claim: Claim) -> None:
         self._claims.add(claim)
         self._bodies.add(body)
         try:
             with body.scope:
-                await body.take(claim, self._ledger, self._pipe, self._count)
+                await body.take(claim, self._ledger, self._pipe, partial(self._count, lane))
         finally:
             self._claims.discard(claim)
             self._bodies.discard(body)
             await body.aclose()
 
-    def _count(self, count: int) -> None:
+    def _count(self, lane: _Lane, count: int) -> None:
         self._came += count
+        self._joined += not lane.has_joined
+        lane.has_joined = lane.has_brought = True
         now = trio.current_time()
         if now - self._shown >= _SHOWN:
             self._shown = now
@@ -162,7 +174,7 @@ class Swarm:
         self._waited += (self._pipe.held_up - self._pipe_before) / max(1, self._active)
         self._pipe_before = self._pipe.held_up
         held_up = self._waited + time.thread_time()  # the event loop's own thread: what it works, nobody receives in
-        sample = Sample(received=self._came, missing=missing, active=self._active, held_up=held_up)
+        sample = Sample(received=self._came, missing=missing, active=self._joined, held_up=held_up)
         before = self._lanes.target
         target = self._lanes.look(now, sample)
         if target > 1 and before == 1:
