@@ -15,6 +15,7 @@ CORE = {
     "papin.models": {"papin.errors"},
     "papin.answers": {"papin.errors", "papin.models"},
     "papin.names": {"papin.errors"},
+    "papin.query": {"papin.errors"},
     "papin.events": {"papin.errors", "papin.models"},
     "papin.locks": set(),
     "papin._marks": set(),

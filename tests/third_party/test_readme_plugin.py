@@ -132,7 +132,7 @@ from papin.providers import Provider
 class Buggy:
     async def resolve(self, name, variant):
         raise ZeroDivisionError("a bug")
-    async def entries(self):
+    async def refresh(self, state):
         return 1 / 0
     async def engine(self):
         raise KeyError("a bug")

@@ -104,7 +104,7 @@ class HookSpecs:
 
             import trio
 
-            from papin.catalogs import Catalog
+            from papin.catalogs import Catalog, all_of
             from papin.errors import NotFound
             from papin.hookspecs import hookimpl
             from papin.models import CatalogEntry, HttpSource, Variant, WantedFile
@@ -128,9 +128,9 @@ class HookSpecs:
                         raise NotFound("The shelf has no such model", next_step="Its only one is tiny.")
                     return TINY
 
-                async def entries(self):
+                async def refresh(self, state):
                     await trio.lowlevel.checkpoint()
-                    return (ENTRY,)
+                    return all_of([ENTRY], state)
 
 
             @asynccontextmanager

@@ -15,6 +15,7 @@ import msgspec
 from papin.errors import Problem
 
 __all__ = [
+    "Capability",
     "CatalogEntry",
     "DownloadSource",
     "Engine",
@@ -95,31 +96,51 @@ class Variant(Value, frozen=True, kw_only=True):
     """One installable build of a model, as a catalog resolves it: everything that an installation needs.
 
     `ref` is what a person may type to get exactly this again (`starter:smollm2:Q4_1`). `parameters` counts weights.
+    `revision` is what the catalog calls this state of it: a commit, the digest of a manifest. `size` is bytes on disk,
+    summed from the files when it is not given and all of theirs are known. A list of many models may leave `files`
+    empty: then only `resolve` tells them.
     """
 
     ref: str
     catalog: str
     name: str
     variant: str
-    files: tuple[WantedFile, ...]
+    files: tuple[WantedFile, ...] = ()
     summary: str = ""
     license: str = ""
     architecture: str = ""
     parameters: int | None = None
     quantization: str = ""
+    bits_per_weight: float | None = None
     context_length: int | None = None
     capabilities: tuple[str, ...] = ()
+    format: str = ""
     revision: str = ""
+    size: int | None = None
 
-    @property
-    def size(self) -> int | None:
-        """Bytes of all files, or None when one of them is unknown."""
-        sizes = [file.size for file in self.files]
-        return None if None in sizes else sum(size for size in sizes if size is not None)
+    def __post_init__(self) -> None:
+        """Sum up the size where nobody gave it."""
+        sizes = [file.size for file in self.files if file.size is not None]
+        if self.size is None and self.files and len(sizes) == len(self.files):
+            msgspec.structs.force_setattr(self, "size", sum(sizes))
+
+
+Capability = Literal[
+    "text", "chat", "code", "embedding", "rerank", "vision", "tools", "reasoning", "multilingual",
+    "transcription", "speech", "image", "video", "audio",
+]  # fmt: skip
+"""What a model can do, in papin's words. `text` completes, `chat` answers, `vision` sees; `transcription` is speech to
+text, `speech` text to speech; `image`, `video` and `audio` are made."""
 
 
 class CatalogEntry(Value, frozen=True, kw_only=True):
-    """A model as a catalog shows it, with its variants; the first variant is the default choice."""
+    """A model as a catalog shows it, with its variants; the first variant is the catalog's default choice.
+
+    `base_model` is the model of which this is another build (`org/name`). `license` is an SPDX id where there is one,
+    in lower case, and `capabilities` are of `Capability`. `access` is `gated` where a licence has to be accepted first.
+    The numbers are the catalog's own: downloads of the last month, likes, and how much it is talked of just now;
+    they are as old as the refresh that brought them.
+    """
 
     ref: str
     catalog: str
@@ -130,7 +151,19 @@ class CatalogEntry(Value, frozen=True, kw_only=True):
     architecture: str = ""
     parameters: int | None = None
     capabilities: tuple[str, ...] = ()
+    context_length: int | None = None
+    formats: tuple[str, ...] = ()
     variants: tuple[Variant, ...] = ()
+    base_model: str = ""
+    publisher: str = ""
+    homepage: str = ""
+    access: Literal["open", "gated", "private"] = "open"
+    downloads: int | None = None
+    likes: int | None = None
+    trending: float | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    revision: str = ""
 
 
 # --- what is installed -------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from papin.catalogs import Browses
+from papin.catalogs import Refreshes
 from papin.errors import NotFound
 from papin.models import HttpSource, PackageSource
 from papin_starter._models import ENTRIES
@@ -42,8 +42,8 @@ async def test_a_name_without_variant_is_the_first_variant(session):
 
 
 async def test_every_ref_resolves_to_itself(session):
-    assert isinstance(session, Browses)
-    for entry in await session.entries():
+    assert isinstance(session, Refreshes)
+    for entry in (await session.refresh("")).entries:
         for variant in entry.variants:
             _, name, which = variant.ref.split(":")
             assert await session.resolve(name, which) == variant

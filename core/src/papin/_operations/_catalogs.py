@@ -10,7 +10,7 @@ import trio
 from papin import names
 from papin._operations._services import Services
 from papin.answers import CatalogStatus
-from papin.catalogs import Browses, Catalog
+from papin.catalogs import Catalog, CatalogSession, Refreshes
 from papin.errors import Ambiguous, NameInvalid, NotFound, PapinError
 from papin.models import CatalogEntry, Variant
 from papin.names import CatalogRef
@@ -64,9 +64,8 @@ class Catalogs:
         problem = models = None
         try:
             session = await self._services.catalog(name)
-            if about.local and isinstance(session, Browses):
-                with self._guard(name):
-                    models = len(await session.entries())
+            if about.local:
+                models = len(await self._told(name, session))
         except PapinError as error:
             problem = error.problem()
         return CatalogStatus(
@@ -84,13 +83,17 @@ class Catalogs:
         found: list[CatalogEntry] = []
         for name in self._services.plugins.catalogs:
             try:
-                session = await self._services.catalog(name)
-                if self._descriptor(name).local and isinstance(session, Browses):
-                    with self._guard(name):
-                        found += await session.entries()
+                if self._descriptor(name).local:
+                    found += await self._told(name, await self._services.catalog(name))
             except PapinError:
                 continue  # told by `list`
         return tuple(found)
+
+    async def _told(self, name: str, session: CatalogSession) -> Sequence[CatalogEntry]:
+        if not isinstance(session, Refreshes):
+            return ()
+        with self._guard(name):
+            return (await session.refresh("")).entries
 
     async def resolve(self, ref: str) -> Variant:
         """Return the variant that `ref` names, asking all catalogs at once where it names none.

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from papin import names
-from papin.catalogs import Browses, Catalog
+from papin.catalogs import Catalog, Describes, Page, Refreshes, Searches
 from papin.context import Context
 from papin.errors import NameInvalid, NotFound, PapinError
-from papin.models import CatalogEntry, HttpSource, Variant, WantedFile
+from papin.models import Capability, CatalogEntry, HttpSource, Variant, WantedFile
+from papin.query import Query
 from papin.testing._described import DescribedSuite
 
 __all__ = ["HOSTILE", "CatalogSuite"]
 
 MOST = 50
 """How many entries of a catalog are looked at one by one."""
+
+LONGEST_STATE = 64 << 10
+MOST_BITS = 64
 
 HOSTILE = (
     "",
@@ -62,32 +68,79 @@ class CatalogSuite(DescribedSuite):
 
     @pytest.mark.trio
     async def test_entries_are_told_the_same_way_each_time(self, descriptor: Catalog, context: Context[Any]) -> None:
-        """The order is meant to be shown, so it does not change by itself; no model is told twice."""
-        entries = await self._entries(descriptor, context)
-        assert entries == await self._entries(descriptor, context)
-        told = [entry.name for entry in entries]
-        assert len(told) == len(set(told))
+        """From nothing, a refresh tells the same twice; a page that is the whole catalog tells no model twice."""
+        pages = await self._pages(descriptor, context)
+        assert [page.entries for page in pages] == [page.entries for page in await self._pages(descriptor, context)]
+        for page in pages:
+            told = [entry.name for entry in page.entries]
+            assert not page.whole or len(told) == len(set(told))
 
     @pytest.mark.trio
-    async def test_entries_resolve_to_themselves(self, descriptor: Catalog, context: Context[Any]) -> None:
-        """Each variant of an entry is what its name resolves to, and the first one is the default."""
-        entries = await self._entries(descriptor, context)
+    async def test_a_refresh_ends_and_then_finds_nothing_new(self, descriptor: Catalog, context: Context[Any]) -> None:
+        """What its last page told as the state is enough to know that nothing has changed."""
+        pages = await self._pages(descriptor, context)
+        if not pages:
+            return
         async with self.opened(descriptor, context) as session:
-            for entry in entries[:MOST]:
-                assert entry.catalog == descriptor.name
+            again: Page = await session.refresh(pages[-1].state)
+        assert (again.entries, again.gone, again.whole, again.more) == ((), (), False, False)
+        assert len(again.state.encode()) <= LONGEST_STATE
+
+    @pytest.mark.trio
+    async def test_a_state_of_another_version_is_no_problem(self, descriptor: Catalog, context: Context[Any]) -> None:
+        """A state that it never told, or told long ago, is taken as none."""
+        pages = await self._pages(descriptor, context)
+        if not pages:
+            return
+        async with self.opened(descriptor, context) as session:
+            assert (await session.refresh("\x00 what is this? {")).entries == pages[0].entries
+
+    @pytest.mark.trio
+    async def test_entries_are_well_formed(self, descriptor: Catalog, context: Context[Any]) -> None:
+        """References can be typed, capabilities are papin's words, numbers count something, times have a zone."""
+        for entry in (entry for page in await self._pages(descriptor, context) for entry in page.entries):
+            self.check_entry(descriptor, entry)
+
+    @pytest.mark.trio
+    async def test_a_search_finds_at_most_what_was_asked_for(
+        self, descriptor: Catalog, context: Context[Any], known: tuple[str, ...]
+    ) -> None:
+        """What it finds is well formed; hostile words find nothing or are refused."""
+        async with self.opened(descriptor, context) as session:
+            if not isinstance(session, Searches):
+                return
+            for words in [*known, *HOSTILE]:
+                try:
+                    found = await session.search(Query(words=(words,)), 3)
+                except PapinError:
+                    assert words not in known, "it does not find what it is said to have"
+                    continue
+                assert len(found) <= 3  # noqa: PLR2004  what was asked for
+                for entry in found:
+                    self.check_entry(descriptor, entry)
+
+    @pytest.mark.trio
+    async def test_entries_resolve_to_themselves(
+        self, descriptor: Catalog, context: Context[Any], known: tuple[str, ...]
+    ) -> None:
+        """Each variant of an entry is what its name resolves to, and the first one is the default."""
+        told = [entry for page in await self._pages(descriptor, context) for entry in page.entries]
+        async with self.opened(descriptor, context) as session:
+            for entry in await self._described(session, told[:MOST], known):
+                self.check_entry(descriptor, entry)
                 for variant in entry.variants:
-                    assert await session.resolve(entry.name, variant.variant) == variant
+                    self.check_same(await session.resolve(entry.name, variant.variant or None), variant)
                 if entry.variants:
-                    assert await session.resolve(entry.name, None) == entry.variants[0]
+                    self.check_same(await session.resolve(entry.name, None), entry.variants[0])
 
     @pytest.mark.trio
     async def test_variants_are_well_formed(
         self, descriptor: Catalog, context: Context[Any], known: tuple[str, ...]
     ) -> None:
         """References can be typed, files have plain names, sizes and digests are such, and there is a source."""
-        found = [variant for entry in await self._entries(descriptor, context) for variant in entry.variants]
+        told = [entry.name for page in await self._pages(descriptor, context) for entry in page.entries]
         async with self.opened(descriptor, context) as session:
-            found += [await session.resolve(name, None) for name in known]
+            found = [await session.resolve(name, None) for name in (*told[:MOST], *known)]
         for variant in found:
             self.check_variant(descriptor, variant)
 
@@ -101,7 +154,7 @@ class CatalogSuite(DescribedSuite):
         self, descriptor: Catalog, context: Context[Any], known: tuple[str, ...]
     ) -> None:
         """A variant that a known model does not have is `NotFound` too."""
-        told = [entry.name for entry in await self._entries(descriptor, context)]
+        told = [entry.name for page in await self._pages(descriptor, context) for entry in page.entries]
         for name in (*told, *known)[:MOST]:
             await self._refused(descriptor, context, name, "no_such_variant")
 
@@ -111,6 +164,30 @@ class CatalogSuite(DescribedSuite):
         """Names that climb, hide or never end are refused like unknown ones."""
         await self._refused(descriptor, context, name, None)
         await self._refused(descriptor, context, "no-such-model-anywhere-4711", name)
+
+    def check_entry(self, descriptor: Catalog, entry: CatalogEntry) -> None:
+        """Fail unless `entry` can be typed, and searched by its facts."""
+        wanted = names.CatalogRef(catalog=descriptor.prefix, name=entry.name)
+        assert names.parse(entry.ref, catalogs=[descriptor.prefix]) == wanted
+        assert entry.catalog == descriptor.name
+        assert entry.title
+        for text in (entry.title, entry.license, entry.architecture, entry.publisher, entry.base_model):
+            assert "\n" not in text
+        assert set(entry.capabilities) <= set(get_args(Capability))
+        assert all(each == each.lower() for each in entry.formats)
+        for number in (entry.parameters, entry.context_length, entry.downloads, entry.likes):
+            assert number is None or number >= 0
+        for time in (entry.created_at, entry.updated_at):
+            assert time is None or time.tzinfo
+        told = [variant.variant for variant in entry.variants]
+        assert len(told) == len(set(told))
+        for variant in entry.variants:
+            assert variant.size is None or variant.size > 0
+            assert variant.bits_per_weight is None or 0 < variant.bits_per_weight <= MOST_BITS
+
+    def check_same(self, resolved: Variant, told: Variant) -> None:
+        """Fail unless `resolved` is what an entry told, which may leave out the files."""
+        assert msgspec.structs.replace(resolved, files=told.files) == told if not told.files else resolved == told
 
     def check_variant(self, descriptor: Catalog, variant: Variant) -> None:
         """Fail unless `variant` can be typed, installed and verified."""
@@ -134,16 +211,28 @@ class CatalogSuite(DescribedSuite):
                 assert isinstance(names.parse(source.url), names.UrlRef)
                 assert not source.user_named
 
-    async def _entries(self, descriptor: Catalog, context: Context[Any]) -> tuple[CatalogEntry, ...]:
+    async def _pages(self, descriptor: Catalog, context: Context[Any]) -> list[Page]:
+        """Return the pages of a refresh from nothing, at most `MOST` of them; none where it cannot refresh."""
+        pages: list[Page] = []
         async with self.opened(descriptor, context) as session:
-            if not isinstance(session, Browses):
-                return ()
+            if not isinstance(session, Refreshes):
+                return pages
             try:
-                return tuple(await session.entries())
+                while (not pages or pages[-1].more) and len(pages) < MOST:
+                    pages.append(await session.refresh(pages[-1].state if pages else ""))
+                    assert len(pages[-1].state.encode()) <= LONGEST_STATE
             except PapinError:
                 if descriptor.local:
                     raise
                 pytest.skip("it cannot be reached")
+        return pages
+
+    async def _described(
+        self, session: Any, told: Sequence[CatalogEntry], known: tuple[str, ...]
+    ) -> Sequence[CatalogEntry]:
+        if not isinstance(session, Describes):
+            return told
+        return [await session.entry(name) for name in dict.fromkeys([*(entry.name for entry in told), *known])]
 
     async def _refused(self, descriptor: Catalog, context: Context[Any], name: str, variant: str | None) -> None:
         expected = (NotFound, NameInvalid) if descriptor.local else PapinError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from papin.catalogs import Page, all_of
 from papin.errors import NotFound
 from papin.models import CatalogEntry, Variant
 from papin.names import nearest
@@ -12,7 +13,7 @@ _SHOWN = 60
 
 
 class StarterSession:
-    """Resolves and browses the entries it was given."""
+    """Resolves and tells the entries it was given."""
 
     def __init__(self, entries: Sequence[CatalogEntry]) -> None:
         self._entries = {entry.name: entry for entry in entries}
@@ -34,9 +35,9 @@ class StarterSession:
         known = ", ".join(each.ref for each in entry.variants)
         raise NotFound(f"{entry.title} has no variant {variant[:_SHOWN]!a}", next_step=f"There is: {known}")
 
-    async def entries(self) -> Sequence[CatalogEntry]:
-        """Return all entries, in the order in which to show them."""
-        return tuple(self._entries.values())
+    async def refresh(self, state: str) -> Page:
+        """Return all entries, or nothing when they were told already."""
+        return all_of(tuple(self._entries.values()), state)
 
     def _nearest(self, name: str) -> str:
         near = nearest(name[:_SHOWN].lower(), self._entries) or sorted(self._entries)

@@ -137,9 +137,12 @@ export interface Variant {
   architecture: string;
   parameters: number | null;
   quantization: string;
+  bits_per_weight: number | null;
   context_length: number | null;
   capabilities: string[];
+  format: string;
   revision: string;
+  size: number | null;
 }
 
 /** A model that a catalog has; its first variant is the default choice. */
@@ -155,7 +158,19 @@ export interface AvailableModel {
   architecture: string;
   parameters: number | null;
   capabilities: string[];
+  context_length: number | null;
+  formats: string[];
   variants: Variant[];
+  base_model: string;
+  publisher: string;
+  homepage: string;
+  access: "open" | "gated" | "private";
+  downloads: number | null;
+  likes: number | null;
+  trending: number | null;
+  created_at: string | null;
+  updated_at: string | null;
+  revision: string;
 }
 
 // --- downloads ------------------------------------------------------------------------------------------------------
