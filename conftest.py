@@ -1,4 +1,4 @@
-"""What the tests of every distribution share: the programs that live tests run.
+"""What the tests of every distribution share: compiled modules for child processes, and programs for live tests.
 
 `.ci/provision` brings those programs. A test or a fixture asks for one with the fixture `find_program`, at any scope:
 
@@ -17,11 +17,24 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep bytecode in pytest's cache where the environment says to write none.
+
+    Hundreds of child processes import the same modules; compiling them takes most of what a short command takes.
+    """
+    if sys.dont_write_bytecode:
+        folder = str(config.cache.mkdir("bytecode"))
+        sys.dont_write_bytecode, sys.pycache_prefix = False, folder
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PROVISION = Path(__file__).parents[2] / ".ci" / "provision"
-TOOLS = ("bash", "cp", "id", "mkdir", "mktemp", "rm", "touch", "tar")
+TOOLS = ("bash", "cp", "getconf", "id", "mkdir", "mktemp", "rm", "touch", "tar")
 RECORDS = '#!/bin/sh\necho "$0 $*" >> "$CALLS"\nexit 1\n'
 
 
