@@ -14,6 +14,8 @@ CORE = {
     "papin.sizes": set(),
     "papin.models": {"papin.errors"},
     "papin.answers": {"papin.errors", "papin.models"},
+    "papin.inventories": {"papin.errors", "papin.models"},
+    "papin.machine": {"papin.models"},
     "papin.names": {"papin.errors"},
     "papin.query": {"papin.errors"},
     "papin.events": {"papin.errors", "papin.models"},
@@ -21,7 +23,8 @@ CORE = {
     "papin._marks": set(),
     "papin.hookspecs": {"papin._marks"},
     **{
-        f"papin.{name}": {"papin.errors", "papin.models", "papin.events"} | {f"papin.{each}" for each in DESCRIPTORS}
+        f"papin.{name}": {"papin.errors", "papin.models", "papin.events", "papin.inventories", "papin.machine"}
+        | {f"papin.{each}" for each in DESCRIPTORS}
         for name in DESCRIPTORS
     },
 }

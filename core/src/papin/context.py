@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 import msgspec
 
 from papin.events import Event
-from papin.models import Machine, Model
+from papin.machine import Machine
+from papin.models import Model
 
 if TYPE_CHECKING:
     from papin.http import Http

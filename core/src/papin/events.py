@@ -44,6 +44,9 @@ __all__ = [
     "ModelRemoved",
     "ModelUnloaded",
     "PluginProblem",
+    "ProviderAppeared",
+    "ProviderChanged",
+    "ProviderVanished",
     "RegistryRebuilt",
     "UnknownEvent",
     "decode",
@@ -176,6 +179,26 @@ class ModelUnloaded(Event, frozen=True, kw_only=True):
     model: str
     provider: str
     reason: str = "asked"
+
+
+class ProviderAppeared(Event, frozen=True, kw_only=True):
+    """A program that keeps or runs models is there, and was not before."""
+
+    provider: str
+
+
+class ProviderVanished(Event, frozen=True, kw_only=True):
+    """A program that was there does not answer any more. What it had is remembered, not taken for deleted."""
+
+    provider: str
+
+
+class ProviderChanged(Event, frozen=True, kw_only=True):
+    """The models of a provider are others than when papin last looked, by its own names for them."""
+
+    provider: str
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
 
 class DiskSpaceLow(Event, frozen=True, kw_only=True):

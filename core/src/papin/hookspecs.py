@@ -89,7 +89,9 @@ class HookSpecs:
 
             @hookimpl
             def papin_providers():
-                yield Provider(name="echo", summary="Says what it is told.", open=open_echo, formats=("gguf",))
+                yield Provider(
+                    name="echo", summary="Says what it is told.", open=open_echo, formats=("gguf",), runs_files=True
+                )
         """
         raise NotImplementedError
 

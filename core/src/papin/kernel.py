@@ -41,7 +41,7 @@ from papin.answers import PluginInfo
 from papin.config import Config, Tables
 from papin.context import Folders
 from papin.http import Http
-from papin.models import Machine
+from papin.machine import Machine
 
 __all__ = ["Kernel", "open_kernel", "settings_tables"]
 

@@ -1,4 +1,4 @@
-"""The values that everything in papin speaks: models, files, sources, jobs, the machine.
+"""The values that everything in papin speaks: models, files, sources, jobs.
 
 All of them are frozen msgspec Structs, so they are compared by value, are encoded to JSON as they stand, and that
 JSON is the documented shape of `--json` and of the HTTP API. Sizes are in bytes, digests are the 64 lower-case hex
@@ -18,20 +18,19 @@ __all__ = [
     "Capability",
     "CatalogEntry",
     "DownloadSource",
+    "Embeddings",
     "Engine",
     "FileRole",
     "FileSource",
-    "Gpu",
     "Header",
     "HttpSource",
     "Job",
     "JobState",
     "LoadSettings",
     "LoadedModel",
-    "Machine",
-    "Memory",
     "Message",
     "Model",
+    "ModelSettings",
     "PackageSource",
     "Phase",
     "Placement",
@@ -41,7 +40,6 @@ __all__ = [
     "Timings",
     "Value",
     "Variant",
-    "Volume",
     "WantedFile",
 ]
 
@@ -191,7 +189,7 @@ class Placement(Value, frozen=True, kw_only=True):
 class Model(Value, frozen=True, kw_only=True):
     """An installed model. `id` is short, stable and typeable; `ref` is where it came from, or empty.
 
-    `settings` are the user's own words for how to load and run it, by the names of `LoadSettings`.
+    `settings` are the user's own words for how to load and run it, by the names of `ModelSettings`.
     """
 
     id: str
@@ -305,7 +303,8 @@ class Job(Value, frozen=True, kw_only=True):
 class LoadSettings(Value, frozen=True, kw_only=True, omit_defaults=True):
     """How to load a model, by the names that llama.cpp uses. None leaves it to the engine.
 
-    `keep_alive` is in seconds of idleness; 0 unloads after the answer, a negative number never.
+    `keep_alive` is in seconds of idleness; 0 unloads after the answer, a negative number never. `cache_type_k` and
+    `cache_type_v` are the types of the KV cache (`f16`, `q8_0`, ...).
     """
 
     n_ctx: int | None = None
@@ -313,13 +312,32 @@ class LoadSettings(Value, frozen=True, kw_only=True, omit_defaults=True):
     n_threads: int | None = None
     n_parallel: int | None = None
     flash_attn: bool | None = None
+    cache_type_k: str | None = None
+    cache_type_v: str | None = None
     keep_alive: float | None = None
 
 
+class ModelSettings(LoadSettings, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything that the user can save for a model: how to load it, how to sample, and what it is told first."""
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    repeat_penalty: float | None = None
+    seed: int | None = None
+    n_predict: int | None = None
+    system_prompt: str | None = None
+
+
 class LoadedModel(Value, frozen=True, kw_only=True):
-    """A model that is in memory. `address` is where its engine answers (loopback); its key is never part of this."""
+    """A model that is in memory. `address` is where its engine answers; its key is never part of this.
+
+    `reference` is the provider's own name for it, which `unload` wants; `model` is papin's id where it has one.
+    """
 
     model: str
+    reference: str = ""
     provider: str
     address: str
     loaded_at: datetime
@@ -327,6 +345,13 @@ class LoadedModel(Value, frozen=True, kw_only=True):
     pid: int | None = None
     n_ctx: int | None = None
     memory: int | None = None
+
+
+class Embeddings(Value, frozen=True, kw_only=True):
+    """A vector for each text, in order; `prompt_n` counts the tokens that were read, 0 where nobody told."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    prompt_n: int = 0
 
 
 class Message(Value, frozen=True, kw_only=True):
@@ -354,46 +379,9 @@ class Reply(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Engine(Value, frozen=True, kw_only=True):
-    """A program that can run models, as a provider reports it."""
+    """A program that can run models, as a provider reports it: where it lies, and where it answers."""
 
     name: str
     version: str = ""
     path: str = ""
-
-
-# --- the machine -------------------------------------------------------------------------------------------------
-
-
-class Memory(Value, frozen=True, kw_only=True):
-    """Main memory in bytes."""
-
-    total: int
-    available: int
-
-
-class Gpu(Value, frozen=True, kw_only=True):
-    """A graphics processor; its memory is None where the system does not tell."""
-
-    name: str
-    vendor: str
-    memory: int | None = None
-    memory_free: int | None = None
-
-
-class Volume(Value, frozen=True, kw_only=True):
-    """A file system that papin writes to."""
-
-    path: str
-    total: int
-    free: int
-
-
-class Machine(Value, frozen=True, kw_only=True):
-    """What this machine has."""
-
-    system: str
-    architecture: str
-    cores: int
-    memory: Memory
-    gpus: tuple[Gpu, ...] = ()
-    volumes: tuple[Volume, ...] = ()
+    address: str = ""

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from papin.context import NoSettings
-from papin.models import Machine, Model, Variant
+from papin.machine import Machine
+from papin.models import Model, Variant
 
 __all__ = ["Candidate", "Recommendation", "Recommender"]
 

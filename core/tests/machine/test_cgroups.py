@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from papin._machine import cgroups
-from papin.models import Memory
+from papin.machine import Memory
 
 
 @pytest.fixture

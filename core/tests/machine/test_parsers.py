@@ -7,7 +7,7 @@ import json
 import pytest
 
 from papin._machine import parsers
-from papin.models import Gpu, Memory
+from papin.machine import Gpu, Memory
 
 MEMORY = Memory(total=16 << 30, available=9 << 30)
 MIB = 1 << 20

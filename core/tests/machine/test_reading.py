@@ -13,7 +13,7 @@ import pytest
 
 from papin import _machine
 from papin._machine import gpus
-from papin.models import Gpu, Memory
+from papin.machine import Gpu, Memory
 
 MEMORY = Memory(total=1 << 30, available=1 << 29)
 

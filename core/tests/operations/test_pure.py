@@ -14,20 +14,8 @@ from papin._operations._removal import plan_removal
 from papin._operations._settings import checked_settings, settings_for
 from papin._operations._storage import allowed
 from papin.errors import Ambiguous, Conflict, FormatInvalid, NameInvalid, NotFound, Offline
-from papin.models import (
-    FileSource,
-    Gpu,
-    Header,
-    HttpSource,
-    LoadSettings,
-    Machine,
-    Memory,
-    Model,
-    Progress,
-    StoredFile,
-    Variant,
-    WantedFile,
-)
+from papin.machine import Gpu, Machine, Memory
+from papin.models import FileSource, Header, HttpSource, LoadSettings, Model, Progress, StoredFile, Variant, WantedFile
 from papin.names import CatalogRef, UrlRef
 from papin.policies import Inventory, Removal
 from papin.storages import Account

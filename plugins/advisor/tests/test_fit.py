@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from papin.models import Gpu, Machine, Memory, Model, Variant, WantedFile
+from papin.machine import Gpu, Machine, Memory
+from papin.models import Model, Variant, WantedFile
 from papin.recommenders import Candidate
 from papin_advisor._fit import FitSettings, recommend
 

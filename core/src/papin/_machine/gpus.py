@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from papin._machine import parsers
-from papin.models import Gpu, Memory
+from papin.machine import Gpu, Memory
 
 BOUND = 4.0
 """Seconds that a vendor's tool may take; a driver that hangs takes for ever."""

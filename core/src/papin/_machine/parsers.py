@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from papin.models import Gpu, Memory
+from papin.machine import Gpu, Memory
 
 VENDORS = {"0x10de": "nvidia", "0x1002": "amd", "0x8086": "intel"}
 """PCI vendor numbers. Others are displays of servers and virtual machines, which compute nothing."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from papin._machine import cgroups, gpus
-from papin.models import Machine, Memory, Volume
+from papin.machine import Machine, Memory, Volume
 
 
 def read(volumes: Sequence[Path] = ()) -> Machine:

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from papin._operations._memory import estimate
 from papin.answers import Check
 from papin.errors import PapinError
-from papin.models import Header, Machine, Model, StoredFile
+from papin.machine import Machine
+from papin.models import Header, Model, StoredFile
 from papin.sizes import size_text
 
 Verdict = tuple[StoredFile, str]

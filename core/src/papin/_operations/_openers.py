@@ -15,7 +15,7 @@ from papin.config import Config
 from papin.context import Context, Files, Folders
 from papin.events import Event
 from papin.http import Http
-from papin.models import Machine
+from papin.machine import Machine
 
 # The kinds that open a session: the table of `Plugins` (and of the configuration), and the word for one of them.
 _KINDS = (("providers", "provider"), ("catalogs", "catalog"), ("storages", "storage"))

@@ -14,7 +14,8 @@ from papin._plugins import Plugins, Sessions
 from papin.catalogs import CatalogSession
 from papin.config import Config
 from papin.formats import Format
-from papin.models import Machine, Model
+from papin.machine import Machine
+from papin.models import Model
 from papin.providers import ProviderSession
 from papin.storages import StorageSession
 

@@ -13,7 +13,8 @@ from papin.context import Context, Files, Folders, NoSettings
 from papin.errors import NotFound
 from papin.events import Event
 from papin.http import Http
-from papin.models import Machine, Memory, Model
+from papin.machine import Machine, Memory
+from papin.models import Model
 
 __all__ = ["MACHINE", "KnownFiles", "make_context"]
 

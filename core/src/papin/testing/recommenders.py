@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from papin.models import Gpu, Machine, Memory
+from papin.machine import Gpu, Machine, Memory
 from papin.recommenders import Candidate, Recommendation, Recommender
 from papin.testing._described import DescribedSuite
 from papin.testing.contexts import MACHINE

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import msgspec
 
-from papin.models import Machine, Model, Variant
+from papin.machine import Machine
+from papin.models import Model, Variant
 from papin.recommenders import Candidate, Recommendation
 from papin.sizes import size_text
 from papin_advisor._room import Room, need, room

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from papin.models import Machine
+from papin.machine import Machine
 from papin.recommenders import Candidate
 from papin.sizes import size_text
 

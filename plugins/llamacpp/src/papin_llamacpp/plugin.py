@@ -33,5 +33,6 @@ def papin_providers() -> Iterable[Provider]:
         summary="Runs GGUF models with llama.cpp, in a process of its own.",
         open=_open,
         formats=("gguf",),
+        runs_files=True,
         settings=LlamaCppSettings,
     )

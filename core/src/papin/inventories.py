@@ -1,0 +1,113 @@
+"""What a provider has: the models that it lists, where their files lie, and whether a list is still true.
+
+A list is recorded with the time stamps of the folders that it was read from, so that whoever shows it later can tell
+without asking anybody whether it may have changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from papin.errors import Problem
+from papin.models import FileRole, Value
+
+__all__ = ["Inventory", "Listing", "ProviderDetails", "ProviderFile", "ProviderModel", "Stamp", "is_current", "stamp"]
+
+
+class ProviderFile(Value, frozen=True, kw_only=True):
+    """A file of a provider's model. `path` is empty where the provider does not tell, as one on another machine.
+
+    `name` is a plain file name for people. `sha256` is what the provider says and nobody has checked; empty: unknown.
+    """
+
+    name: str
+    size: int
+    path: str = ""
+    sha256: str = ""
+    role: FileRole = "weights"
+
+
+class ProviderModel(Value, frozen=True, kw_only=True):
+    """A model as a provider lists it. `reference` is the provider's own name, `digest` its own mark of a version.
+
+    `state` is `remote` for one whose weights are elsewhere (a cloud model: no bytes here), `damaged` for one with
+    missing or wrong files, which `problem` tells; `size` is in bytes of all files on disk.
+    """
+
+    reference: str
+    files: tuple[ProviderFile, ...] = ()
+    size: int = 0
+    digest: str = ""
+    format: str = ""
+    architecture: str = ""
+    parameters: int | None = None
+    quantization: str = ""
+    context_length: int | None = None
+    license: str = ""
+    capabilities: tuple[str, ...] = ()
+    modified_at: datetime | None = None
+    state: Literal["ready", "remote", "damaged"] = "ready"
+    problem: str = ""
+
+
+class ProviderDetails(Value, frozen=True, kw_only=True):
+    """What a provider says of one model besides: texts are shown as they are and never rendered.
+
+    `parameters` are the provider's own settings of the model by the provider's own names, as text.
+    """
+
+    reference: str
+    template: str = ""
+    system_prompt: str = ""
+    license: str = ""
+    parameters: dict[str, str] = msgspec.field(default_factory=dict)
+    metadata: dict[str, str | int | float | bool] = msgspec.field(default_factory=dict)
+
+
+class Stamp(Value, frozen=True, kw_only=True):
+    """When a folder or file was last changed, in nanoseconds of the epoch; None: it was not there."""
+
+    path: str
+    mtime_ns: int | None
+
+
+class Listing(Value, frozen=True, kw_only=True):
+    """What a provider has now. `stamps` were taken before it was read; without any, only asking again tells.
+
+    `is_present` is False when the program is not here at all, and then `stamps` say where it would appear.
+    """
+
+    models: tuple[ProviderModel, ...] = ()
+    stamps: tuple[Stamp, ...] = ()
+    is_present: bool = True
+
+
+class Inventory(Value, frozen=True, kw_only=True):
+    """A recorded list. `problem` tells why the provider could not be asked last: then the list is an older one."""
+
+    provider: str
+    at: datetime
+    listing: Listing
+    problem: Problem | None = None
+
+
+def stamp(paths: Iterable[Path | str]) -> tuple[Stamp, ...]:
+    """Return the stamps of folders or files, to be taken before they are read. Blocks for a moment."""
+    return tuple(Stamp(path=str(path), mtime_ns=_mtime(path)) for path in paths)
+
+
+def _mtime(path: Path | str) -> int | None:
+    try:
+        return Path(path).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def is_current(stamps: Iterable[Stamp]) -> bool:
+    """Tell whether nothing that was stamped has changed since. Blocks for a moment."""
+    return all(_mtime(each.path) == each.mtime_ns for each in stamps)
