@@ -236,6 +236,9 @@ export type KnownEvent =
   | { type: "model_loaded"; model: string; provider: string }
   | { type: "model_load_failed"; model: string; provider: string; problem: Problem }
   | { type: "model_unloaded"; model: string; provider: string; reason: string }
+  | { type: "provider_appeared"; provider: string }
+  | { type: "provider_vanished"; provider: string }
+  | { type: "provider_changed"; provider: string; added: string[]; removed: string[] }
   | { type: "disk_space_low"; path: string; free: number }
   | { type: "cleanup_done"; models: string[]; freed: number }
   | { type: "plugin_problem"; plugin: string; problem: Problem }
