@@ -1,24 +1,95 @@
-"""A storage of one folder, random files, and one call that downloads."""
+"""A file to fetch, a storage, one call that fetches and checks what every success must be, and clocks."""
 
 from __future__ import annotations
 
 import hashlib
-import random
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-import trio
 import trio.testing
 
 from papin._transfers import fetch
-from papin.errors import DiskSpace
 from papin.http import Http
 from papin.models import HttpSource, WantedFile
+from papin.testing import fault_scripts as faults
 from papin.testing.fault_server import fault_server
 
+from .storage import Folder
+
 MIB = 1 << 20
+RATE = 2 * MIB  # of a connection to a server that limits each
+
+
+def make_body(size, name="v1"):
+    """Bytes that repeat nowhere."""
+    return hashlib.shake_256(name.encode()).digest(size)
+
+
+class Shown(list):
+    """The progress that was reported, which never goes back and never beyond its total."""
+
+    def __call__(self, progress):
+        assert not self or progress.done >= self[-1].done
+        assert progress.total is None or progress.done <= progress.total
+        self.append(progress)
+
+
+class Task:
+    """One file to fetch into one storage."""
+
+    def __init__(self, body, storage):
+        self.body = body
+        self.storage = storage
+        self.sha256 = hashlib.sha256(body).hexdigest()
+        self.progress = Shown()
+
+    def wanted(self, *servers, pinned=True, sized=True, sources=(), role="weights"):
+        """What to fetch, from these servers or addresses."""
+        urls = [each if isinstance(each, str) else each.url for each in servers]
+        return WantedFile(
+            name="model.gguf",
+            role=role,
+            sources=(*sources, *(HttpSource(url=url, user_named=True) for url in urls)),
+            size=len(self.body) if sized else None,
+            sha256=self.sha256 if pinned else None,
+        )
+
+    async def fetch(self, *servers, expect=None, pace=None, **promises):
+        """Fetch it; a success is `expect` (the file itself) to the byte, and ends at 100 %."""
+        self.progress = Shown()
+        fetched = await fetch(
+            self.wanted(*servers, **promises), self.storage, Http(environ={}), self.progress, pace=pace
+        )
+        content = fetched.path.read_bytes()
+        assert content == (self.body if expect is None else expect)
+        assert (fetched.sha256, fetched.size) == (hashlib.sha256(content).hexdigest(), len(content))
+        assert self.progress[-1].done == self.progress[-1].total == len(content)
+        return fetched
+
+    @property
+    def staged(self):
+        """Bytes that are kept to be resumed."""
+        return sum(self.storage.staged.values())
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return Folder(tmp_path / "storage")
+
+
+@pytest.fixture(scope="session")
+def small():
+    return make_body(8 * MIB)
+
+
+@pytest.fixture(scope="session")
+def large():
+    return make_body(48 * MIB + 4321)
+
+
+@pytest.fixture
+def task(storage, small):
+    """A file of 8 MiB, which one connection fetches."""
+    return Task(small, storage)
 
 
 @pytest.fixture
@@ -27,120 +98,43 @@ def jumping_clock():
     return trio.testing.MockClock(autojump_threshold=0.05)
 
 
-@dataclass
-class Area:
-    key: str
-    folder: Path
-    data: Path
+@pytest.fixture
+def fast_clock():
+    """Seconds are short, so that servers that are slow on purpose do not make slow tests."""
+    return trio.testing.MockClock(rate=8)
 
 
-class Folder:
-    """A storage: staging areas and payloads in one folder. It may be told how much room there is."""
+class Case(Task):
+    """A transfer, over one connection or over several, that something happens to in its middle."""
 
-    def __init__(self, root):
-        self.root = root
-        self.room = None
-        self.reserved = []
-        self._locks = {}
+    def __init__(self, body, storage, *, is_shared):
+        super().__init__(body, storage)
+        self.is_shared = is_shared
+        self.slack = MIB // 2 if is_shared else 64 << 10  # what may be on its way when a connection ends
 
-    @asynccontextmanager
-    async def stage(self, key, *, size):
-        folder = self.root / "incoming" / key
-        async with self._locks.setdefault(key, trio.Lock()):
-            folder.mkdir(parents=True, exist_ok=True)
-            area = Area(key, folder, folder / "data")
-            area.data.touch()
-            await self.reserve(area, size=size or 0)
-            yield area
+    @property
+    def proper(self):
+        """A script that does nothing wrong, by which there will be so many connections."""
+        return faults.limited(2 * RATE) if self.is_shared else faults.ok()
 
-    async def reserve(self, staging, *, size):
-        self.reserved.append(size)
-        if self.room is not None and size > self.room:
-            raise DiskSpace(f"no room for {size} bytes")
+    def meets(self, *scripts, default=None, **options):
+        """A server that plays `scripts` to requests for parts, after a first one that shows what the file is."""
+        first = self.proper if self.is_shared else faults.cut(len(self.body) // 2)
+        return fault_server(self.body, first, *scripts, default=default or self.proper, **options)
 
-    async def take(self, staging, path):
-        staging.data.write_bytes(path.read_bytes())
-        return "copy"
+    def is_frugal(self, *servers):
+        """Tell whether the servers together sent hardly more than the file."""
+        return sum(server.sent for server in servers) <= 1.02 * len(self.body) + self.slack
 
-    async def admit(self, staging, *, sha256, size):
-        assert staging.data.stat().st_size == size
-        assert hashlib.sha256(staging.data.read_bytes()).hexdigest() == sha256
-        target = self.root / sha256
-        staging.data.rename(target)
-        return target
 
-    async def locate(self, sha256):
-        target = self.root / sha256
-        return target if target.exists() else None
-
-    def staged(self):
-        """The unfinished bytes."""
-        return [path.read_bytes() for path in (self.root / "incoming").glob("*/data")]
+@pytest.fixture(params=["one", "several"])
+def case(request, storage, small, large):
+    """Its test must ask for `clock` too."""
+    is_shared = request.param == "several"
+    return Case(large if is_shared else small, storage, is_shared=is_shared)
 
 
 @pytest.fixture
-def storage(tmp_path):
-    return Folder(tmp_path)
-
-
-def make_body(size, seed=1):
-    """Bytes that repeat nowhere."""
-    return random.Random(seed).randbytes(size)
-
-
-def sha(body):
-    return hashlib.sha256(body).hexdigest()
-
-
-class Shown(list):
-    """The progress that was reported, which never goes back."""
-
-    def __call__(self, progress):
-        if self:
-            assert progress.done >= self[-1].done
-        assert progress.total is None or progress.done <= progress.total
-        self.append(progress)
-
-
-@pytest.fixture
-def shown():
-    return Shown()
-
-
-@pytest.fixture
-def download(storage, shown):
-    """Fetches from servers or addresses, in a new process as far as the engine can tell."""
-
-    async def run(*sources, body=None, size=None, sha256=None, role="weights", report=None, **more):
-        urls = [source if isinstance(source, str) else source.url for source in sources]
-        wanted = WantedFile(
-            name="model.gguf",
-            sources=tuple(HttpSource(url=url, user_named=True) for url in urls),
-            size=size,
-            sha256=sha(body) if body is not None else sha256,
-            role=role,
-        )
-        shown.clear()
-        return await fetch(wanted, storage, Http(environ={}), report or shown, **more)
-
-    return run
-
-
-@pytest.fixture
-def content():
-    """Reads what was fetched."""
-    return lambda fetched: fetched.path.read_bytes()
-
-
-def limit(server, share=1.02):
-    return int(len(server.body) * share) + (64 << 10)
-
-
-@pytest.fixture
-def serve():
-    return fault_server
-
-
-@pytest.fixture
-def make():
-    return make_body
+def clock(case, jumping_clock, fast_clock):
+    """The one by which `case` is quick."""
+    return fast_clock if case.is_shared else jumping_clock

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
 import subprocess
 import sys
@@ -17,21 +16,20 @@ import trio
 from papin._transfers import fetch
 from papin.errors import PapinError
 from papin.http import Http
-from papin.testing.fault_scripts import ok, refuse, silent, stall
+from papin.testing.fault_scripts import ok, refuse
 from papin.testing.fault_server import fault_server
 
-from .conftest import Task
+from .conftest import MIB, Task, make_body
 from .storage import Folder
 
-MIB = 1 << 20
 IN_FLIGHT = 12 * MIB  # what may lie in the buffers of the sockets of a process when it is killed
 WORKER = Path(__file__).with_name("worker.py")
 
 
 @pytest.fixture
-def large(tmp_path):
+def large(storage):
     """A file that takes a while."""
-    return Task(random.Random(3).randbytes(32 * MIB), Folder(tmp_path / "storage"))
+    return Task(make_body(32 * MIB), storage)
 
 
 def _command(task, server):
@@ -102,25 +100,6 @@ async def test_d12_ctrl_c_costs_nothing_that_had_come(large):
     assert server.sent <= len(large.body) + IN_FLIGHT
 
 
-@pytest.mark.parametrize("script", [stall(0), stall(3 * MIB), silent()], ids=["headers", "body", "nothing"])
-async def test_a_cancel_ends_it_within_a_second_and_keeps_what_came(task, script):
-    reached = trio.Event()
-
-    async def telling(exchange):
-        reached.set()
-        await script(exchange)
-
-    async with fault_server(task.body, *[telling] * 8) as server:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(fetch, task.wanted(server.url), task.storage, Http(environ={}), task.progress.append)
-            await reached.wait()
-            with trio.fail_after(1):
-                nursery.cancel_scope.cancel()
-                await trio.lowlevel.checkpoint_if_cancelled()
-        server.scripts.clear()
-        await task.fetch(task.wanted(server.url))
-
-
 @pytest.mark.parametrize("count", [2, 4])
 async def test_d14_several_processes_fetch_it_once(task, count):
     async with fault_server(task.body) as server, trio.open_nursery() as nursery:
@@ -176,5 +155,5 @@ async def test_a_source_that_is_gone_leaves_what_was_there(large):
         server.scripts.clear()
         server.play(*[refuse(404)] * 32)
         with pytest.raises(PapinError):
-            await large.fetch(large.wanted(server.url))
+            await large.fetch(server.url)
     assert large.staged == kept

@@ -43,7 +43,7 @@ def package(task, tmp_path, monkeypatch):
 @pytest.mark.parametrize("how", ["copy", "hardlink"])
 async def test_a_file_that_the_user_named(task, file, how):
     task.storage.how = how
-    fetched = await task.fetch(task.wanted(pinned=False, sized=False, sources=[FileSource(path=str(file))]))
+    fetched = await task.fetch(pinned=False, sized=False, sources=[FileSource(path=str(file))])
     assert (fetched.sha256, fetched.how) == (task.sha256, how)
     assert file.read_bytes() == task.body
     phases = list(dict.fromkeys(each.phase for each in task.progress))
@@ -51,9 +51,7 @@ async def test_a_file_that_the_user_named(task, file, how):
 
 
 async def test_a_file_of_a_package_is_found_without_importing_it(task, package):
-    fetched = await task.fetch(
-        task.wanted(sources=[PackageSource(distribution="demo-model", path="demo_model/m.gguf")])
-    )
+    fetched = await task.fetch(sources=[PackageSource(distribution="demo-model", path="demo_model/m.gguf")])
     assert fetched.sha256 == task.sha256
     assert "demo_model" not in sys.modules
 
@@ -64,20 +62,20 @@ async def test_a_file_of_a_package_is_found_without_importing_it(task, package):
 )
 async def test_only_what_a_package_lists_and_what_is_inside_it(task, package, path):
     with pytest.raises(NotFound):
-        await task.fetch(task.wanted(sources=[PackageSource(distribution="demo-model", path=path)]))
+        await task.fetch(sources=[PackageSource(distribution="demo-model", path=path)])
 
 
 async def test_a_package_that_is_not_installed_leaves_it_to_the_next_source(task):
     source = PackageSource(distribution="no-such-thing", path="m.gguf")
     async with fault_server(task.body) as server:
-        fetched = await task.fetch(task.wanted(server.url, sources=[source]))
+        fetched = await task.fetch(server, sources=[source])
     assert fetched.how == "download"
 
 
 async def test_what_is_there_is_not_fetched(task):
     async with fault_server(task.body) as server:
-        await task.fetch(task.wanted(server.url))
-        fetched = await task.fetch(task.wanted(server.url))
+        await task.fetch(server)
+        fetched = await task.fetch(server)
     assert fetched.how == "present"
     assert len(server.requests) == 1
 
@@ -131,7 +129,7 @@ def _empty(folder):
 async def test_s8_what_is_not_a_file_is_refused_at_once(task, tmp_path, make):
     source = FileSource(path=str(make(tmp_path)))
     with trio.fail_after(1), pytest.raises((StorageFailed, FormatInvalid, NotFound)) as caught:
-        await task.fetch(task.wanted(sources=[source], pinned=False, sized=False))
+        await task.fetch(sources=[source], pinned=False, sized=False)
     assert isinstance(caught.value, PapinError)
     assert caught.value.next_step
     assert task.staged == 0
@@ -142,10 +140,10 @@ async def test_a_file_that_is_not_what_was_promised(task, file):
     changed[7] ^= 1
     file.write_bytes(changed)
     with pytest.raises(DigestMismatch):
-        await task.fetch(task.wanted(sources=[FileSource(path=str(file))]))
+        await task.fetch(sources=[FileSource(path=str(file))])
     file.write_bytes(task.body[:-1])
     with pytest.raises(DigestMismatch, match="promised"):
-        await task.fetch(task.wanted(sources=[FileSource(path=str(file))]))
+        await task.fetch(sources=[FileSource(path=str(file))])
     assert file.exists()
     assert task.staged == 0
 
@@ -155,7 +153,7 @@ async def test_a_wrong_file_is_not_written_through_when_the_next_source_is_right
     wrong = bytes(len(task.body))
     file.write_bytes(wrong)
     async with fault_server(task.body) as server:
-        fetched = await task.fetch(task.wanted(server.url, sources=[FileSource(path=str(file))]))
+        fetched = await task.fetch(server, sources=[FileSource(path=str(file))])
     assert fetched.how == "download"
     assert file.read_bytes() == wrong
 
@@ -167,8 +165,8 @@ async def test_a_hard_link_that_a_crash_left_is_not_written_through(task, file):
     before = file.stat().st_ino
     async with fault_server(task.body[::-1] + b"x") as server:
         with pytest.raises(PapinError):
-            await task.fetch(task.wanted(server.url))
-        await task.fetch(task.wanted(server.url, sized=False, pinned=False))
+            await task.fetch(server)
+        await task.fetch(server, sized=False, pinned=False, expect=server.body)
     assert file.read_bytes() == task.body
     assert file.stat().st_ino == before
 
@@ -182,7 +180,7 @@ async def test_a_file_that_changes_while_it_is_read(task, file):
 
     task.storage = Meddled(task.storage.root)
     with pytest.raises(SourceChanged, match="changes while it is read"):
-        await task.fetch(task.wanted(pinned=False, sized=False, sources=[FileSource(path=str(file))]))
+        await task.fetch(pinned=False, sized=False, sources=[FileSource(path=str(file))])
     assert task.staged == 0
 
 
@@ -190,13 +188,13 @@ async def test_d3_no_room_is_said_before_the_first_byte(task):
     task.storage.room = 1000
     async with fault_server(task.body) as first, fault_server(task.body) as second:
         with pytest.raises(DiskSpace):
-            await task.fetch(task.wanted(first.url, second.url))
+            await task.fetch(first, second)
         assert (first.requests, second.requests) == ([], [])
         with pytest.raises(DiskSpace):
-            await task.fetch(task.wanted(first.url, pinned=False, sized=False))
+            await task.fetch(first, pinned=False, sized=False)
         assert first.sent <= 4 << 20
 
 
 async def test_a_file_without_sources(task):
     with pytest.raises(NotFound, match="no source"):
-        await task.fetch(task.wanted())
+        await task.fetch()

@@ -1,0 +1,157 @@
+"""Rows N10-N12, N16-N18, N29: servers that are busy, slow, silent or forgetful are waited for, within bounds."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from papin.errors import LoginRequired, PapinError, TooManyRequests, TransferFailed, TransferTimeout
+from papin.testing.fault_scripts import cut, ok, redirect, refuse, silent, stall, trickle
+from papin.testing.fault_server import fault_server
+
+from .conftest import MIB
+
+HALF = 4 * MIB
+
+
+async def test_n3_resets_that_bring_nothing_end_in_an_error(task, jumping_clock):
+    async with fault_server(task.body, default=cut(0)) as server:
+        with pytest.raises(TransferFailed) as caught:
+            await task.fetch(server)
+    assert len(server.requests) == 6
+    assert "goes on where it stopped" in caught.value.next_step
+
+
+@pytest.mark.parametrize("status", [503, 429])
+async def test_n10_n11_a_busy_server_is_waited_for(task, jumping_clock, status):
+    async with fault_server(task.body, *[refuse(status, retry_after="1")] * 2) as server:
+        began = trio.current_time()
+        await task.fetch(server)
+        assert 2 <= trio.current_time() - began < 10
+    assert len(server.requests) == 3
+
+
+async def test_n12_a_server_that_wants_years_is_not_waited_for(task, jumping_clock):
+    async with fault_server(task.body, cut(HALF), refuse(503, retry_after="999999999")) as server:
+        began = trio.current_time()
+        with pytest.raises(TooManyRequests, match="come back in") as caught:
+            await task.fetch(server)
+        assert trio.current_time() - began < 60
+    assert "goes on where it stopped" in caught.value.next_step
+    assert task.staged > 0
+
+
+async def test_n16_a_trickle_is_a_stall(task, jumping_clock):
+    async with fault_server(task.body, trickle(HALF, rate=200)) as server:
+        began = trio.current_time()
+        await task.fetch(server)
+        assert trio.current_time() - began < 120
+    assert server.sent <= 1.02 * len(task.body)
+
+
+async def test_n17_silence_in_the_middle(case, clock):
+    async with case.meets(stall(len(case.body) * 3 // 4)) as server:
+        began = trio.current_time()
+        await case.fetch(server)
+        assert trio.current_time() - began < 120
+    assert case.is_frugal(server)
+
+
+async def test_n17_silence_at_half_costs_no_byte(task, jumping_clock):
+    async with fault_server(task.body, stall(HALF)) as server:
+        await task.fetch(server)
+    assert server.sent == len(task.body)
+
+
+async def test_n17_silence_for_ever_ends_in_an_error(task, jumping_clock):
+    async with fault_server(task.body, default=stall(HALF)) as server:
+        with pytest.raises(TransferTimeout):
+            await task.fetch(server)
+    assert task.staged == HALF
+    assert server.sent == HALF
+
+
+async def test_n18_no_answer_at_all(task, jumping_clock):
+    async with fault_server(task.body, silent()) as server:
+        await task.fetch(server)
+    assert server.sent == len(task.body)
+
+
+async def test_n18_never_an_answer(task, jumping_clock):
+    async with fault_server(task.body, default=silent()) as server:
+        with pytest.raises(TransferTimeout, match="did not answer"):
+            await task.fetch(server)
+    assert len(server.requests) == 6
+
+
+async def test_n29_a_signed_address_that_expires_is_asked_for_again(case, clock):
+    signatures = []
+
+    async def hub(exchange):
+        signatures.append(f"canary{len(signatures)}")
+        await redirect(f"{cdn.url}?signature={signatures[-1]}")(exchange)
+
+    async def signed(exchange):
+        # Good for three requests; then all that are still being asked for with it are refused.
+        number = int(exchange.request.target.partition("canary")[2])
+        await (case.proper if number // 3 == (len(signatures) - 1) // 3 else refuse(403))(exchange)
+
+    async with fault_server(b"", default=hub) as here, case.meets(refuse(403), default=signed) as cdn:
+        await case.fetch(here)
+    assert len(here.requests) >= 3
+    assert case.is_frugal(cdn)
+
+
+async def test_n29_a_refusal_without_that_is_final_and_says_nothing_of_the_signature(task):
+    async with fault_server(task.body, redirect("/a?signature=canary"), refuse(403)) as server:
+        with pytest.raises(LoginRequired) as caught:
+            await task.fetch(server)
+    assert "canary" not in str(caught.value)
+    assert len(server.requests) == 2
+
+
+async def test_what_came_before_a_failure_is_not_fetched_again(task, jumping_clock):
+    async with fault_server(task.body, cut(HALF), *[refuse(500)] * 6) as server:
+        with pytest.raises(PapinError):
+            await task.fetch(server)
+        await task.fetch(server)
+    assert server.sent <= 1.02 * len(task.body)
+
+
+async def test_a_cancelled_download_goes_on_to_the_byte(task):
+    async with fault_server(task.body, stall(HALF)) as server:
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+
+                @nursery.start_soon
+                async def cancel_in_the_silence():
+                    while server.sent < HALF:
+                        await trio.testing.wait_all_tasks_blocked(0.01)
+                    await trio.testing.wait_all_tasks_blocked(0.05)
+                    scope.cancel()
+
+                await task.fetch(server)
+        assert scope.cancelled_caught
+        await task.fetch(server)
+    assert server.sent == len(task.body)
+
+
+@pytest.mark.parametrize("script", [stall(0), stall(3 * MIB), silent()], ids=["headers", "body", "nothing"])
+async def test_a_cancel_ends_it_within_a_second_and_keeps_what_came(task, script):
+    reached = trio.Event()
+
+    async def telling(exchange):
+        reached.set()
+        await (ok() if task.is_over else script)(exchange)
+
+    task.is_over = False
+    async with fault_server(task.body, default=telling) as server:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(task.fetch, server)
+            await reached.wait()
+            with trio.fail_after(1):
+                nursery.cancel_scope.cancel()
+                await trio.lowlevel.checkpoint_if_cancelled()
+        task.is_over = True
+        await task.fetch(server)
