@@ -105,6 +105,22 @@ async def test_n3_connections_that_break_are_replaced(task, fast_clock):
     assert server.sent <= len(task.body) * 1.02 + WASTE
 
 
+async def test_n29_a_signed_address_expires_for_all_of_them(task, fast_clock):
+    signed = []
+
+    async def hub(exchange):
+        signed.append(f"{cdn.url}?{len(signed) // 3}")
+        await faults.redirect(signed[-1])(exchange)
+
+    async def files(exchange):
+        is_valid = signed[-1].endswith(exchange.request.target.rpartition("?")[2])
+        await (slow() if is_valid else faults.refuse(403))(exchange)
+
+    async with fault_server(b"", default=hub) as here, fault_server(task.body, default=files) as cdn:
+        await task.fetch(here)
+    assert cdn.sent <= len(task.body) * 1.02 + WASTE
+
+
 async def test_n11_a_server_that_wants_fewer_gets_fewer(task, fast_clock):
     busy = faults.refuse(429, retry_after="1")
 
