@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from papin._operations import _checks, _memory, _wanted
+from papin import memory
+from papin._operations import _checks, _wanted
 from papin._operations._aftercare import is_low
 from papin._operations._catalogs import choose
 from papin._operations._install import Whole, describe
@@ -57,18 +58,18 @@ def wanted(name="m.gguf", size=10, sha256=A):
 
 class TestMemory:
     def test_kv_cache_of_smollm2_is_what_llama_fit_params_says(self):
-        assert _memory.kv_cache_bytes(SMOLLM2, 4096) == 90 * MIB
+        assert memory.kv_cache_bytes(SMOLLM2, 4096) == 90 * MIB
 
     def test_compute_buffer_of_smollm2_is_near_what_llama_fit_params_says(self):
-        assert _memory.compute_bytes(SMOLLM2) / MIB == pytest.approx(106, rel=0.02)
+        assert memory.compute_bytes(SMOLLM2) / MIB == pytest.approx(106, rel=0.02)
 
     def test_estimate_adds_weights_cache_and_compute(self):
         size = 92 * MIB
-        assert _memory.estimate(SMOLLM2, size) / MIB == pytest.approx(288, rel=0.02)
-        assert _memory.estimate(SMOLLM2, size, 8192) - _memory.estimate(SMOLLM2, size, 4096) == 90 * MIB
+        assert memory.estimate(SMOLLM2, size) / MIB == pytest.approx(288, rel=0.02)
+        assert memory.estimate(SMOLLM2, size, 8192) - memory.estimate(SMOLLM2, size, 4096) == 90 * MIB
 
     def test_a_header_without_facts_counts_the_weights_alone(self):
-        assert _memory.estimate(Header(format="x"), 5) == 5
+        assert memory.estimate(Header(format="x"), 5) == 5
 
 
 class TestChecks:

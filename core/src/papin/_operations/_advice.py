@@ -5,9 +5,9 @@ from __future__ import annotations
 import trio
 
 from papin._operations._catalogs import Catalogs
-from papin._operations._memory import estimate_variant
 from papin._operations._models import Models
 from papin._operations._services import Services
+from papin.memory import estimate_variant
 from papin.recommenders import Candidate, Recommendation
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from papin._operations._memory import estimate
 from papin.answers import Check
 from papin.errors import PapinError
 from papin.machine import Machine
+from papin.memory import estimate
 from papin.models import Header, Model, StoredFile
 from papin.sizes import size_text
 

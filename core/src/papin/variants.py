@@ -1,0 +1,115 @@
+"""Which build of a model to take: the order of quality, the default choice, and a word on each. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+import msgspec
+
+from papin.filenames import bits_of
+from papin.memory import Room, estimate_variant
+from papin.models import Variant
+
+__all__ = ["Judged", "choose", "fits", "in_order", "judge", "preference"]
+
+Fit = Literal["gpu", "memory", "no", "unknown"]
+"""Where a build would run: on the GPU, in main memory, nowhere here; or nobody knows how large it is."""
+
+# Four and a half bits and more lose little; below that, quality falls faster than size.
+_BEST = 4.89  # Q4_K_M
+_FEWER_BITS = 3.0
+_LEGACY = 0.5  # Q4_0 and its like are worse than K-quants of the same size
+_UNKNOWN = 1000.0
+_HALF_BITS = 15.0
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A variant as its model's page shows it. `is_default` marks the one that is taken when nobody says which."""
+
+    variant: Variant
+    fit: Fit
+    memory: int | None = None
+    note: str = ""
+    is_default: bool = False
+    installed: str = ""
+
+
+def _bits(variant: Variant) -> float | None:
+    return variant.bits_per_weight or bits_of(variant.quantization or variant.variant)
+
+
+def preference(variant: Variant) -> float:
+    """Return how far a variant is from the best balance of quality and size; 0 is Q4_K_M, less is better."""
+    bits = _bits(variant)
+    if bits is None:
+        return _UNKNOWN
+    name = variant.quantization.upper()
+    legacy = _LEGACY if name[:1] == "Q" and name[2:4] in ("_0", "_1") and bits < _HALF_BITS / 2 else 0.0
+    return abs(bits - _BEST) * (_FEWER_BITS if bits < _BEST - 1 / 2 else 1.0) + legacy
+
+
+def in_order(variants: Sequence[Variant]) -> list[Variant]:
+    """Return `variants`, the best balance first; those of equal standing stay in their order."""
+    return sorted(variants, key=preference)
+
+
+def fits(variant: Variant, space: Room) -> Fit:
+    """Return where `variant` would run."""
+    needed = estimate_variant(variant)
+    if needed is None:
+        return "unknown"
+    return "gpu" if needed <= space.gpu else "memory" if needed <= space.main else "no"
+
+
+def choose(variants: Sequence[Variant], space: Room, formats: Collection[str] = ()) -> Variant | None:
+    """Return the default choice; None of none.
+
+    What a provider here can run (`formats`; empty: not known) comes before the rest, what fits before what may fit,
+    and then the best balance. Where nothing fits, it is the smallest.
+    """
+    runnable = [each for each in variants if not formats or not each.format or each.format in formats] or variants
+    fitting = [each for each in runnable if fits(each, space) in ("gpu", "memory")]
+    unknown = [each for each in runnable if fits(each, space) == "unknown"]
+    if fitting or unknown:
+        return min(fitting or unknown, key=preference)
+    return min(runnable, key=lambda each: estimate_variant(each) or 0, default=None)
+
+
+def judge(
+    variants: Sequence[Variant], space: Room, formats: Collection[str] = (), installed: dict[str, str] | None = None
+) -> tuple[Judged, ...]:
+    """Return each variant with its fit and a note; `installed` tells the ids of models by their references."""
+    default = choose(variants, space, formats)
+    here = installed or {}
+    return tuple(
+        Judged(
+            variant=each,
+            fit=(fit := fits(each, space)),
+            memory=estimate_variant(each),
+            note=_note(each, fit, is_default=each is default),
+            is_default=each is default,
+            installed=here.get(each.ref, ""),
+        )
+        for each in variants
+    )
+
+
+# From which number of bits per weight on which words hold.
+_WORDS = (
+    (_HALF_BITS, "unquantized: large, for converting and comparing"),
+    (7.2, "nearly lossless"),
+    (5.4, "a little better, larger"),
+    (4.55, "close to the best balance"),
+    (3.6, "smaller, a little worse"),
+    (0.0, "small, with a visible loss of quality"),
+)
+
+
+def _note(variant: Variant, fit: Fit, *, is_default: bool) -> str:
+    if fit == "no":
+        return "the smallest, and still too large for this machine" if is_default else "too large for this machine"
+    if is_default:
+        return "best balance for this machine"
+    bits = _bits(variant)
+    return "" if bits is None else next(words for least, words in _WORDS if bits >= least)

@@ -1,0 +1,100 @@
+"""Which build is taken, and what is said of each."""
+
+import msgspec
+import pytest
+
+from papin.machine import Gpu, Machine, Memory
+from papin.memory import Room, estimate_variant, room
+from papin.models import Variant
+from papin.variants import choose, fits, in_order, judge
+
+GB = 10**9
+SIZES = {"F16": 16 * GB, "Q8_0": 8.5 * GB, "Q4_K_M": 4.9 * GB, "Q4_0": 4.6 * GB, "Q2_K": 3.2 * GB, "UD-Q4_K_XL": 5 * GB}
+
+
+def variant(quantization, **facts):
+    size = SIZES.get(quantization)
+    facts = {"format": "gguf", "size": int(size) if size else None, "parameters": 8 * GB} | facts
+    name = f"c:m:{quantization}"
+    return Variant(ref=name, catalog="c", name="m", variant=quantization, quantization=quantization, **facts)
+
+
+ALL = [variant(name) for name in SIZES]
+
+
+def names(variants):
+    return [each.variant for each in variants]
+
+
+def test_the_order_is_that_of_balance():
+    assert names(in_order(ALL)) == ["Q4_K_M", "UD-Q4_K_XL", "Q4_0", "Q8_0", "Q2_K", "F16"]
+    unknown = Variant(ref="c:m", catalog="c", name="m", variant="latest")
+    assert in_order([unknown, *ALL])[-1] is unknown
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [
+        (Room(gpu=0, main=64 * GB), "Q4_K_M"),
+        (Room(gpu=8 * GB, main=2 * GB), "Q4_K_M"),
+        (Room(gpu=0, main=int(5.6 * GB)), "Q4_0"),
+        (Room(gpu=0, main=4 * GB), "Q2_K"),
+        (Room(gpu=0, main=GB), "Q2_K"),
+    ],
+)
+def test_the_best_balance_that_fits_is_the_choice_and_else_the_smallest(room, expected):
+    assert choose(ALL, room).variant == expected
+    assert choose(ALL[::-1], room).variant == expected
+
+
+def test_what_nobody_can_run_here_comes_last():
+    both = [variant("Q4_K_M", format="exl2"), variant("Q8_0")]
+    space = Room(gpu=0, main=64 * GB)
+    assert choose(both, space, {"gguf"}).variant == "Q8_0"
+    assert choose(both, space, {"onnx"}).variant == "Q4_K_M"
+    assert choose(both, space).variant == "Q4_K_M"
+    assert choose([], space) is None
+
+
+def test_of_equals_the_catalogs_order_counts():
+    tags = [
+        msgspec.structs.replace(variant("Q4_K_M", parameters=None, size=size), ref=f"c:m:{tag}")
+        for tag, size in (("8b", 5 * GB), ("1b", GB))
+    ]
+    assert choose(tags, Room(gpu=0, main=64 * GB)) is tags[0]
+    assert choose(tags, Room(gpu=0, main=2 * GB)) is tags[1]
+
+
+def test_a_size_that_nobody_told_is_counted_from_weights_and_bits():
+    guessed = variant("Q4_K_M", size=None, bits_per_weight=4.89)
+    assert estimate_variant(guessed) == pytest.approx(4.89 * GB * 1.2)
+    nothing = variant("Q4_K_M", size=None, parameters=None)
+    assert (estimate_variant(nothing), fits(nothing, Room(gpu=0, main=1))) == (None, "unknown")
+
+
+def test_the_room_of_a_machine():
+    gpus = (
+        Gpu(name="a", vendor="v", memory=10 * GB),
+        Gpu(name="b", vendor="v", memory=20 * GB),
+        Gpu(name="c", vendor="v"),
+    )
+    machine = Machine(system="", architecture="", cores=1, memory=Memory(total=32 * GB, available=0), gpus=gpus)
+    assert room(machine) == Room(gpu=18 * GB, main=24 * GB)
+    assert room(machine).most == 24 * GB
+    assert fits(variant("Q8_0"), room(machine)) == "gpu"
+    assert fits(variant("F16"), room(machine)) == "memory"
+
+
+def test_every_variant_has_its_word():
+    judged = {each.variant.variant: each for each in judge(ALL, Room(gpu=0, main=12 * GB), installed={"c:m:Q4_0": "m"})}
+    assert {name: each.note for name, each in judged.items()} == {
+        "F16": "too large for this machine",
+        "Q8_0": "nearly lossless",
+        "Q4_K_M": "best balance for this machine",
+        "Q4_0": "close to the best balance",
+        "Q2_K": "small, with a visible loss of quality",
+        "UD-Q4_K_XL": "close to the best balance",
+    }
+    assert [name for name, each in judged.items() if each.is_default] == ["Q4_K_M"]
+    assert [each.installed for each in judged.values()] == ["", "", "", "m", "", ""]
+    assert judge(ALL, Room(gpu=0, main=1))[4].note == "the smallest, and still too large for this machine"
