@@ -14,6 +14,7 @@ CORE = {
     "papin.sizes": set(),
     "papin.models": {"papin.errors"},
     "papin.answers": {"papin.errors", "papin.models"},
+    "papin.links": {"papin.errors", "papin.models", "papin._disk"},
     "papin.inventories": {"papin.errors", "papin.models"},
     "papin.machine": {"papin.models"},
     "papin.names": {"papin.errors"},

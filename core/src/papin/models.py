@@ -23,6 +23,7 @@ __all__ = [
     "FileRole",
     "FileSource",
     "Header",
+    "How",
     "HttpSource",
     "Job",
     "JobState",
@@ -178,12 +179,16 @@ class StoredFile(Value, frozen=True, kw_only=True):
     storage: str = "store"
 
 
+How = Literal["reflink", "hardlink", "symlink", "copy"]
+"""How a file got a second name: see `papin.links`."""
+
+
 class Placement(Value, frozen=True, kw_only=True):
     """Where a model is usable: `reference` is the provider's own name for it, `how` is how the bytes got there."""
 
     provider: str
     reference: str
-    how: Literal["reflink", "hardlink", "symlink", "in-place", "copy"]
+    how: How | Literal["in-place"]
 
 
 class Model(Value, frozen=True, kw_only=True):

@@ -15,11 +15,9 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from papin.context import Context, NoSettings
-from papin.models import Model
+from papin.models import How, Model
 
-__all__ = ["Account", "How", "Staging", "Storage", "StorageSession", "hash_file"]
-
-How = Literal["reflink", "hardlink", "copy"]
+__all__ = ["Account", "Staging", "Storage", "StorageSession", "hash_file"]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

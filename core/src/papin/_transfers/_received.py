@@ -6,7 +6,9 @@ from typing import Literal
 
 import msgspec
 
-How = Literal["reflink", "hardlink", "copy", "download"]
+from papin.models import How as Taken
+
+How = Taken | Literal["download"]
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):

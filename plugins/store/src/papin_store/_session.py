@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -11,15 +10,15 @@ from typing import Literal, TypeVar
 import trio
 
 from papin.context import Context
+from papin.links import link
 from papin.locks import hold
-from papin.models import Model
-from papin.storages import Account, How, Staging
+from papin.models import How, Model
+from papin.storages import Account, Staging
 from papin_store import _payloads, _sidecars, _staging
 from papin_store._faults import told
 from papin_store._layout import Layout
 from papin_store._root import find_root, open_root
 from papin_store._space import account, promise
-from papin_store._take import open_source, take
 from papin_store.settings import StoreSettings
 
 _THREADS = 8
@@ -81,11 +80,9 @@ class Store:
             trio.from_thread.run(self._promise, staging.key, size)
 
         def work() -> How:
-            source = open_source(path)
-            try:
-                return take(source, path, staging.data, reserve=room, check=trio.from_thread.check_cancelled)
-            finally:
-                os.close(source)
+            staging.data.unlink(missing_ok=True)
+            check = trio.from_thread.check_cancelled
+            return link(path, staging.data, symlink=False, allow_copy=True, mode=0o600, reserve=room, check=check)
 
         return await self._run("take over", path, work)
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from papin.errors import DiskSpace, StorageFailed
-from papin_store._take import open_source, take
+from papin.errors import DiskSpace
 
 from .support import CONTENT, DIGEST, KEY, SIZE, opened
 
@@ -66,56 +65,3 @@ async def test_a_cancelled_copy_ends_and_leaves_nothing(tmp_path: Path, far: Pat
             nursery.cancel_scope.cancel()
             await copy()
         assert not area.data.exists() or area.data.stat().st_size == 0
-
-
-class Stopped(Exception):
-    """What a copy is stopped with."""
-
-
-def stop_after(times: int) -> object:
-    steps = iter(range(times))
-
-    def check() -> None:
-        if next(steps, None) is None:
-            raise Stopped
-
-    return check
-
-
-@pytest.mark.parametrize("times", [0, 1, 2])
-def test_a_stopped_copy_leaves_nothing(tmp_path: Path, far: Path, times: int) -> None:
-    path = far / "big"
-    path.write_bytes(b"x" * (3 << 20))
-    source = open_source(path)
-    try:
-        with pytest.raises(Stopped):
-            take(source, path, tmp_path / "data", reserve=lambda size: None, check=stop_after(times))  # type: ignore[arg-type]
-    finally:
-        os.close(source)
-    assert not (tmp_path / "data").exists()
-
-
-def test_a_name_that_was_given_to_another_file_is_not_linked(tmp_path: Path) -> None:
-    path, data = tmp_path / "mine", tmp_path / "data"
-    path.write_bytes(CONTENT)
-    source = open_source(path)
-    try:
-        path.unlink()
-        path.write_bytes(b"something else")
-        asked: list[int] = []
-        assert take(source, path, data, reserve=asked.append, check=lambda: None) in {"reflink", "copy"}
-    finally:
-        os.close(source)
-    assert data.read_bytes() == CONTENT
-
-
-def test_a_file_that_shrinks_while_it_is_copied_is_refused(tmp_path: Path, far: Path) -> None:
-    path = far / "shrinks"
-    path.write_bytes(b"x" * (3 << 20))
-    source = open_source(path)
-    try:
-        with pytest.raises(StorageFailed, match="ended after"):
-            take(source, path, tmp_path / "data", reserve=lambda size: None, check=lambda: os.truncate(path, 1 << 20))
-    finally:
-        os.close(source)
-    assert not (tmp_path / "data").exists()
