@@ -25,6 +25,7 @@ CORE = {
     "papin.variants": {"papin.filenames", "papin.memory", "papin.models"},
     "papin.events": {"papin.errors", "papin.models"},
     "papin.locks": set(),
+    "papin.openai": {"papin.errors", "papin.http", "papin.models"},
     "papin._marks": set(),
     "papin.hookspecs": {"papin._marks"},
     **{

@@ -129,6 +129,10 @@ def parse():
     parser = argparse.ArgumentParser()
     for name in ("--model", "--alias", "--host", "--api-key-file", "--threads", "--n-gpu-layers", "--flash-attn"):
         parser.add_argument(name)
+    for name in ("--cache-type-k", "--cache-type-v"):
+        parser.add_argument(name, choices=("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"))
+    parser.add_argument("--pooling", choices=("none", "mean", "cls", "last", "rank"))
+    parser.add_argument("--embeddings", action="store_true")
     for name in ("--port", "--ctx-size", "--parallel"):
         parser.add_argument(name, type=int)
     parser.add_argument("--metrics", action="store_true")

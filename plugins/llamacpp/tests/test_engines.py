@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("fake_server")
 
 async def test_it_reports_loads_and_chats(world, fake_server):
     async with world.open() as session:
-        assert capabilities(session) == ("reports", "loads", "chats")
+        assert capabilities(session) == ("reports", "loads", "chats", "completes", "embeds")
         engine = await session.engine()
         assert engine.name == "llama-server"
         assert engine.path == str(fake_server)
@@ -289,7 +289,7 @@ async def test_a_crash_in_the_middle_of_an_answer_is_told_with_the_log(world):
     ("answer", "words"),
     [
         ("stop", "stopped in the middle"),
-        ("rubbish", "not llama.cpp's"),
+        ("rubbish", "something that is no answer"),
         ("too_long", "longer than the 4096 tokens"),
         ("error", "the slot was lost"),
     ],

@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import shutil
+from typing import Any, get_args
 
 import msgspec
 
-from papin.errors import EngineMissing
+from papin.errors import ConfigInvalid, EngineMissing
 from papin.models import Engine, LoadSettings, Model
-from papin_llamacpp._settings import LlamaCppSettings
+from papin_llamacpp._settings import CacheType, LlamaCppSettings
 from papin_llamacpp._spec import Effective, Record
 
 __all__ = ["find_engine", "is_as_wanted", "resolve"]
@@ -35,12 +36,27 @@ def find_engine(which: str) -> Engine:
 
 
 def resolve(model: Model, wanted: LoadSettings, defaults: LlamaCppSettings) -> Effective:
-    """Return how to load `model`: what is wanted, and the defaults for what is left open."""
+    """Return how to load `model`: what is wanted, and the defaults for what is left open.
+
+    Raises:
+        ConfigInvalid: the KV cache cannot be of that type.
+    """
     n_ctx = defaults.n_ctx
     if model.context_length:
         n_ctx = min(n_ctx, model.context_length)
     chosen = {field: getattr(defaults, field) for field in Effective.__struct_fields__} | {"n_ctx": n_ctx}
+    chosen["embedding"] = defaults.embedding or "embedding" in model.capabilities
+    for kind in (wanted.cache_type_k, wanted.cache_type_v):
+        _check_cache_type(kind)
     return Effective(**(chosen | _explicit(wanted)))
+
+
+def _check_cache_type(kind: str | None) -> None:
+    known = get_args(CacheType)
+    if kind is not None and kind not in known:
+        raise ConfigInvalid(
+            f"llama.cpp has no type {kind!r:.40} for the KV cache", next_step=f"There is: {', '.join(known)}"
+        )
 
 
 def is_as_wanted(record: Record, sha256: str, wanted: LoadSettings) -> bool:
@@ -50,6 +66,6 @@ def is_as_wanted(record: Record, sha256: str, wanted: LoadSettings) -> bool:
     )
 
 
-def _explicit(wanted: LoadSettings) -> dict[str, int | bool]:
+def _explicit(wanted: LoadSettings) -> dict[str, Any]:
     values = msgspec.structs.asdict(wanted)
     return {field: values[field] for field in Effective.__struct_fields__ if values.get(field) is not None}

@@ -61,6 +61,11 @@ def _apply(spec: Spec, params: Any, module: Any) -> None:
     if wanted.n_threads:
         params.cpuparams.n_threads = wanted.n_threads
         params.cpuparams_batch.n_threads = wanted.n_threads
+    params.cache_type_k = getattr(module.ggml_type, f"GGML_TYPE_{wanted.cache_type_k.upper()}")
+    params.cache_type_v = getattr(module.ggml_type, f"GGML_TYPE_{wanted.cache_type_v.upper()}")
+    params.embedding = wanted.embedding
+    if wanted.pooling_type != "auto":
+        params.pooling_type = getattr(module.llama_pooling_type, f"LLAMA_POOLING_TYPE_{wanted.pooling_type.upper()}")
     if wanted.flash_attn is not None:
         kinds = module.llama_flash_attn_type
         params.flash_attn_type = (

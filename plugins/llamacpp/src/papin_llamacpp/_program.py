@@ -122,6 +122,11 @@ def _command(spec: Spec, port: int, key_file: Path) -> list[str]:
         command += ["--threads", str(wanted.n_threads)]
     if wanted.flash_attn is not None:
         command += ["--flash-attn", "on" if wanted.flash_attn else "off"]
+    command += ["--cache-type-k", wanted.cache_type_k, "--cache-type-v", wanted.cache_type_v]
+    if wanted.embedding:
+        command += ["--embeddings"]
+    if wanted.pooling_type != "auto":
+        command += ["--pooling", wanted.pooling_type]
     if spec.mmproj:
         command += ["--mmproj", spec.mmproj]
     return command

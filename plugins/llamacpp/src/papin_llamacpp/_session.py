@@ -16,8 +16,8 @@ from papin.context import Context
 from papin.errors import StorageFailed
 from papin.events import ModelUnloaded
 from papin.locks import hold
-from papin.models import Engine, LoadedModel, LoadSettings, Message, Model, Reply
-from papin_llamacpp._chat import open_chat
+from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Reply
+from papin_llamacpp._chat import Asking
 from papin_llamacpp._choices import find_engine, is_as_wanted, resolve
 from papin_llamacpp._deaths import stop, wait_until_dead
 from papin_llamacpp._failures import explain, tail
@@ -44,6 +44,7 @@ class Session:
         self._context = context
         self._nursery = nursery
         self._engines = Engines(context.folders.run)
+        self._asking = Asking(context.http, self._engines)
         self._watched: set[str] = set()
 
     async def engine(self) -> Engine:
@@ -61,10 +62,10 @@ class Session:
             self._nursery.start_soon(self._watch, record)
         return await trio.to_thread.run_sync(self._describe, record)
 
-    async def unload(self, model: str) -> bool:
-        """End the engine of `model`; its memory is free on return."""
-        async with self._alone(model):
-            records = await trio.to_thread.run_sync(self._engines.of, model)
+    async def unload(self, reference: str) -> bool:
+        """End the engine of the model `reference`; its memory is free on return."""
+        async with self._alone(reference):
+            records = await trio.to_thread.run_sync(self._engines.of, reference)
             for record in records:
                 await stop(self._engines, record)
         return bool(records)
@@ -77,7 +78,17 @@ class Session:
         self, loaded: LoadedModel, messages: Sequence[Message], options: dict[str, Any]
     ) -> AbstractAsyncContextManager[AsyncIterator[Reply]]:
         """Open an answer; see `papin.providers.Chats`."""
-        return open_chat(self._context.http, self._engines, loaded, messages, options)
+        return self._asking.chat(loaded, messages, options)
+
+    def complete(
+        self, loaded: LoadedModel, prompt: str, options: dict[str, Any]
+    ) -> AbstractAsyncContextManager[AsyncIterator[Reply]]:
+        """Open what follows `prompt`; see `papin.providers.Completes`."""
+        return self._asking.complete(loaded, prompt, options)
+
+    async def embed(self, loaded: LoadedModel, texts: Sequence[str]) -> Embeddings:
+        """Return vectors; see `papin.providers.Embeds`."""
+        return await self._asking.embed(loaded, texts)
 
     @asynccontextmanager
     async def _alone(self, model: str) -> AsyncIterator[None]:
@@ -156,6 +167,7 @@ class Session:
             expires = datetime.fromtimestamp(used[0] / 1e9, UTC) + timedelta(seconds=used[1])
         return LoadedModel(
             model=record.model,
+            reference=record.model,
             provider=self._context.name,
             address=record.address,
             loaded_at=record.loaded_at,

@@ -19,6 +19,10 @@ class Effective(msgspec.Struct, frozen=True, kw_only=True):
     n_parallel: int
     flash_attn: bool | None
     cache_ram_mib: int
+    cache_type_k: str = "f16"
+    cache_type_v: str = "f16"
+    embedding: bool = False
+    pooling_type: str = "auto"
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):

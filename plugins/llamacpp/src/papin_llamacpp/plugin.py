@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from papin.context import Context
 from papin.hookspecs import hookimpl
+from papin.models import ModelSettings
 from papin.providers import Provider
 from papin_llamacpp._settings import LlamaCppSettings
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from papin_llamacpp._session import Session
 
 __all__ = ["papin_providers"]
+
+_OWN = "It runs the models that papin keeps, and has none of its own."
+_LACKS = dict.fromkeys(("lists", "shows", "pulls", "removes", "copies", "renames", "shares"), _OWN) | {
+    "configures": "It keeps no settings: those that papin keeps for a model are all it is told."
+}
 
 
 @asynccontextmanager
@@ -34,5 +40,7 @@ def papin_providers() -> Iterable[Provider]:
         open=_open,
         formats=("gguf",),
         runs_files=True,
+        accepts=ModelSettings.__struct_fields__,
+        lacks=_LACKS,
         settings=LlamaCppSettings,
     )
