@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+import socket
 
-from papin.errors import AddressUnsafe, ConfigInvalid, Offline, TransferFailed
+import pytest
+import trio
+
+from papin.errors import AddressUnsafe, ConfigInvalid, Offline, TransferFailed, TransferTimeout
 from papin.http import Http
 from papin.testing.fault_scripts import redirect, refuse
 from papin.testing.fault_server import fault_server
 
 PUBLIC = "93.184.216.34"
+PUBLIC_6 = "2606:4700::1111"
 
 
 @pytest.mark.parametrize(
@@ -71,24 +75,70 @@ async def test_s22_a_public_server_does_not_send_us_into_the_private_network(res
     assert detours.connected == [PUBLIC]
 
 
-async def test_n33_an_address_that_does_not_answer_costs_nothing_but_a_moment(resolver):
+async def test_n33_an_ipv6_black_hole_costs_a_moment(resolver, detours, jumping_clock):
+    resolver.answers["two.example"] = [[PUBLIC_6, PUBLIC]]
+    detours.black_holes.add(PUBLIC_6)
+    async with fault_server(b"x") as server, Http(environ={}).client() as client:
+        detours.ports[PUBLIC] = server.port
+        began = trio.current_time()
+        with detours.on():
+            assert (await client.request("GET", "http://two.example/")).body == b"x"
+        assert trio.current_time() - began < 1
+    assert detours.connected == [PUBLIC_6, PUBLIC]
+
+
+async def test_n33_nothing_but_black_holes_is_bounded(resolver, detours, jumping_clock):
+    resolver.answers["gone.example"] = [[PUBLIC_6, PUBLIC]]
+    detours.black_holes.update([PUBLIC_6, PUBLIC])
+    async with Http(environ={}).client() as client:
+        began = trio.current_time()
+        with detours.on(), pytest.raises(TransferTimeout, match="could not be reached within 15 s") as caught:
+            await client.request("GET", "http://gone.example/")
+        assert trio.current_time() - began < 20
+    assert caught.value.transient
+
+
+async def test_n33_an_address_that_refuses_costs_nothing(resolver):
     resolver.answers["two.example"] = [["127.0.0.9", "::1", "127.0.0.1"]]
     async with fault_server(b"x") as server, Http(environ={}).client(f"http://two.example:{server.port}") as client:
         assert (await client.request("GET", "/")).body == b"x"
 
 
-async def test_n33_a_name_that_does_not_exist(resolver):
+NO_ADDRESSES = [
+    [[]],  # an empty answer
+    [socket.gaierror(socket.EAI_NONAME, "Name or service not known")],
+    [socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")],  # SERVFAIL
+    [socket.gaierror(socket.EAI_FAIL, "Non-recoverable failure in name resolution")],
+]
+
+
+@pytest.mark.parametrize("answers", NO_ADDRESSES, ids=["empty", "NXDOMAIN", "SERVFAIL", "failure"])
+async def test_n33_a_name_that_leads_nowhere(resolver, answers):
+    resolver.answers["nowhere.example"] = answers
     async with Http(environ={}).client() as client:
         with pytest.raises(TransferFailed, match=r"nowhere\.example could not be resolved") as caught:
             await client.request("GET", "https://nowhere.example/")
     assert caught.value.transient
+    assert "Check the network" in caught.value.next_step
 
 
-async def test_n33_a_name_without_addresses(resolver):
-    resolver.answers["empty.example"] = [[]]
+async def test_n33_a_name_server_that_takes_two_seconds_is_waited_for(resolver, jumping_clock):
+    resolver.delay = 2
+    resolver.answers["slow.example"] = [["127.0.0.1"]]
+    async with fault_server(b"x") as server, Http(environ={}).client(f"http://slow.example:{server.port}") as client:
+        began = trio.current_time()
+        assert (await client.request("GET", "/")).body == b"x"
+        assert 2 <= trio.current_time() - began < 4
+
+
+async def test_n33_a_name_server_that_never_answers_is_not(resolver, jumping_clock):
+    resolver.delay = 1e6
+    resolver.answers["slow.example"] = [["127.0.0.1"]]
     async with Http(environ={}).client() as client:
-        with pytest.raises(TransferFailed, match="could not be resolved"):
-            await client.request("GET", "https://empty.example/")
+        began = trio.current_time()
+        with pytest.raises(TransferTimeout):
+            await client.request("GET", "http://slow.example/")
+        assert trio.current_time() - began < 20
 
 
 async def test_offline_reaches_this_machine_and_asks_nobody_else(resolver):
@@ -132,6 +182,18 @@ async def test_n35_a_proxy_that_refuses(resolver):
                 await client.request("GET", "https://far.example/")
     assert "HTTPS_PROXY" in caught.value.next_step
     assert "canary" not in str(caught.value)
+    assert not caught.value.transient
+
+
+async def test_n35_a_proxy_that_refuses_a_plain_request(resolver):
+    resolver.answers["proxy.example"] = [["127.0.0.1"]]
+    async with fault_server(b"", refuse(407)) as proxy:
+        environ = {"HTTP_PROXY": f"http://me:canary@proxy.example:{proxy.port}"}
+        async with Http(environ=environ).client() as client:
+            answer = await client.request("GET", "http://far.example/")
+    with pytest.raises(TransferFailed, match="proxy") as caught:
+        answer.raise_for_status()
+    assert "HTTPS_PROXY" in caught.value.next_step
     assert not caught.value.transient
 
 

@@ -41,6 +41,7 @@ class Task:
         self.storage = storage
         self.sha256 = hashlib.sha256(body).hexdigest()
         self.progress = Shown()
+        self.environ = {}
 
     def wanted(self, *servers, pinned=True, sized=True, sources=(), role="weights"):
         """What to fetch, from these servers or addresses."""
@@ -57,7 +58,7 @@ class Task:
         """Fetch it; a success is `expect` (the file itself) to the byte, and ends at 100 %."""
         self.progress = Shown()
         fetched = await fetch(
-            self.wanted(*servers, **promises), self.storage, Http(environ={}), self.progress, pace=pace
+            self.wanted(*servers, **promises), self.storage, Http(environ=self.environ), self.progress, pace=pace
         )
         content = fetched.path.read_bytes()
         assert content == (self.body if expect is None else expect)

@@ -1,6 +1,9 @@
-"""Rows N13-N15, N19-N21, N23, N24, N31: answers that lie about themselves, or are something else than the file."""
+"""Rows N13-N15, N19-N21, N23, N24, N31, N32, N35: answers that lie about themselves, or are something else than the file."""
 
 from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -13,8 +16,10 @@ from papin.testing.fault_scripts import (
     header_flood,
     lying_length,
     no_length,
+    other,
     redirect,
     refuse,
+    segments,
     web_page,
 )
 from papin.testing.fault_server import fault_server
@@ -22,6 +27,20 @@ from papin.testing.fault_server import fault_server
 from .conftest import MIB
 
 HALF = 4 * MIB
+
+
+@pytest.fixture
+def proxied(task, resolver):
+    """Have everything go through a proxy, which always does what the script says."""
+
+    @asynccontextmanager
+    async def proxied(script):
+        resolver.answers["proxy.example"] = [["127.0.0.1"]]
+        async with fault_server(task.body, default=script) as proxy:
+            task.environ = {"HTTP_PROXY": f"http://proxy.example:{proxy.port}"}
+            yield proxy
+
+    return proxied
 
 
 async def test_n13_a_redirect_loop_is_not_tried_again(task, jumping_clock):
@@ -113,11 +132,48 @@ async def test_n24_an_endless_body_that_nothing_but_a_size_was_promised_of(task)
     assert server.sent <= len(task.body) + 4 * MIB
 
 
+async def test_n32_segments_of_one_byte(task):
+    async with fault_server(task.body[:10_000], segments()) as server:
+        await task.fetch(server, pinned=False, sized=False, expect=server.body)
+
+
+async def test_n32_tiny_chunks(task):
+    """A million of them with PAPIN_TEST_FAULTS=all, which takes ten to thirty seconds."""
+    count = 1_000_000 if os.environ.get("PAPIN_TEST_FAULTS") == "all" else 50_000
+    async with fault_server(task.body[: 7 * count], chunked(piece=7)) as server:
+        await task.fetch(server, pinned=False, sized=False, expect=server.body)
+    assert len(server.requests) == 1
+
+
 async def test_n31_a_flood_of_headers(task):
     async with fault_server(task.body, header_flood(1, MIB)) as server:
         with pytest.raises(TransferFailed):
             await task.fetch(server)
     assert len(server.requests) == 1
+
+
+async def test_n35_a_proxy_that_refuses_is_said_and_not_tried_again(task, proxied):
+    async with proxied(refuse(407)) as proxy:
+        with pytest.raises(TransferFailed, match="proxy") as caught:
+            await task.fetch("http://far.example/m.gguf")
+    assert "HTTPS_PROXY" in caught.value.next_step
+    assert len(proxy.requests) == 1
+
+
+@pytest.mark.parametrize("injected", [web_page(), web_page(kind="application/octet-stream")])
+async def test_n35_a_page_that_a_proxy_injects_is_not_the_file(task, proxied, injected):
+    async with proxied(injected):
+        with pytest.raises(LoginRequired, match="web page instead of the file") as caught:
+            await task.fetch("http://far.example/m.gguf", sized=False)
+    assert "welcome page" in caught.value.next_step
+    assert task.staged == 0
+
+
+async def test_n35_bytes_that_a_proxy_injects_are_found(task, proxied):
+    async with proxied(other(b"<script>" + task.body[8:], etag='"v1"')):
+        with pytest.raises(DigestMismatch):
+            await task.fetch("http://far.example/m.gguf")
+    assert task.staged == 0
 
 
 async def test_errors_hold_no_query(task, jumping_clock):

@@ -1,6 +1,11 @@
-"""Rows N10-N12, N16-N18, N29: servers that are busy, slow, silent or forgetful are waited for, within bounds."""
+"""Rows N10-N12, N16-N18, N29, N33, N36: servers that are busy, slow, silent or forgetful are waited for, within bounds."""
 
 from __future__ import annotations
+
+import json
+import socket
+import sys
+from pathlib import Path
 
 import pytest
 import trio
@@ -13,6 +18,7 @@ from papin.testing.fault_server import fault_server
 from .conftest import MIB
 
 HALF = 4 * MIB
+UNPLUGGED = Path(__file__).with_name("unplugged.py")
 
 
 async def test_n3_resets_that_bring_nothing_end_in_an_error(task, jumping_clock):
@@ -72,6 +78,21 @@ async def test_n17_silence_for_ever_ends_in_an_error(task, jumping_clock):
     assert server.sent == HALF
 
 
+async def test_n33_a_name_that_is_not_found_for_a_minute(task, resolver, jumping_clock):
+    failure = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+    resolver.answers["hub.example"] = [["127.0.0.1"], *[failure] * 9, ["127.0.0.1"]]
+    async with fault_server(task.body, cut(HALF)) as server:
+        await task.fetch(f"http://hub.example:{server.port}/m")
+    assert server.sent <= 1.02 * len(task.body)
+
+
+async def test_n33_a_name_that_never_led_anywhere_is_given_up_soon(task, resolver, jumping_clock):
+    began = trio.current_time()
+    with pytest.raises(TransferFailed, match="could not be resolved"):
+        await task.fetch("http://hub.example/m")
+    assert trio.current_time() - began < 20
+
+
 async def test_n18_no_answer_at_all(task, jumping_clock):
     async with fault_server(task.body, silent()) as server:
         await task.fetch(server)
@@ -102,7 +123,7 @@ async def test_n29_a_refusal_without_that_is_final_and_says_nothing_of_the_signa
 
 
 async def test_what_came_before_a_failure_is_not_fetched_again(task, jumping_clock):
-    async with fault_server(task.body, cut(HALF), *[refuse(500)] * 6) as server:
+    async with fault_server(task.body, cut(HALF), refuse(400)) as server:
         with pytest.raises(PapinError):
             await task.fetch(server)
         await task.fetch(server)
@@ -145,3 +166,15 @@ async def test_a_cancel_ends_it_within_a_second_and_keeps_what_came(task, script
                 await trio.lowlevel.checkpoint_if_cancelled()
         task.is_over = True
         await task.fetch(server)
+
+
+@pytest.mark.faults
+async def test_n36_a_cable_that_is_unplugged_for_a_minute(tmp_path):
+    words = ["unshare", "-n", sys.executable, str(UNPLUGGED), str(tmp_path)]
+    done = await trio.run_process(words, check=False, capture_stdout=True, capture_stderr=True)
+    if b"unshare" in done.stderr or b"RTNETLINK" in done.stderr:
+        pytest.skip(f"needs a network namespace: {done.stderr.decode()}")
+    assert done.returncode == 0, done.stderr.decode()
+    said = json.loads(done.stdout)
+    assert said["down"] >= 60
+    assert said["sent"] <= 1.02 * said["size"]

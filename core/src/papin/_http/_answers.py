@@ -11,7 +11,7 @@ import httpx
 import msgspec
 import trio
 
-from papin._http._failures import FOREIGN, translate
+from papin._http._failures import FOREIGN, PROXY, translate
 from papin._http._network import Wire
 from papin._http._patience import Pace, Patience
 from papin.errors import LoginRequired, NotFound, TooManyRequests, TransferFailed
@@ -35,6 +35,8 @@ def refusal(status: int, where: str) -> TransferFailed | NotFound:
             f"{where} refuses access ({status})",
             next_step="Log in there or accept the licence of the model, and give papin your token for that server.",
         )
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return TransferFailed(f"the proxy on the way to {where} refuses to pass papin on ({status})", next_step=PROXY)
     if status in _GONE:
         return NotFound(f"there is nothing at {where} ({status})", next_step="Check the address.")
     kind = TooManyRequests if status in _BUSY else TransferFailed

@@ -61,8 +61,9 @@ FOREIGN: tuple[type[BaseException], ...] = tuple(_TABLE)
 
 # h11 tells a body that was cut off and a message that is malformed by the same class; only the first may be retried.
 _CUT = ("peer closed connection", "Server disconnected")
+PROXY = "Check HTTPS_PROXY and NO_PROXY, and the user name and password in the proxy's address."
 _REASONS: dict[type[BaseException], str] = {
-    httpcore.ProxyError: "Check HTTPS_PROXY and NO_PROXY, and the user name and password in the proxy's address.",
+    httpcore.ProxyError: PROXY,
     ssl.SSLCertVerificationError: "Check the clock and the address; for an authority of your own set SSL_CERT_FILE.",
     ssl.SSLError: "Check the address; a proxy or a firewall may be in between.",
 }

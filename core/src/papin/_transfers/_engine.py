@@ -95,7 +95,7 @@ class Engine:
         )
 
     async def _receive_all(self) -> None:
-        retries = Retries()
+        retries = self._retries()
         while not self._hasher.is_complete:
             before = self._ledger.received
             try:
@@ -114,8 +114,12 @@ class Engine:
         except (TransferFailed, NotFound) as final:
             self._mirrors.blame(source, final)
             self._lanes = Lanes()
-            return Retries()
+            return self._retries()
         return retries
+
+    def _retries(self) -> Retries:
+        # As long as there is another mirror, that is tried soon.
+        return Retries(persistent=not self._mirrors.others)
 
     async def _session(self) -> None:
         """Ask for what is missing and take it, over as many connections as help, until one thing or another ends it."""

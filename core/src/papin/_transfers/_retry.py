@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from math import inf
 
 import trio
 
@@ -12,6 +13,7 @@ from papin.errors import TooManyRequests, TransferFailed
 from papin.sizes import duration_text
 
 _FRUITLESS = 6  # attempts in a row that brought nothing
+_PERSISTENCE = 300.0  # seconds for which a transfer that was under way goes on trying at least: a cable, a new network
 _ATTEMPTS = 200  # in all, so that a server that sends a byte at a time has an end too
 _FIRST = 0.5
 _LONGEST = 60.0
@@ -19,9 +21,11 @@ _PATIENCE = 600.0  # the longest that a server may make us wait
 
 
 class Retries:
-    """Counts the attempts of one transfer."""
+    """Counts the attempts of one transfer; one that is `persistent` does not give up soon once something came."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, persistent: bool = False) -> None:
+        self._persistent = persistent
+        self._came_at = -inf
         self._fruitless = 0
         self._attempts = 0
         # Not for secrets: it only keeps many clients from coming back at the same moment.
@@ -34,7 +38,9 @@ class Retries:
         """
         self._attempts += 1
         self._fruitless = 1 if progressed else self._fruitless + 1
-        if not error.transient or self._fruitless >= _FRUITLESS or self._attempts >= _ATTEMPTS:
+        if progressed and self._persistent:
+            self._came_at = trio.current_time()
+        if not error.transient or self._is_enough():
             raise error
         if asked is None:
             # Full jitter; something that came just now is worth asking for at once.
@@ -46,6 +52,10 @@ class Retries:
                 next_step="Run the same command again then: it goes on where it stopped.",
             ) from error
         await trio.sleep(asked)
+
+    def _is_enough(self) -> bool:
+        is_in_vain = self._fruitless >= _FRUITLESS and trio.current_time() - self._came_at >= _PERSISTENCE
+        return is_in_vain or self._attempts >= _ATTEMPTS
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

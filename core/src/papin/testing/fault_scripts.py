@@ -6,7 +6,7 @@ Offsets are those of the file, not of the answer, so that a script means the sam
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import inf
 from typing import Literal
 
@@ -33,6 +33,7 @@ __all__ = [
     "raw",
     "redirect",
     "refuse",
+    "segments",
     "silent",
     "stall",
     "text",
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 _MOST = 400 << 20
+_BATCH = 64 << 10  # of tiny chunks that are sent at once
 
 
 class _Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,14 +97,22 @@ async def _serve(exchange: Exchange, plan: _Plan) -> None:
 
 
 async def _send_body(exchange: Exchange, body: memoryview, plan: _Plan) -> None:
-    for start in range(0, len(body), plan.piece):
-        piece = body[start : start + plan.piece]
+    size = plan.piece
+    if plan.framing == "chunked":
+        size *= max(1, _BATCH // size)
+    for start in range(0, len(body), size):
+        part = body[start : start + size]
         if plan.framing == "chunked":
-            await exchange.send_raw(f"{len(piece):x}\r\n".encode())
-        await exchange.send(piece)
-        if plan.framing == "chunked":
-            await exchange.send_raw(b"\r\n")
-        await trio.sleep(len(piece) / plan.rate)
+            await exchange.send(part, framed=b"".join(_chunks(part, plan.piece)))
+        else:
+            await exchange.send(part)
+        await trio.sleep(len(part) / plan.rate)
+
+
+def _chunks(body: memoryview, size: int) -> Iterator[bytes]:
+    for start in range(0, len(body), size):
+        piece = body[start : start + size]
+        yield b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
 async def _end_early(exchange: Exchange, plan: _Plan) -> None:
@@ -183,8 +193,18 @@ def no_length(*, ends_at: float = inf) -> Script:
 
 
 def chunked(*, ends_at: float = inf, piece: int = 64 << 10) -> Script:
-    """Send in chunks of `piece` bytes, and without the last chunk when the offset `ends_at` is before the end."""
+    """Send in HTTP chunks of `piece` bytes, and without the last chunk when the offset `ends_at` is before the end."""
     return _script(_Plan(framing="chunked", cut=ends_at, piece=piece))
+
+
+def segments(size: int = 1) -> Script:
+    """Answer properly, in TCP segments of `size` bytes: a client that is quick reads no more at a time."""
+
+    async def script(exchange: Exchange) -> None:
+        exchange.send_at_once()
+        await _serve(exchange, _Plan(piece=size))
+
+    return script
 
 
 def lying_length(length: int) -> Script:

@@ -99,8 +99,12 @@ class Exchange:
         text = "\r\n".join([f"HTTP/1.1 {status} Scripted", "Connection: close", *lines, "", ""])
         await self.stream.send_all(text.encode("latin-1"))
 
-    async def send(self, data: bytes | memoryview) -> None:
-        """Send bytes that are part of the body, counting them."""
+    async def send(self, data: bytes | memoryview, *, framed: bytes | None = None) -> None:
+        """Send bytes that are part of the body, counting them; `framed` is what they look like on the wire."""
+        if framed is not None:
+            await self.stream.send_all(framed)
+            self.request.sent += len(data)
+            return
         view = memoryview(data)
         while view:
             await self.stream.send_all(view[:_PIECE])
@@ -111,12 +115,20 @@ class Exchange:
         """Send bytes that are framing."""
         await self.stream.send_all(data)
 
-    async def reset(self) -> None:
-        """End the connection by RST, as a broken line or a crashed server does."""
+    @property
+    def _transport(self) -> trio.SocketStream:
         transport = self.stream.transport_stream if isinstance(self.stream, trio.SSLStream) else self.stream
         assert isinstance(transport, trio.SocketStream)
-        transport.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        await trio.aclose_forcefully(transport)
+        return transport
+
+    def send_at_once(self) -> None:
+        """Have every call of `send` go out as a segment of its own."""
+        self._transport.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+
+    async def reset(self) -> None:
+        """End the connection by RST, as a broken line or a crashed server does."""
+        self._transport.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await trio.aclose_forcefully(self._transport)
 
 
 Script = Callable[[Exchange], Awaitable[None]]
