@@ -112,7 +112,7 @@ async def _send_body(exchange: Exchange, body: memoryview, plan: _Plan) -> None:
 def _chunks(body: memoryview, size: int) -> Iterator[bytes]:
     for start in range(0, len(body), size):
         piece = body[start : start + size]
-        yield b"%x\r\n%b\r\n" % (len(piece), piece)
+        yield b"%x\r\n%b\r\n" % (len(piece), bytes(piece))
 
 
 async def _end_early(exchange: Exchange, plan: _Plan) -> None:
