@@ -6,8 +6,13 @@
     [providers.llamacpp]
     keep_alive = 600
 
+    [providers.gpu-box]
+    kind = "ollama"
+    url = "http://gpu-box:11434"
+
 Keys at the top are `CoreSettings`; a table `[providers.NAME]` belongs to the provider of that name, and so on for the
 other kinds. `PAPIN_OFFLINE=1` and `PAPIN_PROVIDERS__LLAMACPP__KEEP_ALIVE=600` say the same and win over the file.
+A table of `providers` with a `kind` is another instance of that provider, under its own name and with its own settings.
 A missing or empty file means the defaults; anything that cannot be meant is a `ConfigInvalid` that names the file,
 the key and the line, or the variable. Nothing is guessed.
 """
@@ -22,7 +27,8 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from papin._config.decoding import decode, field_names, near, overrides_of
-from papin._config.source import KINDS, Source, read_source
+from papin._config.instances import instances_of, kind_variables, with_kind
+from papin._config.source import KIND, KINDS, Source, parse, read_source, read_text
 from papin._paths import Paths, find_paths
 from papin.errors import ConfigInvalid
 
@@ -67,6 +73,8 @@ class Config:
         self._source = source
         self.file = source.file
         self.core = _core(source)
+        self.instances: Mapping[str, str] = instances_of(source)
+        """The kind of each further instance of a provider, by its name."""
 
     def table(self, kind: str, name: str, type: type[S]) -> S:  # noqa: A002  what it is
         """Return the settings of the plugin `name`, for example `table("providers", "llamacpp", Settings)`.
@@ -79,8 +87,16 @@ class Config:
     def rows(self, tables: Tables) -> Iterator[Row]:
         """Yield every setting of papin and of `tables`, with where it comes from; what is secret is not told."""
         yield from _rows(self._source, (), self.core)
-        for (kind, name), struct in sorted(tables.items(), key=lambda item: item[0]):
-            yield from _rows(self._source, (kind, name), self.table(kind, name, struct))
+        of_instances = {("providers", name): tables.get(("providers", kind)) for name, kind in self.instances.items()}
+        for (kind, name), struct in sorted({**tables, **of_instances}.items(), key=lambda item: item[0]):
+            if (kind, name) in of_instances:
+                yield self._kind_row(name)
+            if struct is not None:
+                yield from _rows(self._source, (kind, name), self.table(kind, name, struct))
+
+    def _kind_row(self, name: str) -> Row:
+        variable, _ = kind_variables(self._source).get(name.replace("-", "_"), ("", ""))
+        return Row(key=f"providers.{name}.{KIND}", value=self.instances[name], source=variable or "file")
 
 
 def find_file(environ: Mapping[str, str] = os.environ) -> Path:
@@ -117,11 +133,22 @@ def set_value(file: Path, key: str, text: str, tables: Tables) -> Any:
     keys = tuple(key.split("."))
     if keys[0] not in KINDS:
         return edit(file, ((), CoreSettings), keys, text)
-    struct = tables.get((keys[0], keys[1])) if len(keys) > 2 else None  # noqa: PLR2004  kind, name, key
+    struct = _struct_for(file, keys, text, tables) if len(keys) > 2 else None  # noqa: PLR2004  kind, name, key
     if struct is None:
         known = [".".join((*path, field)) for path, kind in tables.items() for field in field_names(kind)]
         raise ConfigInvalid(f"There is no setting {key}", next_step=near(key, known))
     return edit(file, (keys[:2], struct), keys[2:], text)
+
+
+def _struct_for(file: Path, keys: tuple[str, ...], text: str, tables: Tables) -> type[msgspec.Struct] | None:
+    """Return what decodes the table that `keys` lead into, where `text` may be the kind of a new instance."""
+    if keys[0] != "providers":
+        return tables.get((keys[0], keys[1]))
+    kinds = {name: struct for (kind, name), struct in tables.items() if kind == "providers"}
+    if keys[2:] == (KIND,):
+        return with_kind(text, kinds)
+    source = Source(file=file, text="", data=parse(file, read_text(file)))
+    return kinds.get(instances_of(source).get(keys[1], keys[1]))
 
 
 def _core(source: Source) -> CoreSettings:

@@ -35,7 +35,7 @@ from papin._operations._reports import Reports
 from papin._operations._services import Services, StoredFiles
 from papin._operations._storage import Storage
 from papin._paths import Paths, find_paths, make_folder
-from papin._plugins import Plugins, discover, hold_sessions
+from papin._plugins import Plugins, add_instances, discover, hold_sessions
 from papin._registry import FILE_NAME, Registry, open_registry
 from papin.answers import PluginInfo
 from papin.config import Config, Tables
@@ -122,6 +122,7 @@ async def open_kernel(
     if offline is not None:
         config.core = msgspec.structs.replace(config.core, offline=offline)
     plugins = await trio.to_thread.run_sync(partial(discover, disabled=config.core.disabled_plugins))
+    add_instances(plugins, config.instances)
     registry = await trio.to_thread.run_sync(open_registry, make_folder(paths.data) / FILE_NAME, make_folder(paths.run))
     try:
         with _alone():

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from papin._config.source import KINDS, Override, Source
+from papin._config.source import KIND, KINDS, Override, Source
 from papin.errors import ConfigInvalid
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -39,7 +39,13 @@ def overrides_of(source: Source, path: tuple[str, ...]) -> list[Override]:
     wanted = tuple(part.replace("-", "_") for part in path)
     if not path:
         return [each for each in source.overrides if each.path[0] not in KINDS]
-    return [each for each in source.overrides if each.path[: len(path)] == wanted and len(each.path) > len(path)]
+    below = [each for each in source.overrides if each.path[: len(path)] == wanted and len(each.path) > len(path)]
+    return [each for each in below if not _is_kind(each.path)]
+
+
+def _is_kind(path: tuple[str, ...]) -> bool:
+    """Tell whether `path` leads to what says of which kind a provider is, which is no setting of that provider."""
+    return path[0] == "providers" and path[2:] == (KIND,)
 
 
 def convert(value: Any, kind: Any, *, strict: bool = True) -> Any:
@@ -115,7 +121,7 @@ def _table(source: Source, path: tuple[str, ...]) -> dict[str, Any]:
         value = value.get(key, {})
         if not isinstance(value, dict):
             raise source.refuse(path[:depth], f"it must be a table: [{'.'.join(path)}]")
-    return dict(value)
+    return {key: each for key, each in value.items() if not (path and _is_kind((*path, key)))}
 
 
 def _check_keys(source: Source, path: tuple[str, ...], table: dict[str, Any], kind: type[msgspec.Struct]) -> None:

@@ -17,6 +17,9 @@ LIMIT = 1 << 20
 KINDS = ("providers", "catalogs", "formats", "storages", "policies", "recommenders", "frontends")
 """The tables at the top of the file, each with one table for each plugin of that kind."""
 
+KIND = "kind"
+"""The key that makes a table of `providers` another instance of a provider: `[providers.gpu-box] kind = "ollama"`."""
+
 PREFIX = "PAPIN_"
 NOT_SETTINGS = {"PAPIN_HOME", "PAPIN_FRONTEND"}
 """Variables that are read before the configuration is."""

@@ -69,6 +69,8 @@ class ContextMaker:
 
     def _opener(self, table: str, found: Found[Any]) -> Opener:
         def open_session() -> AbstractAsyncContextManager[Any]:
+            if found.refusal is not None:  # its settings could not be decoded either
+                raise found.refusal
             manager: AbstractAsyncContextManager[Any] = found.descriptor.open(self.make(table, found.descriptor))
             return manager
 

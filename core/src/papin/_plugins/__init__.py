@@ -13,14 +13,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from papin._plugins.discovery import BUDGET, discover
     from papin._plugins.found import Found, Plugins
+    from papin._plugins.instances import add_instances
     from papin._plugins.sessions import Opener, Sessions, hold_sessions
     from papin._plugins.single import find_frontend
 
-__all__ = ["BUDGET", "Found", "Opener", "Plugins", "Sessions", "discover", "find_frontend", "hold_sessions"]
+__all__ = [
+    "BUDGET",
+    "Found",
+    "Opener",
+    "Plugins",
+    "Sessions",
+    "add_instances",
+    "discover",
+    "find_frontend",
+    "hold_sessions",
+]
 
 _HOMES = {
     "discovery": ("BUDGET", "discover"),
     "found": ("Found", "Plugins"),
+    "instances": ("add_instances",),
     "sessions": ("Opener", "Sessions", "hold_sessions"),
     "single": ("find_frontend",),
 }

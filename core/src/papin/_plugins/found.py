@@ -7,7 +7,7 @@ import msgspec
 
 from papin._plugins.installed import EntryPoint
 from papin._plugins.kinds import KINDS
-from papin.errors import PluginFailed
+from papin.errors import PapinError, PluginFailed
 
 if TYPE_CHECKING:  # the script, which looks for its frontend only, starts without these pages
     from papin.answers import PluginInfo
@@ -25,12 +25,13 @@ D = TypeVar("D")
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[D]):
-    """A descriptor, and where it comes from."""
+    """A descriptor, and where it comes from; `refusal` is why it cannot be opened at all."""
 
     descriptor: D
     plugin: str
     distribution: str
     version: str
+    refusal: PapinError | None = None
 
 
 @dataclass(slots=True)
