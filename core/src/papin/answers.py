@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from papin.errors import Problem
+from papin.errors import DiskSpace, Problem
 from papin.models import Engine, LoadedModel, Value
+from papin.sizes import size_text
 
 __all__ = [
     "CatalogStatus",
@@ -21,7 +22,9 @@ __all__ = [
     "PluginInfo",
     "ProviderStatus",
     "RemovalPlan",
+    "Space",
     "Verification",
+    "space_text",
 ]
 
 Outcome = Literal["ok", "warning", "failed", "skipped"]
@@ -49,18 +52,40 @@ class Verification(Value, frozen=True, kw_only=True):
 
 
 class PlannedFile(Value, frozen=True, kw_only=True):
-    """A file of a planned download. `present` bytes are here already and are not fetched again."""
+    """A file of a planned download.
+
+    `present` bytes are here already, complete, and are linked and not fetched; the models `shared_with` have them too.
+    `partial` bytes are left from an attempt before.
+    """
 
     name: str
     size: int | None
     present: int = 0
+    partial: int = 0
+    shared_with: tuple[str, ...] = ()
+
+
+class Space(Value, frozen=True, kw_only=True):
+    """A file system that a download would write to, in bytes; `usable` is what may be written.
+
+    That is what is `free` without the `reserve` and what is `promised` to other downloads, and no more than the user's
+    `limit` for the storage leaves, of which so much is `used`.
+    """
+
+    path: str
+    free: int
+    usable: int
+    reserve: int = 0
+    promised: int = 0
+    limit: int | None = None
+    used: int = 0
 
 
 class DownloadPlan(Value, frozen=True, kw_only=True):
     """What a download would do, known before its first byte.
 
-    `fetch` is what would come in, or None while a size is unknown; `free` is what the storage could take now.
-    `installed` is the id of the model when it is there already, and then nothing is done.
+    `size` is that of all files, `fetch` what of it would come in, both None while a size is unknown; `free` is what may
+    be written now, in all `spaces`. `installed` is the id of the model when it is there already, and nothing is done.
     """
 
     ref: str
@@ -70,7 +95,28 @@ class DownloadPlan(Value, frozen=True, kw_only=True):
     fetch: int | None
     free: int
     fits: bool
+    spaces: tuple[Space, ...] = ()
     installed: str = ""
+
+    def check_fits(self) -> None:
+        """Raise `DiskSpace`, with all the numbers, unless it fits."""
+        if not self.fits:
+            needed = "more" if self.fetch is None else size_text(self.fetch)
+            rooms = "; ".join(space_text(space) for space in self.spaces)
+            raise DiskSpace(
+                f"{self.ref or self.model} needs {needed}: {rooms}",
+                next_step="Free some space: papin storage cleanup, or set storages.store.path to a larger disk.",
+            )
+
+
+def space_text(space: Space) -> str:
+    """Return what may be written to a file system, and why no more, in one line."""
+    parts = [f"{size_text(space.free)} free", f"{size_text(space.reserve)} kept in reserve"]
+    if space.promised:
+        parts.append(f"{size_text(space.promised)} promised to other downloads")
+    if space.limit is not None:
+        parts.append(f"{size_text(space.used)} of the limit of {size_text(space.limit)} used")
+    return f"{size_text(space.usable)} may be used in {space.path} ({', '.join(parts)})"
 
 
 class KeptFile(Value, frozen=True, kw_only=True):

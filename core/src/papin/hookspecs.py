@@ -202,7 +202,7 @@ class HookSpecs:
             from papin.errors import NotFound
             from papin.hookspecs import hookimpl
             from papin.models import Model
-            from papin.storages import Account, Storage, hash_file
+            from papin.storages import Account, Room, Storage, hash_file
 
 
             @dataclass
@@ -240,11 +240,14 @@ class HookSpecs:
                     await trio.lowlevel.checkpoint()
                     return staging.data.rename(self._payload(sha256))
 
-                async def discard(self, key):
+                async def staged(self, key):
                     await trio.lowlevel.checkpoint()
                     data = self._root / "staging" / key / "data"
-                    freed = data.stat().st_size if data.exists() else 0
-                    shutil.rmtree(data.parent, ignore_errors=True)
+                    return data.stat().st_size if data.exists() else 0
+
+                async def discard(self, key):
+                    freed = await self.staged(key)
+                    shutil.rmtree(self._root / "staging" / key, ignore_errors=True)
                     return freed
 
                 async def sweep(self, *, before):
@@ -289,18 +292,16 @@ class HookSpecs:
                             raise NotFound(f"{file.name} is missing", next_step=f"papin models verify {model.id}")
                     return [self._payload(file.sha256) for file in model.files]
 
-                async def account(self):
+                async def room(self, keys=()):
                     await trio.lowlevel.checkpoint()
-                    sizes = [file.stat().st_size for file in (self._root / "payloads").iterdir()]
                     disk = shutil.disk_usage(self._root)
-                    return Account(
-                        path=str(self._root),
-                        payloads=len(sizes),
-                        used=sum(sizes),
-                        staging=0,
-                        free=disk.free,
-                        total=disk.total,
-                    )
+                    return Room(path=str(self._root), free=disk.free, total=disk.total)
+
+                async def account(self):
+                    room = await self.room()
+                    sizes = [file.stat().st_size for file in (self._root / "payloads").iterdir()]
+                    held = {"payloads": len(sizes), "used": sum(sizes), "staging": 0}
+                    return Account(path=room.path, free=room.free, total=room.total, **held)
 
                 def _payload(self, sha256):
                     return self._root / "payloads" / sha256

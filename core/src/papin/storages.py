@@ -7,7 +7,7 @@ its digest. The order is never another one: reserve, write to staging, fsync, ve
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -17,7 +17,7 @@ import msgspec
 from papin.context import Context, NoSettings
 from papin.models import How, Model
 
-__all__ = ["Account", "Staging", "Storage", "StorageSession", "hash_file"]
+__all__ = ["Account", "Room", "Staging", "Storage", "StorageSession", "hash_file"]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +35,28 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     limit: int | None = None
     reserve: int = 0
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """What may still be written to a storage, in bytes, and what keeps the rest from being used.
+
+    `free` and `total` are those of the file system at `path`, `reserve` must stay free, and `promised` is what
+    downloads that run now are still to write. `limit` is the user's, and `used` counts against it (0 without one).
+    """
+
+    path: str
+    free: int
+    total: int
+    reserve: int = 0
+    promised: int = 0
+    limit: int | None = None
+    used: int = 0
+
+    @property
+    def left(self) -> int:
+        """The bytes that may still be written; negative when there is too little already."""
+        by_disk = self.free - self.reserve - self.promised
+        return by_disk if self.limit is None else min(by_disk, self.limit - self.used - self.promised)
 
 
 class Staging(Protocol):
@@ -107,6 +129,14 @@ class StorageSession(Protocol):
 
         `before` is in seconds of the epoch.
         """
+        ...
+
+    async def staged(self, key: str) -> int:
+        """Return the bytes that are on disk of what is unfinished under `key`, whoever has it open."""
+        ...
+
+    async def room(self, keys: Collection[str] = ()) -> Room:
+        """Tell what may be written, not counting what is promised to the staging areas `keys`."""
         ...
 
     async def locate(self, sha256: str) -> Path | None:

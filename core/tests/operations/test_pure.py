@@ -1,7 +1,6 @@
 """The pure halves of the operations: estimates, check lists, plans, settings, wanted files."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,16 +9,18 @@ from papin import memory
 from papin._operations import _checks, _wanted
 from papin._operations._aftercare import is_low
 from papin._operations._catalogs import choose
-from papin._operations._install import Whole, describe
+from papin._operations._install import describe
 from papin._operations._removal import plan_removal
 from papin._operations._settings import checked_settings, settings_for
 from papin._operations._storage import allowed
-from papin.errors import Ambiguous, Conflict, FormatInvalid, NameInvalid, NotFound, Offline
+from papin._operations._wanted import Held
+from papin._operations._whole import Whole
+from papin.errors import Ambiguous, Conflict, DiskSpace, FormatInvalid, NameInvalid, NotFound, Offline
 from papin.machine import Gpu, Machine, Memory
 from papin.models import FileSource, Header, HttpSource, LoadSettings, Model, Progress, StoredFile, Variant, WantedFile
 from papin.names import CatalogRef, UrlRef
 from papin.policies import Inventory, Removal
-from papin.storages import Account
+from papin.storages import Room
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -186,33 +187,84 @@ class TestWanted:
             _wanted.check_request(request_)
 
 
-def account(**more):
-    return Account(path=str(Path("/s")), payloads=1, used=10, staging=0, **{"free": 100, "total": 1000, **more})
+def room(**more):
+    return Room(path="/s", **{"free": 100, "total": 1000, **more})
+
+
+def plan_of(*files, held=None, installed="", **more):
+    sizes = {file.name: file.size for file in files}
+    held = {file.name: Held() for file in files} | (held or {})
+    return _wanted.make_plan(variant(*files), sizes, held, room(**more), model="m", installed=installed)
 
 
 class TestPlan:
-    def test_what_is_present_is_not_fetched(self):
-        plan = _wanted.make_plan(variant(wanted(size=60), wanted("p", 50, B)), "m", {A: 60}, account())
-        assert (plan.size, plan.fetch, plan.free, plan.fits) == (110, 50, 100, True)
+    def test_what_is_present_or_unfinished_is_not_fetched(self):
+        held = {"m.gguf": Held(is_whole=True, users=("other",)), "p": Held(partial=20)}
+        plan = plan_of(wanted(size=60), wanted("p", 50, B), held=held)
+        assert (plan.size, plan.fetch, plan.free, plan.fits) == (110, 30, 100, True)
+        assert [(file.present, file.partial, file.shared_with) for file in plan.files] == [
+            (60, 0, ("other",)),
+            (0, 20, ()),
+        ]
+        assert plan_of(wanted(size=60), held={"m.gguf": Held(partial=70)}).fetch == 0
 
-    def test_reserve_and_limit_bound_what_is_free(self):
-        assert _wanted.make_plan(variant(wanted()), "m", {}, account(reserve=95)).fits is False
-        assert _wanted.make_plan(variant(wanted()), "m", {}, account(limit=15)).free == 5
-        assert _wanted.make_plan(variant(wanted()), "m", {}, account(limit=1)).free == 0
+    @pytest.mark.parametrize(
+        ("more", "usable"),
+        [
+            ({}, 100),
+            ({"reserve": 95}, 5),
+            ({"promised": 40}, 60),
+            ({"limit": 15, "used": 10}, 5),
+            ({"limit": 1, "used": 10}, 0),
+        ],
+    )
+    def test_what_may_be_used(self, more, usable):
+        plan = plan_of(wanted(size=7), **more)
+        assert (plan.free, plan.spaces[0].usable, plan.fits) == (usable, usable, usable >= 7)
+        if not plan.fits:
+            with pytest.raises(DiskSpace, match=r"starter:m:Q4 needs 7 B: .* may be used in /s") as caught:
+                plan.check_fits()
+            assert caught.value.next_step
 
     def test_an_installed_model_fetches_nothing_and_fits(self):
-        plan = _wanted.make_plan(variant(wanted(size=500)), "m", {}, account(), "m")
+        plan = plan_of(wanted(size=500), installed="m")
         assert (plan.fetch, plan.fits, plan.installed) == (0, True, "m")
 
     def test_an_unknown_size_is_told_as_unknown(self):
-        plan = _wanted.make_plan(variant(wanted(size=None)), "m", {}, account())
-        assert (plan.size, plan.fetch, plan.fits) == (None, None, True)
+        plan = plan_of(wanted(size=None), held={"m.gguf": Held(partial=9)})
+        assert (plan.size, plan.fetch, plan.fits, plan.files[0].partial) == (None, None, True, 9)
+
+    def test_a_file_of_this_machine_needs_no_room(self):
+        plan = plan_of(WantedFile(name="m", sources=(FileSource(path="/m"),), size=500))
+        assert (plan.fetch, plan.fits) == (500, True)
+
+
+class TestFetchedBefore:
+    URL = "https://h/m"
+
+    def url(self, **more):
+        file = WantedFile(name="m", sources=(HttpSource(url=self.URL),), **more)
+        return Variant(ref=self.URL, catalog="", name="m", variant="", files=(file,))
+
+    def test_the_same_version_at_the_same_address_is_the_same_file(self):
+        before = msgspec.structs.replace(model(), ref=self.URL, revision="v1")
+        others = [
+            model(),
+            msgspec.structs.replace(before, ref="https://h/n"),
+            msgspec.structs.replace(before, revision=""),
+        ]
+        assert _wanted.fetched_before(self.url(), [*others, before]) == (before,)
+        assert _wanted.fetched_before(self.url(sha256=B), [before]) == ()
+        assert _wanted.fetched_before(variant(wanted(sha256=None)), [before]) == ()
+        assert _wanted.recognised(self.url(), "v1", [before]).files[0].sha256 == A
+        assert _wanted.recognised(self.url(), "v2", [before]).files[0].sha256 is None
+        assert _wanted.recognised(self.url(), "", [before]).files[0].sha256 is None
 
 
 class TestWhole:
     def test_progress_is_of_all_files_and_never_goes_back(self):
         seen = []
-        whole = Whole(variant(wanted(size=10), wanted("p", 30, B)), seen.append)
+        whole = Whole({"m": 10, "p": 30}, seen.append)
         whole.of_file("m")(Progress(phase="downloading", done=10, total=10, speed=5.0))
         whole.finished(10)
         report = whole.of_file("p")
@@ -222,6 +274,23 @@ class TestWhole:
         whole.committing()
         assert [(each.done, each.total) for each in seen] == [(10, 40), (30, 40), (30, 40), (40, 40)]
         assert seen[1].remaining == 2.0
+
+    def test_a_total_is_told_once_all_sizes_are_known_and_the_server_counts_more(self):
+        seen = []
+        whole = Whole({"m": None, "p": 30}, seen.append)
+        whole.of_file("m")(Progress(phase="resolving"))
+        whole.of_file("m")(Progress(phase="downloading", total=10))
+        whole.of_file("p")(Progress(phase="downloading", total=31))
+        assert [each.total for each in seen] == [None, 40, 41]
+
+    def test_it_goes_on_from_what_was_shown_before(self):
+        seen = []
+        report = Whole({"m": 10}, seen.append, done=7).of_file("m")
+        for done in (0, 5, 8):
+            report(Progress(phase="downloading", done=done))
+        assert [each.done for each in seen] == [7, 7, 8]
+        Whole({"m": 5}, seen.append, done=7).of_file("m")(Progress(phase="downloading"))
+        assert (seen[-1].done, seen[-1].total) == (5, 5)
 
 
 class TestChoose:
@@ -257,4 +326,4 @@ def test_what_the_file_says_counts_and_the_catalog_fills_the_gaps():
     ("free", "total", "low"), [(10**9, 10**12, True), (11 * 10**9, 10**12, False), (6, 100, False), (4, 100, True)]
 )
 def test_low_space(free, total, low):
-    assert is_low(account(free=free, total=total)) is low
+    assert is_low(room(free=free, total=total)) is low

@@ -176,7 +176,7 @@ class World:
         self.wakeups = Wakeups(self.run)
         self.limits = Limits(self.ledger, self.wakeups, 1000)
         self.turns = Turns(Line(self.run, 2), self.limits, clock=lambda: NOON.timestamp() + trio.current_time())
-        self.handle = JobHandle("j1", self.publish, lambda handle: self.told.append(handle.waiting))
+        self.handle = JobHandle("j1", self.publish, lambda handle: self.told.append(handle.waiting), self.publish)
 
     def publish(self, event):
         return None

@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from papin.models import Job
-from papin.testing.fault_scripts import limited
+from papin.testing.fault_scripts import limited, no_length
 from papin.testing.fault_server import fault_server
 
 WEIGHTS = 2 << 20
@@ -93,7 +93,7 @@ def test_offline_is_told(papin, arguments):
 
 
 async def test_an_unknown_size_is_asked_about_on_a_terminal(papin, model_file):
-    async with fault_server(model_file) as server:
+    async with fault_server(model_file, default=no_length()) as server:
         terminal = papin.on_terminal("models", "download", server.url)
         await in_thread(terminal.until, "Download it? [y/N] ")
         terminal.type("n\n")

@@ -14,6 +14,7 @@ from papin.answers import (
     PluginInfo,
     ProviderStatus,
     RemovalPlan,
+    Space,
     Verification,
 )
 from papin.config import Row
@@ -151,21 +152,56 @@ def plan(**changes):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({}, "Downloading starter:m: 1.0 kB (1.0 GB free)."),
-        ({"fetch": 400}, "Downloading starter:m: 400 B of 1.0 kB, the rest is here already (1.0 GB free)."),
-        ({"size": None, "fetch": None}, "Downloading starter:m: the size is not known yet (1.0 GB free)."),
-        ({"free": 10, "fits": False}, "Downloading starter:m: 1.0 kB (10 B free, which is not enough)."),
+        ({}, "Downloading starter:m: 1.0 kB."),
+        ({"fetch": 400}, "Downloading starter:m: 400 B of 1.0 kB, the rest is here already."),
+        ({"size": None, "fetch": None}, "Downloading starter:m: the size is not known yet."),
+        ({"ref": ""}, "Downloading m: 1.0 kB."),
         ({"installed": "m", "fetch": 0}, "m is installed already."),
+        (
+            {"spaces": (Space(path="/s", free=1000, usable=700, reserve=300),)},
+            "Downloading starter:m: 1.0 kB.\n700 B may be used in /s (1.0 kB free, 300 B kept in reserve).",
+        ),
+        (
+            {"spaces": (Space(path="/s", free=1000, usable=0, promised=5, limit=90, used=80),)},
+            (
+                "Downloading starter:m: 1.0 kB.\n"
+                "0 B may be used in /s (1.0 kB free, 0 B kept in reserve, 5 B promised to other downloads, "
+                "80 B of the limit of 90 B used)."
+            ),
+        ),
     ],
 )
-def test_a_download_in_one_line(changes, text):
+def test_a_download_in_short(changes, text):
     assert plans.download_summary(plan(**changes)) == text
 
 
 def test_a_download_in_full():
-    text = plans.download(plan(files=(PlannedFile(name="a", size=1, present=1), PlannedFile(name="b", size=None))), 80)
-    assert "It would be installed as m." in text
-    assert text.splitlines()[-1].split() == ["b", "?"]
+    files = (
+        PlannedFile(name="a", size=1, present=1, shared_with=("smollm2", "x")),
+        PlannedFile(name="b", size=3, present=3),
+        PlannedFile(name="c", size=3, partial=2),
+        PlannedFile(name="d", size=None),
+    )
+    text = plans.download(plan(files=files), 80)
+    assert "It would be installed as m. It fits." in text
+    assert [line.split(maxsplit=3)[-1] for line in text.splitlines()[-4:]] == [
+        "all, as in smollm2",
+        "all, from before",
+        "2 B, unfinished",
+        "?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, "It fits."),
+        ({"fits": False}, "It does not fit."),
+        ({"fetch": None}, "Whether it fits is seen once its size is known."),
+    ],
+)
+def test_a_download_in_full_says_whether_it_fits(changes, verdict):
+    assert verdict in plans.download(plan(**changes), 80)
 
 
 def test_a_removal_says_what_stays_and_why():

@@ -9,17 +9,24 @@ import trio
 from papin.events import DownloadProgressed, Event
 from papin.models import Progress
 
-_EVERY = 0.25
+EVERY = 0.25
+"""Seconds between two reports of one job that are passed on, while nothing but the count changes."""
 
 
 class JobHandle:
     """A running job, for its body. To be used from the event loop only.
 
-    `waiting` says what it waits for, in plain words; empty while it works. `latest` is the last progress, `began` the
-    first one of a download, which is journalled once (`is_started`).
+    `waiting` says what it waits for, in plain words; empty while it works. `latest` is the last progress, at first
+    that of the attempt before; `began` the first one of a download, which is journalled once (`is_started`).
     """
 
-    def __init__(self, job_id: str, publish: Callable[[Event], None], record: Callable[[JobHandle], None]) -> None:
+    def __init__(
+        self,
+        job_id: str,
+        publish: Callable[[Event], None],
+        record: Callable[[JobHandle], None],
+        later: Callable[[JobHandle], None],
+    ) -> None:
         self.id = job_id
         self.latest: Progress | None = None
         self.began: Progress | None = None
@@ -28,6 +35,8 @@ class JobHandle:
         self.is_over = False
         self._publish = publish
         self._record = record
+        self._later = later
+        self._told: Progress | None = None
         self._told_at = float("-inf")
 
     def report(self, progress: Progress) -> None:
@@ -35,11 +44,17 @@ class JobHandle:
         before, self.latest = self.latest, progress
         if self.began is None and progress.phase == "downloading":
             self.began = progress
-        now = trio.current_time()
-        if before and not _is_news(before, progress) and now - self._told_at < _EVERY:
+        if before and not _is_news(before, progress) and trio.current_time() - self._told_at < EVERY:
+            self._later(self)
+        else:
+            self.pass_on()
+
+    def pass_on(self) -> None:
+        """Tell of the latest progress, unless that was done."""
+        if self.latest is None or self.latest is self._told or self.is_over:
             return
-        self._told_at = now
-        self._publish(DownloadProgressed(job=self.id, progress=progress))
+        self._told, self._told_at = self.latest, trio.current_time()
+        self._publish(DownloadProgressed(job=self.id, progress=self.latest))
         self._record(self)
 
     def wait_for(self, what: str) -> None:

@@ -255,10 +255,12 @@ class Jobs:
     ) -> None:
         async with self._locks.hold(job_id):
             # Known before it is recorded: whoever reads the record may ask to cancel it at once.
-            running = _Running(JobHandle(job_id, self._ledger.publish, self._recorder.note))
+            recorder = self._recorder
+            running = _Running(JobHandle(job_id, self._ledger.publish, recorder.note, recorder.later))
             self._running[job_id] = running
             try:
                 job = await self._ledger.change(record)
+                running.handle.latest = job.progress
                 task_status.started(job)
                 await self._live(job, running, body)
             finally:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from math import inf
 
 import trio
 
-from papin._jobs._handle import JobHandle
+from papin._jobs._handle import EVERY, JobHandle
 from papin._jobs._ledger import Ledger
 from papin._registry import Write
 from papin.errors import PapinError
@@ -22,7 +23,9 @@ class Recorder:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._changed: dict[str, JobHandle] = {}
+        self._late: set[JobHandle] = set()
         self._ring, self._bell = trio.open_memory_channel[None](1)
+        self._waiting = trio.CancelScope()
         self.order = trio.Lock()
 
     def note(self, handle: JobHandle) -> None:
@@ -33,14 +36,29 @@ class Recorder:
         except trio.WouldBlock:
             return  # it rang already
 
+    def later(self, handle: JobHandle) -> None:
+        """Have a job pass on its latest progress when the time has come, though nothing more should happen."""
+        if handle not in self._late:
+            self._late.add(handle)
+            self._waiting.deadline = min(self._waiting.deadline, trio.current_time() + EVERY)
+
     async def run(self) -> None:
         """Write what was noted, until cancelled."""
-        async for _ in self._bell:
-            async with self.order:
-                handles, self._changed = list(self._changed.values()), {}
-                current = [handle for handle in handles if not handle.is_over]
-                if current:
-                    await self._write(current)
+        while True:
+            with trio.CancelScope(deadline=trio.current_time() + EVERY if self._late else inf) as self._waiting:
+                await self._bell.receive()
+            if self._waiting.cancelled_caught:
+                late, self._late = self._late, set()
+                for handle in late:
+                    handle.pass_on()
+            await self._write_all()
+
+    async def _write_all(self) -> None:
+        async with self.order:
+            handles, self._changed = list(self._changed.values()), {}
+            current = [handle for handle in handles if not handle.is_over]
+            if current:
+                await self._write(current)
 
     async def _write(self, handles: list[JobHandle]) -> None:
         def apply(write: Write) -> None:

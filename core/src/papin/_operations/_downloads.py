@@ -17,17 +17,18 @@ from papin._operations import _wanted
 from papin._operations._aftercare import look_after
 from papin._operations._catalogs import Catalogs
 from papin._operations._hours import parse_hours
-from papin._operations._install import free_id, install
+from papin._operations._install import install
 from papin._operations._limits import Limits
 from papin._operations._line import Line
+from papin._operations._planning import Planner
 from papin._operations._services import Services
 from papin._operations._turns import Turns
 from papin._operations._wanted import Request
+from papin._operations._whole import Whole
 from papin._transfers import Pace
 from papin.answers import DownloadPlan
 from papin.errors import Cancelled, Conflict, NameInvalid, NotFound, from_problem
-from papin.models import Job, Model, Progress, Variant
-from papin.names import PathRef, UrlRef
+from papin.models import Job, Progress
 
 ENDED = ("completed", "failed", "cancelled")
 RESUMABLE = ("paused", "interrupted", "failed", "cancelled")
@@ -40,6 +41,7 @@ class Downloads:
         self._services = services
         self._jobs = services.jobs
         self._catalogs = catalogs
+        self._planner = Planner(services, catalogs)
         core, run = services.config.core, services.paths.run
         limits = Limits(services.records, services.jobs.wakeups, core.download_limit)
         self._turns = Turns(Line(run, core.downloads_at_once), limits)
@@ -54,34 +56,7 @@ class Downloads:
             NotFound, Ambiguous: no catalog has it, or several.
         """
         request = _wanted.check_request(Request(ref=ref, name=name, sha256=sha256))
-        variant = await self._resolve(request)
-        storage = await self._services.storage()
-        present = {}
-        for file in variant.files:
-            if file.sha256 is not None and await storage.locate(file.sha256) is not None:
-                present[file.sha256] = file.size or 0
-        installed = await self._services.records.read(
-            lambda read: next((each for each in read.models() if _is_installed(each, variant, name)), None)
-        )
-        model = installed.id if installed else await self._free_id(variant, name)
-        account = await storage.account()
-        return _wanted.make_plan(variant, model, present, account, installed.id if installed else "")
-
-    async def _free_id(self, variant: Variant, name: str | None) -> str:
-        return await self._services.records.read(lambda read: free_id(read, variant, name))
-
-    async def _resolve(self, request: Request) -> Variant:
-        parsed = names.parse(request.ref, catalogs=self._catalogs.prefixes)
-        if isinstance(parsed, UrlRef):
-            variant = _wanted.variant_of_url(parsed, request.sha256)
-        elif isinstance(parsed, PathRef):
-            path = _wanted.path_of(parsed)
-            variant = await trio.to_thread.run_sync(
-                _wanted.variant_of_path, path, request.sha256, self._services.formats
-            )
-        else:
-            variant = _wanted.promise(await self._catalogs.resolve(request.ref), request.sha256)
-        return _wanted.check_files(variant)
+        return await self._planner.plan(request, await self._planner.find(request, is_plan=True))
 
     # --- as a job ---
 
@@ -181,15 +156,16 @@ class Downloads:
         return await self._turns.run(job, handle, bring_in, self._services.config.core.download_between)
 
     async def _bring_in(self, request: Request, handle: JobHandle, pace: Pace | None = None) -> str:
-        handle.report(Progress(phase="resolving"))
-        variant = await self._resolve(request)
-        installed = await self._services.records.read(
-            lambda read: next((each for each in read.models() if _is_installed(each, variant, request.name)), None)
-        )
-        if installed is not None:
-            return installed.id
-        await self._free_id(variant, request.name)
-        model = await install(self._services, variant, request.name, handle.report, pace)
+        before = handle.latest or Progress(phase="queued")
+        handle.report(Progress(phase="resolving", done=before.done, total=before.total))
+        found = await self._planner.find(request, is_plan=False)
+        whole = Whole(found.sizes, handle.report, done=before.done)
+        if found.installed is not None:
+            whole.finished(found.installed.size)
+            whole.committing()
+            return found.installed.id
+        (await self._planner.plan(request, found)).check_fits()
+        model = await install(self._services, found.variant, request.name, whole, pace)
         await look_after(self._services)
         return model.id
 
@@ -303,9 +279,3 @@ def _checked_limit(rate: int | None) -> int | None:
     if rate is not None and rate <= 0:
         raise NameInvalid(f"{rate} bytes a second is no limit", next_step="Give one above 0, or none.")
     return rate
-
-
-def _is_installed(model: Model, variant: Variant, name: str | None) -> bool:
-    digests = {file.sha256 for file in variant.files}
-    same = None not in digests and digests == {file.sha256 for file in model.files}
-    return same and (model.id == name if name else model.ref == variant.ref)

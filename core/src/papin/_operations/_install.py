@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -11,52 +11,21 @@ from papin import names
 from papin._operations._headers import read_all_at
 from papin._operations._removal import sweep
 from papin._operations._services import Services
+from papin._operations._whole import Whole
 from papin._registry import Read, Write
 from papin._transfers import Pace, fetch
 from papin.errors import Conflict, FormatInvalid, NotFound
 from papin.events import ModelInstalled
-from papin.models import Header, Model, Progress, StoredFile, Variant
-
-Report = Callable[[Progress], None]
-
-
-class Whole:
-    """The progress of several files as one: a true total, and never going back."""
-
-    def __init__(self, variant: Variant, report: Report) -> None:
-        self._total = variant.size
-        self._report = report
-        self._before = 0
-        self._most = 0
-
-    def of_file(self, name: str) -> Report:
-        """Return where one file reports to."""
-
-        def report(progress: Progress) -> None:
-            total = self._total if self._total is not None else self._single_total(progress)
-            self._most = max(self._most, self._before + progress.done)
-            left = None if total is None or not progress.speed else max(0, total - self._most) / progress.speed
-            self._report(msgspec.structs.replace(progress, done=self._most, total=total, remaining=left, file=name))
-
-        return report
-
-    def _single_total(self, progress: Progress) -> int | None:
-        return None if progress.total is None else self._before + progress.total
-
-    def finished(self, size: int) -> None:
-        """Count a file of `size` bytes as done."""
-        self._before += size
-        self._most = max(self._most, self._before)
-
-    def committing(self) -> None:
-        """Report that everything is here and is being recorded."""
-        self._report(Progress(phase="committing", done=self._before, total=self._before))
+from papin.models import Header, Model, StoredFile, Variant
 
 
 async def fetch_all(
     services: Services, variant: Variant, whole: Whole, pace: Pace | None = None
-) -> tuple[StoredFile, ...]:
-    """Fetch the files of a variant into the default storage, each at most once; return them as stored."""
+) -> tuple[Variant, tuple[StoredFile, ...]]:
+    """Fetch the files of a variant into the default storage, each at most once; return it and them, as stored.
+
+    One file of which no catalog tells the version has that of its server.
+    """
     name = services.config.core.storage
     storage = await services.storage(name)
     stored = []
@@ -66,7 +35,9 @@ async def fetch_all(
         stored.append(
             StoredFile(name=wanted.name, sha256=fetched.sha256, size=fetched.size, role=wanted.role, storage=name)
         )
-    return tuple(stored)
+    if len(stored) == 1 and not variant.revision:
+        variant = msgspec.structs.replace(variant, revision=fetched.etag)
+    return variant, tuple(stored)
 
 
 def describe(variant: Variant, files: Sequence[StoredFile], header: Header, model_id: str, now: datetime) -> Model:
@@ -102,7 +73,7 @@ def same_model(read: Read, variant: Variant, files: Sequence[StoredFile], name: 
 
 
 async def install(
-    services: Services, variant: Variant, name: str | None, report: Report, pace: Pace | None = None
+    services: Services, variant: Variant, name: str | None, whole: Whole, pace: Pace | None = None
 ) -> Model:
     """Fetch, check and record a variant; return the model, which may have been there already.
 
@@ -111,8 +82,7 @@ async def install(
         FormatInvalid: no format here reads it; what was fetched for it is removed again.
         PapinError: as fetching it failed; what arrived is kept for the next attempt.
     """
-    whole = Whole(variant, report)
-    files = await fetch_all(services, variant, whole, pace)
+    variant, files = await fetch_all(services, variant, whole, pace)
     whole.committing()
     async with services.committing():
         existing = await services.records.read(lambda read: same_model(read, variant, files, name))

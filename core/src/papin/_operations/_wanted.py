@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
 from papin import names
-from papin.answers import DownloadPlan, PlannedFile
+from papin.answers import DownloadPlan, PlannedFile, Space
 from papin.errors import Conflict, FormatInvalid, NameInvalid, NotFound
 from papin.formats import FileSet, Format
-from papin.models import FileSource, HttpSource, Variant, WantedFile
+from papin.models import FileSource, HttpSource, Model, Variant, WantedFile
 from papin.names import PathRef, UrlRef
-from papin.storages import Account
+from papin.storages import Room
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,27 +118,78 @@ def check_files(variant: Variant) -> Variant:
     return variant
 
 
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What is here of a wanted file: all of it, which the models `users` use, or `partial` bytes of it."""
+
+    is_whole: bool = False
+    users: tuple[str, ...] = ()
+    partial: int = 0
+
+
+def fetched_before(variant: Variant, models: Iterable[Model]) -> tuple[Model, ...]:
+    """Return the models that came from the address that `variant` is, of which nobody promised a digest."""
+    if variant.catalog or not variant.ref or len(variant.files) != 1 or variant.files[0].sha256 is not None:
+        return ()
+    return tuple(model for model in models if model.ref == variant.ref and model.revision and len(model.files) == 1)
+
+
+def recognised(variant: Variant, etag: str, before: Sequence[Model]) -> Variant:
+    """Return `variant` with the digest of what was fetched `before`, if its server says that it still is the same."""
+    same = [model for model in before if model.revision == etag]
+    if not same:
+        return variant
+    file = msgspec.structs.replace(variant.files[0], sha256=same[0].files[0].sha256)
+    return msgspec.structs.replace(variant, files=(file,))
+
+
 def make_plan(
-    variant: Variant, model: str, present: Mapping[str, int], account: Account, installed: str = ""
+    variant: Variant,
+    sizes: Mapping[str, int | None],
+    held: Mapping[str, Held],
+    room: Room,
+    *,
+    model: str,
+    installed: str = "",
 ) -> DownloadPlan:
-    """Return the plan of a download; `present` says for digests how many bytes of them are here already."""
-    files = tuple(
-        PlannedFile(name=file.name, size=file.size, present=present.get(file.sha256 or "", 0)) for file in variant.files
+    """Return the plan of a download from the sizes of its files, what is held of each, and the room that there is."""
+    files = tuple(_planned(file, sizes[file.name], held[file.name]) for file in variant.files)
+    known = [file.size for file in files if file.size is not None]
+    size = sum(known) if len(known) == len(files) else None
+    fetch = None if size is None else size - sum(file.present + file.partial for file in files)
+    space = Space(
+        path=room.path,
+        free=room.free,
+        reserve=room.reserve,
+        promised=room.promised,
+        limit=room.limit,
+        used=room.used,
+        usable=max(0, room.left),
     )
-    size = variant.size
-    fetch = None if size is None else size - sum(file.present for file in files)
-    limit_left = account.free if account.limit is None else max(0, account.limit - account.used - account.staging)
-    free = max(0, min(account.free - account.reserve, limit_left))
     return DownloadPlan(
         ref=variant.ref,
         model=model,
         files=files,
         size=size,
         fetch=0 if installed else fetch,
-        free=free,
-        fits=bool(installed) or fetch is None or fetch <= free,
+        spaces=(space,),
+        free=space.usable,
+        fits=bool(installed) or _written(variant, files) <= space.usable,
         installed=installed,
     )
+
+
+def _planned(file: WantedFile, size: int | None, held: Held) -> PlannedFile:
+    if held.is_whole:
+        return PlannedFile(name=file.name, size=size, present=size or 0, shared_with=held.users)
+    return PlannedFile(name=file.name, size=size, partial=held.partial if size is None else min(size, held.partial))
+
+
+def _written(variant: Variant, files: Sequence[PlannedFile]) -> int:
+    """Return the bytes that would be written, as far as the sizes are known: a file of this machine is linked."""
+    wanted = {file.name: file.size or 0 for file in files} | {
+        each.name: 0 for each in variant.files if all(isinstance(source, FileSource) for source in each.sources)
+    }
+    return sum(max(0, wanted[file.name] - file.present - file.partial) for file in files)
 
 
 def existing(path: Path) -> Path:

@@ -15,7 +15,8 @@ from the network is cut into chunks, which several connections may fetch at the 
 `_lanes`, `_ledger` and `_judge` decide and touch nothing.
 """
 
-from papin._transfers._fetch import Fetched, fetch
+from papin._transfers._fetch import Fetched, fetch, staging_key
+from papin._transfers._judge import refuse_web_page, strong_etag
 from papin._transfers._pace import Pace
 
-__all__ = ["Fetched", "Pace", "fetch"]
+__all__ = ["Fetched", "Pace", "fetch", "refuse_web_page", "staging_key", "strong_etag"]

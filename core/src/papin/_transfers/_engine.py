@@ -229,6 +229,7 @@ class Engine:
 
     async def _verified(self) -> Received:
         total, promised = self._ledger.received, self._wanted.sha256
+        self._meter.show(total)
         self._meter.enter("verifying", total=total)
         digest = self._hasher.digest
         if promised not in (None, digest):
@@ -236,7 +237,8 @@ class Engine:
             total = self._ledger.received
         await in_thread(self._payload.finish, total)
         blamed = tuple(error.message for _, error in self._mirrors.blamed)
-        return Received(sha256=digest, size=total, how="download", blamed=blamed)
+        etag = (self._payload.entity and self._payload.entity.etag) or ""
+        return Received(sha256=digest, size=total, how="download", blamed=blamed, etag=etag.strip('"'))
 
     async def _mended(self, promised: str) -> str:
         """Return the digest when it could be made the one that was promised."""

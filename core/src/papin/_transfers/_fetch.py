@@ -28,13 +28,23 @@ _HOSTS = Hosts()
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that is in the storage: verified, durable, at `path`. `blamed` says what was wrong with which sources."""
+    """A file that is in the storage: verified, durable, at `path`. `blamed` says what was wrong with which sources.
+
+    `etag` is the strong validator that its server gave, without its quotes; empty when there is none.
+    """
 
     sha256: str
     size: int
     path: Path
     how: Literal["present"] | How
     blamed: tuple[str, ...] = ()
+    etag: str = ""
+
+
+def staging_key(wanted: WantedFile) -> str:
+    """Return under which key the bytes of a file from an address are staged: its digest, or that of the address."""
+    first = next((source.url for source in wanted.sources if isinstance(source, HttpSource)), "")
+    return wanted.sha256 or hashlib.sha256(f"url\0{first}".encode()).hexdigest()
 
 
 async def fetch(
@@ -122,8 +132,7 @@ async def _download(
     pace: Pace,
     hosts: Hosts,
 ) -> Fetched:
-    key = wanted.sha256 or hashlib.sha256(f"url\0{sources[0].url}".encode()).hexdigest()
-    async with storage.stage(key, size=wanted.size) as staging:
+    async with storage.stage(staging_key(wanted), size=wanted.size) as staging:
         present = await _present(wanted, storage, meter)
         if present:
             return present
@@ -143,4 +152,11 @@ async def _admit(storage: StorageSession, staging: Staging, received: Received, 
     meter.enter("committing", total=received.size)
     path = await storage.admit(staging, sha256=received.sha256, size=received.size)
     meter.finish(received.size)
-    return Fetched(sha256=received.sha256, size=received.size, path=path, how=received.how, blamed=received.blamed)
+    return Fetched(
+        sha256=received.sha256,
+        size=received.size,
+        path=path,
+        how=received.how,
+        blamed=received.blamed,
+        etag=received.etag,
+    )

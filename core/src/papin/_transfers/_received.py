@@ -12,9 +12,13 @@ How = Taken | Literal["download"]
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
-    """The staged payload: verified against what was promised, and durable. `blamed` says which sources were wrong."""
+    """The staged payload: verified against what was promised, and durable. `blamed` says which sources were wrong.
+
+    `etag` is the strong validator of the server, without its quotes; empty when there is none.
+    """
 
     sha256: str
     size: int
     how: How
     blamed: tuple[str, ...] = ()
+    etag: str = ""

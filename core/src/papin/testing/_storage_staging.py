@@ -59,6 +59,25 @@ class StagingTests(StorageTests):
             assert (area.folder / "notes").read_bytes() == b"of mine"
 
     @pytest.mark.trio
+    async def test_what_is_unfinished_is_told_without_opening_it(self, session: StorageSession) -> None:
+        """Whoever plans a download reads how much of it is there, also while somebody is at it."""
+        assert await session.staged(KEY) == 0
+        await leave(session, KEY, CONTENT)
+        async with session.stage(KEY, size=None):
+            assert await session.staged(KEY) == SIZE
+        assert await session.staged(OTHER_KEY) == 0
+
+    @pytest.mark.trio
+    async def test_room_does_not_count_what_the_asker_was_promised(self, session: StorageSession) -> None:
+        """Others are told of it; a storage that promises nothing has the same room for everybody."""
+        room = await session.room()
+        assert 0 < room.left <= room.free <= room.total
+        async with session.stage(KEY, size=1 << 20):
+            for_others, for_us = await session.room([OTHER_KEY]), await session.room([KEY])
+            assert for_us.promised == 0
+            assert for_others.promised in (0, 1 << 20)
+
+    @pytest.mark.trio
     async def test_areas_of_other_keys_are_open_at_once(self, session: StorageSession) -> None:
         """Only the same key waits."""
         async with session.stage(KEY, size=1) as one, session.stage(OTHER_KEY, size=1) as other:

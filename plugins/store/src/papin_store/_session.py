@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -13,12 +13,14 @@ from papin.context import Context
 from papin.links import link
 from papin.locks import hold
 from papin.models import How, Model
-from papin.storages import Account, Staging
+from papin.names import place
+from papin.storages import Account, Room, Staging
 from papin_store import _payloads, _sidecars, _staging
+from papin_store._count import present
 from papin_store._faults import told
 from papin_store._layout import Layout
 from papin_store._root import find_root, open_root
-from papin_store._space import account, promise
+from papin_store._space import account, look, promise
 from papin_store.settings import StoreSettings
 
 _THREADS = 8
@@ -103,6 +105,15 @@ class Store:
         incoming = self._layout.incoming
         keys = await self._run("look into", incoming, lambda: _staging.stale(self._layout, before))
         return sum([await self.discard(key) for key in keys])
+
+    async def staged(self, key: str) -> int:
+        """See `papin.storages.StorageSession`."""
+        data = place(self._layout.staging(key), "data")
+        return await self._run("look at", data, lambda: present(data))
+
+    async def room(self, keys: Collection[str] = ()) -> Room:
+        """See `papin.storages.StorageSession`."""
+        return await self._run("count", self._layout.root, lambda: look(self._layout, self._settings, besides=keys))
 
     async def locate(self, sha256: str) -> Path | None:
         """See `papin.storages.StorageSession`."""

@@ -7,16 +7,13 @@ promised, and counts as used for everybody who asks after. Asking and promising 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
-
-import msgspec
+from collections.abc import Collection, Iterator
 
 from papin.errors import DiskSpace
 from papin.locks import is_free
 from papin.names import place
 from papin.sizes import size_text
-from papin.storages import Account
+from papin.storages import Account, Room
 from papin_store._count import count_folder, present, read_small
 from papin_store._layout import Layout
 from papin_store._payloads import size_of
@@ -27,23 +24,6 @@ _RESERVE_PART = 20
 _DIGITS = 20
 
 
-class Room(msgspec.Struct, frozen=True, kw_only=True):
-    """What is free of the file system and of the user's limit, and what of it is spoken for. All in bytes."""
-
-    free: int
-    total: int
-    reserve: int
-    promised: int
-    limit: int | None
-    used: int
-
-    @property
-    def left(self) -> int:
-        """The bytes that may still be written; negative when there is too little already."""
-        by_disk = self.free - self.reserve - self.promised
-        return by_disk if self.limit is None else min(by_disk, self.limit - self.used - self.promised)
-
-
 def reserve_of(settings: StoreSettings, total: int) -> int:
     """Return the bytes that always stay free on a file system of `total` bytes."""
     if settings.reserve is not None:
@@ -51,9 +31,9 @@ def reserve_of(settings: StoreSettings, total: int) -> int:
     return min(_LARGEST_RESERVE, total // _RESERVE_PART)
 
 
-def _promises(layout: Layout, *, besides: str) -> Iterator[int]:
+def _promises(layout: Layout, *, besides: Collection[str]) -> Iterator[int]:
     for key in layout.staged():
-        if key == besides:
+        if key in besides:
             continue
         folder = layout.staging(key)
         wanted = read_small(place(folder, "wanted"), _DIGITS)
@@ -66,14 +46,15 @@ def _staged(layout: Layout) -> int:
     return sum(size_of(place(layout.staging(key), "data")) or 0 for key in layout.staged())
 
 
-def look(layout: Layout, settings: StoreSettings, *, besides: str = "") -> Room:
-    """Return the room that there is, not counting what is promised to the staging area `besides`."""
+def look(layout: Layout, settings: StoreSettings, *, besides: Collection[str] = ()) -> Room:
+    """Return the room that there is, not counting what is promised to the staging areas `besides`."""
     disk = os.statvfs(layout.root)
     total = disk.f_blocks * disk.f_frsize
     used = 0
     if settings.limit is not None:
         used = count_folder(layout.blobs).used + _staged(layout)
     return Room(
+        path=str(layout.root),
         free=disk.f_bavail * disk.f_frsize,
         total=total,
         reserve=reserve_of(settings, total),
@@ -83,14 +64,15 @@ def look(layout: Layout, settings: StoreSettings, *, besides: str = "") -> Room:
     )
 
 
-def _refuse(needed: int, room: Room, path: Path) -> DiskSpace:
+def _refuse(needed: int, room: Room) -> DiskSpace:
     parts = [f"{size_text(room.free)} free", f"{size_text(room.reserve)} kept in reserve"]
     if room.promised:
         parts.append(f"{size_text(room.promised)} promised to other downloads")
     if room.limit is not None:
         parts.append(f"{size_text(room.used)} of the limit of {size_text(room.limit)} used")
+    usable = size_text(max(0, room.left))
     return DiskSpace(
-        f"{size_text(needed)} are needed in {path}, and {size_text(max(0, room.left))} may be used: {', '.join(parts)}",
+        f"{size_text(needed)} are needed in {room.path}, and {usable} may be used: {', '.join(parts)}",
         next_step="Remove a model (papin models list shows sizes), or set storages.store.path to a larger disk"
         + (", or raise storages.store.limit." if room.limit is not None else ", or lower storages.store.reserve."),
     )
@@ -105,9 +87,9 @@ def promise(layout: Layout, settings: StoreSettings, key: str, size: int) -> Non
     folder = layout.staging(key)
     needed = max(0, size - present(place(folder, "data")))
     if needed:
-        room = look(layout, settings, besides=key)
+        room = look(layout, settings, besides=(key,))
         if needed > room.left:
-            raise _refuse(needed, room, layout.root)
+            raise _refuse(needed, room)
     place(folder, "wanted").write_text(str(size), "ascii")
 
 

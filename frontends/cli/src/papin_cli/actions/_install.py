@@ -6,9 +6,8 @@ from collections.abc import Awaitable
 from contextlib import aclosing
 
 from papin.answers import DownloadPlan
-from papin.errors import Cancelled, DiskSpace
+from papin.errors import Cancelled
 from papin.models import Job, Model
-from papin_cli import _words
 from papin_cli._safe import name
 from papin_cli._session import Session
 from papin_cli.actions._ask import confirmed
@@ -58,11 +57,7 @@ async def agree(session: Session, plan: DownloadPlan, *, yes: bool) -> None:
     if plan.installed:
         return
     out.note(plans.download_summary(plan))
-    if not plan.fits:
-        raise DiskSpace(
-            f"{plan.ref} needs {_words.size(plan.fetch)}, and {_words.size(plan.free)} can be used",
-            next_step="Free some space: papin storage cleanup",
-        )
+    plan.check_fits()
     much = plan.fetch is None or plan.fetch > ASK_ABOVE
     if much and not yes and out.interactive and not await confirmed(out, "Download it?"):
         raise Cancelled("nothing was downloaded", next_step="--yes does not ask.")

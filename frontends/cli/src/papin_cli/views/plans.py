@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from papin.answers import DownloadPlan, RemovalPlan
+from papin.answers import DownloadPlan, PlannedFile, RemovalPlan, space_text
 from papin.policies import Removal
 from papin_cli import _words
 from papin_cli._safe import name
@@ -22,26 +22,33 @@ _REMOVALS = (
 
 
 def download_summary(plan: DownloadPlan) -> str:
-    """Return a download in one line: what comes in, and how much room there is."""
+    """Return a download in two lines: what comes in, and how much room there is."""
     if plan.installed:
         return f"{name(plan.installed)} is installed already."
     size = "the size is not known yet" if plan.fetch is None else _words.size(plan.fetch)
-    what = f"Downloading {name(plan.ref)}: {size}"
+    what = f"Downloading {name(plan.ref or plan.model)}: {size}"
     if plan.fetch != plan.size:
         what += f" of {_words.size(plan.size)}, the rest is here already"
-    room = "" if plan.fits else ", which is not enough"
-    return f"{what} ({_words.size(plan.free)} free{room})."
+    return "\n".join([f"{what}.", *(f"{name(space_text(space))}." for space in plan.spaces)])
 
 
 def download(plan: DownloadPlan, width: int | None) -> str:
     """Return a download in full, file by file."""
     if plan.installed:
         return download_summary(plan) + "\n"
-    rows = [
-        (name(file.name), _words.size(file.size), _words.size(file.present) if file.present else "")
-        for file in plan.files
-    ]
-    return f"{download_summary(plan)}\nIt would be installed as {name(plan.model)}.\n\n{render(_FILES, rows, width)}"
+    rows = [(name(file.name), _words.size(file.size), _here(file)) for file in plan.files]
+    verdict = "It fits." if plan.fits else "It does not fit."
+    if plan.fits and plan.fetch is None:
+        verdict = "Whether it fits is seen once its size is known."
+    model = f"It would be installed as {name(plan.model)}. {verdict}"
+    return f"{download_summary(plan)}\n{model}\n\n{render(_FILES, rows, width)}"
+
+
+def _here(file: PlannedFile) -> str:
+    """Return what is here of a file, and why."""
+    if file.present:
+        return "all, " + (f"as in {name(file.shared_with[0])}" if file.shared_with else "from before")
+    return f"{_words.size(file.partial)}, unfinished" if file.partial else ""
 
 
 def removal(plan: RemovalPlan) -> str:
