@@ -13,7 +13,7 @@ CORE = {
     "papin.errors": set(),
     "papin.sizes": set(),
     "papin.models": {"papin.errors"},
-    "papin.answers": {"papin.errors", "papin.models"},
+    "papin.answers": {"papin.errors", "papin.models", "papin.sizes"},
     "papin.links": {"papin.errors", "papin.models", "papin._disk"},
     "papin.inventories": {"papin.errors", "papin.models"},
     "papin.machine": {"papin.models"},
