@@ -1,0 +1,1 @@
+"""Ollama for papin: lists, runs, pulls and shares its models, and resolves those of its registry."""

@@ -1,0 +1,137 @@
+"""What Ollama has, as papin's values: from its folder, or from its answer. Pure functions."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from papin.errors import NameInvalid
+from papin.inventories import Listing, ProviderFile, ProviderModel
+from papin_ollama._layers import Layer, file_name, hex_of, role
+from papin_ollama._store import Entry, Store
+from papin_ollama._wire import Details, Tag, Tags
+
+__all__ = ["from_store", "from_tags", "parameters", "time_of"]
+
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMBT]?)", re.IGNORECASE)
+_POWERS = {"": 0, "K": 3, "M": 6, "B": 9, "T": 12}
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)")
+_ABILITIES = {
+    "completion": ("chat", "text"),
+    "tools": ("tools",),
+    "vision": ("vision",),
+    "embedding": ("embedding",),
+    "thinking": ("reasoning",),
+    "image": ("image",),
+}
+
+
+def parameters(text: str) -> int | None:
+    """Return the count that `751.63M` stands for, or None for what is no count."""
+    found = _COUNT.fullmatch(text.strip())
+    return round(float(found[1]) * 10 ** _POWERS[found[2].upper()]) if found else None
+
+
+def time_of(text: str) -> datetime | None:
+    """Return a time as Go writes it, with its nanoseconds cut to microseconds; None for the time that means none."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        when = datetime.fromisoformat(f"{found[1]}{found[2] or ''}{found[3].replace('Z', '+00:00')}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return when if when.year > 1 else None
+
+
+def _abilities(words: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for word in words for each in _ABILITIES.get(word, ())))
+
+
+# --- from the folder ---------------------------------------------------------------------------------------------
+
+
+def from_store(store: Store) -> Listing:
+    """Return what is in the folder of an Ollama."""
+    return Listing(models=tuple(_of_entry(each, store) for each in store.entries), stamps=store.stamps)
+
+
+def _of_entry(entry: Entry, store: Store) -> ProviderModel:
+    config = entry.config
+    files = () if config.remote_host else tuple(_files(entry, store))
+    return ProviderModel(
+        reference=str(entry.name),
+        files=files,
+        size=sum(file.size for file in files),
+        digest=entry.digest,
+        format=config.model_format,
+        architecture=config.model_family,
+        parameters=parameters(config.model_type),
+        quantization=_quantization(config.file_type),
+        context_length=config.context_length or None,
+        capabilities=_abilities(config.capabilities or _guess(entry)),
+        modified_at=datetime.fromtimestamp(entry.modified_ns / 1e9, UTC) if entry.modified_ns else None,
+        state="remote" if config.remote_host else "damaged" if entry.problem else "ready",
+        problem="" if config.remote_host else entry.problem,
+    )
+
+
+def _guess(entry: Entry) -> tuple[str, ...]:
+    kinds = {layer.kind for layer in entry.layers}
+    can = "embedding" if entry.config.model_family.endswith("bert") else "completion"
+    return (can, "vision") if "projector" in kinds else (can,)
+
+
+def _quantization(text: str) -> str:
+    return "" if text.lower() == "unknown" else text
+
+
+def _files(entry: Entry, store: Store) -> Iterable[ProviderFile]:
+    seen: Counter[str] = Counter()
+    for layer in entry.layers:
+        digest = _digest(layer)
+        size = store.blobs.get(digest)
+        if size is not None:
+            yield ProviderFile(
+                name=file_name(layer.kind, entry.name, seen[layer.kind]),
+                size=size,
+                path=f"{store.place.blobs}/sha256-{digest}",
+                sha256=digest,
+                role=role(layer.kind),
+            )
+            seen[layer.kind] += 1
+
+
+def _digest(layer: Layer) -> str:
+    try:
+        return hex_of(layer.digest)
+    except NameInvalid:
+        return ""
+
+
+# --- from its answer ---------------------------------------------------------------------------------------------
+
+
+def from_tags(tags: Tags) -> Listing:
+    """Return what an Ollama tells that it has; where it keeps that it does not tell."""
+    return Listing(models=tuple(_of_tag(each) for each in tags.models or ()))
+
+
+def _of_tag(tag: Tag) -> ProviderModel:
+    details = tag.details or Details()
+    is_remote = bool(tag.remote_host or tag.remote_model)
+    return ProviderModel(
+        reference=tag.name,
+        size=0 if is_remote else max(0, tag.size),
+        digest=tag.digest,
+        format=details.format or "",
+        architecture=details.family or "",
+        parameters=parameters(details.parameter_size or ""),
+        quantization=_quantization(details.quantization_level or ""),
+        context_length=details.context_length or None,
+        capabilities=_abilities(tag.capabilities or ()),
+        modified_at=time_of(tag.modified_at),
+        state="remote" if is_remote else "ready",
+    )

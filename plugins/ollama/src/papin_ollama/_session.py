@@ -1,0 +1,66 @@
+"""The provider's session: what Ollama can do, one method for each of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from papin.context import Context
+from papin.inventories import Listing
+from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Reply
+from papin_ollama._answers import embed, open_chat, open_completion
+from papin_ollama._api import Api
+from papin_ollama._environment import address
+from papin_ollama._memory import Memory
+from papin_ollama._models import Models
+from papin_ollama._settings import ProviderSettings
+
+__all__ = ["Session"]
+
+
+class Session:
+    """Drives the Ollama at one address; see `papin.providers` for what each method means."""
+
+    def __init__(self, context: Context[ProviderSettings]) -> None:
+        settings = context.settings
+        self._api = Api(context.http, address(settings.url or os.environ.get("OLLAMA_HOST", "")), settings.key)
+        self._models = Models(self._api, settings.models)
+        self._memory = Memory(self._api, context.name, context.folders.run)
+
+    async def engine(self) -> Engine:
+        """Return Ollama, if that is what answers."""
+        return await self._api.engine()
+
+    async def models(self) -> Listing:
+        """Return everything it has, from its folder where that can be read."""
+        return await self._models.list()
+
+    async def load(self, model: Model, settings: LoadSettings) -> LoadedModel:
+        """Load the model that is placed in it."""
+        return await self._memory.load(model, settings)
+
+    async def unload(self, reference: str) -> bool:
+        """Take a model out of memory."""
+        return await self._memory.unload(reference)
+
+    async def loaded(self) -> Sequence[LoadedModel]:
+        """Return what it has in memory."""
+        return await self._memory.loaded()
+
+    def chat(
+        self, loaded: LoadedModel, messages: Sequence[Message], options: dict[str, Any]
+    ) -> AbstractAsyncContextManager[AsyncIterator[Reply]]:
+        """Open an answer."""
+        return open_chat(self._api, self._memory, loaded, messages, options)
+
+    def complete(
+        self, loaded: LoadedModel, prompt: str, options: dict[str, Any]
+    ) -> AbstractAsyncContextManager[AsyncIterator[Reply]]:
+        """Open what follows a text."""
+        return open_completion(self._api, self._memory, loaded, prompt, options)
+
+    async def embed(self, loaded: LoadedModel, texts: Sequence[str]) -> Embeddings:
+        """Return a vector for each text."""
+        return await embed(self._api, self._memory, loaded, texts)
