@@ -13,7 +13,8 @@ What it sees to, so that nobody else has to:
 * a name is resolved once, judged, and that very address is connected to; this machine and private networks are
   reached only when the base address names them: so an address that the user typed is given as the base address too
 * redirects are followed by hand, at most 10, each one judged anew, never from https to http
-* a token goes to the origin of the base address and never to another one, and so do other headers that a caller gives
+* a token goes to the origin that it is for (the base address, or what the user logged in to: `papin.credentials`) and
+  never to another one, and so do other headers that a caller gives
 * no cookies, no compressed bodies, no more than 256 headers, bounded bodies and lines, every wait bounded (`Patience`)
 * proxies as HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say, never for this machine; the system's certificates,
   and those of SSL_CERT_FILE and SSL_CERT_DIR
@@ -25,7 +26,7 @@ Errors are those of `papin.errors`; none of them holds a token or the query of a
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -42,18 +43,18 @@ __all__ = ["Client", "Http", "Patience", "Response", "StreamedResponse", "check_
 class Http:
     """Makes clients that obey the user's network settings.
 
-    `tokens` are the user's, by the address of the server they are for (`https://huggingface.co`).
+    `find_token` returns the user's token for an origin (`https://huggingface.co`) or nothing; it may block.
     """
 
     def __init__(
         self,
         *,
         offline: bool = False,
-        tokens: Mapping[str, str] | None = None,
+        find_token: Callable[[str], str] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._offline = offline
-        self._tokens = dict(tokens or {})
+        self._find_token = find_token
         self._environ = environ
         self._trust: Trust | None = None
 
@@ -87,14 +88,15 @@ class Http:
         patience = patience or Patience()
         rules = Rules(offline=self._offline)
         base = parse_url(base_url) if base_url else None
-        tokens = {origin_of(parse_url(address)): known for address, known in self._tokens.items()}
         if base is not None:
             rules.name(host_of(base))
-            tokens |= {origin_of(base): token} if token else {}
+        tokens = {origin_of(base): token} if base is not None and token else {}
         self._trust = self._trust or Trust(self._environ)
         pools = Pools(rules, self._trust, self._environ, patience)
         try:
-            yield Client(base=base, rules=rules, pools=pools, tokens=tokens, patience=patience)
+            yield Client(
+                base=base, rules=rules, pools=pools, tokens=tokens, find_token=self._find_token, patience=patience
+            )
         finally:
             await pools.aclose()
 

@@ -40,6 +40,7 @@ from papin._registry import FILE_NAME, Registry, open_registry
 from papin.answers import PluginInfo
 from papin.config import Config, Tables
 from papin.context import Folders
+from papin.credentials import open_credentials
 from papin.http import Http
 from papin.machine import Machine
 
@@ -125,17 +126,19 @@ async def open_kernel(
     add_instances(plugins, config.instances)
     registry = await trio.to_thread.run_sync(open_registry, make_folder(paths.data) / FILE_NAME, make_folder(paths.run))
     try:
+        http = Http(offline=config.core.offline, find_token=open_credentials(environ).find, environ=environ)
         with _alone():
-            async with _running(config, paths, plugins, registry) as kernel:
+            async with _running(config, paths, plugins, registry, http) as kernel:
                 yield kernel
     finally:
         registry.close()
 
 
 @asynccontextmanager
-async def _running(config: Config, paths: Paths, plugins: Plugins, registry: Registry) -> AsyncIterator[Kernel]:
+async def _running(
+    config: Config, paths: Paths, plugins: Plugins, registry: Registry, http: Http
+) -> AsyncIterator[Kernel]:
     bus = Bus()
-    http = Http(offline=config.core.offline)
     machine = partial(_machine.read, (paths.data,))
     records = Ledger(registry, bus)
     reports = Reports(bus, records)

@@ -24,6 +24,9 @@ PREFIX = "PAPIN_"
 NOT_SETTINGS = {"PAPIN_HOME", "PAPIN_FRONTEND"}
 """Variables that are read before the configuration is."""
 
+TOKENS = "PAPIN_TOKEN_"
+"""How the variables with the user's tokens begin (`papin.credentials`), which are no settings and shown nowhere."""
+
 
 class Override(msgspec.Struct, frozen=True):
     """A variable that sets what `path` leads to."""
@@ -111,7 +114,7 @@ def parse(file: Path, text: str) -> dict[str, Any]:
 def _overrides(environ: Mapping[str, str]) -> list[Override]:
     found = []
     for variable in sorted(environ):
-        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS:
+        if variable.startswith(PREFIX) and variable not in NOT_SETTINGS and not variable.startswith(TOKENS):
             path = tuple(variable[len(PREFIX) :].lower().split("__"))
             found.append(Override(variable, path, _decoded(variable, environ[variable])))
     return found

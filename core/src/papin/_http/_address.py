@@ -81,6 +81,13 @@ def origin_of(url: httpx.URL) -> Origin:
     return url.scheme, host_of(url).rstrip("."), url.port or _PORTS[url.scheme]
 
 
+def origin_text(origin: Origin) -> str:
+    """Return an origin as people write it: `https://example.org`, with its port where that is not the usual one."""
+    scheme, host, port = origin
+    name = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{name}" if port == _PORTS[scheme] else f"{scheme}://{name}:{port}"
+
+
 def shown(url: httpx.URL) -> str:
     """Return `url` for messages: without the query, which may be a signature."""
     port = f":{url.port}" if url.port else ""

@@ -28,12 +28,15 @@ _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 
 
-def refusal(status: int, where: str) -> TransferFailed | NotFound:
-    """Return the error for an answer of that status (not 2xx) from the address `where` (shown, no secrets)."""
+def refusal(status: int, where: str, login: str = "") -> TransferFailed | NotFound:
+    """Return the error for an answer of that status (not 2xx) from the address `where` (shown, no secrets).
+
+    `login` is the server whose token might help, as `papin login` takes it.
+    """
     if status in _LOGIN:
         return LoginRequired(
             f"{where} refuses access ({status})",
-            next_step="Log in there or accept the licence of the model, and give papin your token for that server.",
+            next_step=f"Accept the licence of the model there if it has one, then: papin login {login or 'HOST'}",
         )
     if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return TransferFailed(f"the proxy on the way to {where} refuses to pass papin on ({status})", next_step=PROXY)
@@ -50,6 +53,7 @@ class _Checked:
 
     status: int
     where: str
+    login: str = ""
 
     @property
     def is_success(self) -> bool:
@@ -59,7 +63,7 @@ class _Checked:
     def raise_for_status(self) -> None:
         """Raise `LoginRequired`, `NotFound`, `TooManyRequests` or `TransferFailed` unless the status is 2xx."""
         if not self.is_success:
-            raise refusal(self.status, self.where)
+            raise refusal(self.status, self.where, self.login)
 
 
 class Response(_Checked):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -13,7 +14,7 @@ import httpx
 import msgspec
 import trio
 
-from papin._http._address import Origin, host_of, is_loopback_host, origin_of, parse_url, shown
+from papin._http._address import Origin, host_of, is_loopback_host, origin_of, origin_text, parse_url, shown
 from papin._http._answers import BODY, Response, StreamedResponse
 from papin._http._failures import FOREIGN, translate
 from papin._http._network import Rules
@@ -43,12 +44,20 @@ class Client:
     """Talks HTTP within the bounds of `papin.http`; made by `Http.client`."""
 
     def __init__(
-        self, *, base: httpx.URL | None, rules: Rules, pools: Pools, tokens: Mapping[Origin, str], patience: Patience
+        self,
+        *,
+        base: httpx.URL | None,
+        rules: Rules,
+        pools: Pools,
+        tokens: Mapping[Origin, str],
+        find_token: Callable[[str], str] | None,
+        patience: Patience,
     ) -> None:
         self._base = base
         self._rules = rules
         self._pools = pools
-        self._tokens = tokens
+        self._tokens = dict(tokens)
+        self._find_token = find_token
         self._patience = patience
 
     async def request(
@@ -90,10 +99,12 @@ class Client:
 
     async def _follow(self, method: str, url: httpx.URL, headers: dict[str, str], json: Any) -> StreamedResponse:
         asked = origin_of(url)
+        token = await self._token(asked)
         trusted = True
         for hop in range(HOPS + 1):
-            answer = await self._send(method, url, self._headers(asked, headers, trusted=trusted), json)
+            answer = await self._send(method, url, _headers(token, headers, trusted=trusted), json)
             answer.hops = hop
+            answer.login = origin_text(asked).removeprefix("https://")
             location = answer.headers.get("location", "") if answer.status in _REDIRECTS else ""
             if not location:
                 return answer
@@ -129,11 +140,12 @@ class Client:
             )
         return target
 
-    def _headers(self, asked: Origin, given: dict[str, str], *, trusted: bool) -> dict[str, str]:
-        token = self._tokens.get(asked, "") if trusted else ""
-        credentials = {"Authorization": f"Bearer {token}"} if token else {}
-        allowed = {name: value for name, value in given.items() if trusted or name.lower() in _HARMLESS}
-        return _OWN | credentials | allowed
+    async def _token(self, origin: Origin) -> str:
+        """Return the token for an origin: the one that the client was made with, or the user's, looked for once."""
+        if origin not in self._tokens and self._find_token is not None:
+            find = partial(self._find_token, origin_text(origin))
+            self._tokens[origin] = await trio.to_thread.run_sync(find, abandon_on_cancel=True)
+        return self._tokens.get(origin, "")
 
     async def _send(self, method: str, url: httpx.URL, headers: dict[str, str], json: Any) -> StreamedResponse:
         host = host_of(url)
@@ -150,6 +162,12 @@ class Client:
                 raise translate(error, host) from error
             return await _checked(StreamedResponse(answer, url, shown(url), host, patience))
         raise too_slow(f"{host} did not answer within {patience.header:.0f} s")
+
+
+def _headers(token: str, given: dict[str, str], *, trusted: bool) -> dict[str, str]:
+    credentials = {"Authorization": f"Bearer {token}"} if token and trusted else {}
+    allowed = {name: value for name, value in given.items() if trusted or name.lower() in _HARMLESS}
+    return _OWN | credentials | allowed
 
 
 def parse_relative(location: str) -> str:

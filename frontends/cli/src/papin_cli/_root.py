@@ -54,6 +54,8 @@ _TABLE: dict[str, Where | Branch] = {
     "plugins": Branch(_PLUGINS, "The parts that papin is made of."),
     "storage": Branch(_STORAGE, "Disk space."),
     "config": Branch(_CONFIG, "The settings."),
+    "login": Where(f"{_HERE}.login", "login", "Keep a token for a server, or show for which there is one."),
+    "logout": Where(f"{_HERE}.login", "logout", "Forget the token for a server."),
     "events": Where(f"{_HERE}.events", "command", "Show what happened, or follow what happens."),
     "completion": Where(f"{_HERE}.completion", "command", "Print a script that completes commands in a shell."),
 }

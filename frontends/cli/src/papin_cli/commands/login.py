@@ -1,0 +1,63 @@
+"""`papin login` and `papin logout`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from papin_cli._app import App, pass_app
+from papin_cli._params import examples, global_options
+from papin_cli._safe import name
+from papin_cli.views import credentials as view
+
+__all__ = ["login", "logout"]
+
+_LONGEST = 10_000
+
+
+@click.command(epilog=examples("papin login huggingface.co", "papin login huggingface.co < token.txt", "papin login"))
+@click.argument("host", required=False)
+@global_options
+@pass_app
+def login(app: App, host: str | None) -> None:
+    """Keep a token for HOST, asked for or read from stdin; without HOST, show for which servers there is one.
+
+    It is kept in the system's keyring where the package keyring finds one, else in a file that only you can read, and
+    is sent to that server alone. A variable goes before it: HF_TOKEN, or PAPIN_TOKEN_example_com for example.com.
+    """
+    from papin.credentials import open_credentials  # noqa: PLC0415 - a command that shows help needs none of it
+
+    credentials = open_credentials()
+    if host is None:
+        known = credentials.list()
+        if app.out.json:
+            app.out.document(known)
+        app.out.text(view.listing(known, app.out.width), end="")
+        return
+    saved = credentials.save(host, _token(host))
+    if app.out.json:
+        app.out.document(saved)
+    app.out.text(view.saved(saved))
+
+
+def _token(host: str) -> str:
+    """Ask for a token without showing it; where nobody can be asked, it is the first line of stdin."""
+    if sys.stdin.isatty():
+        answer: str = click.prompt(f"Token for {name(host)}", hide_input=True, err=True)
+        return answer
+    return sys.stdin.readline(_LONGEST)
+
+
+@click.command(epilog=examples("papin logout huggingface.co"))
+@click.argument("host")
+@global_options
+@pass_app
+def logout(app: App, host: str) -> None:
+    """Forget the token that is kept for HOST."""
+    from papin.credentials import open_credentials  # noqa: PLC0415 - as above
+
+    removed = open_credentials().remove(host)
+    if app.out.json:
+        app.out.document(removed)
+    app.out.text(view.removed(removed))
