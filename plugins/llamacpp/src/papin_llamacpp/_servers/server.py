@@ -1,0 +1,141 @@
+"""Asks one llama-server; every answer is checked by its type, and every refusal is an error of papin."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from math import inf
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from papin import openai
+from papin.errors import EngineMissing, LoginRequired, PapinError, ProviderFailed, TransferFailed
+from papin.http import Client, Http, Patience, Response
+from papin_llamacpp._servers.settings import ServerSettings
+from papin_llamacpp._servers.wire import ListedModel, ListedModels, Props
+
+__all__ = ["Server"]
+
+_QUICK = Patience(connect=3, header=10, silence=10)
+# A router that reads its folders anew first ends the models that are not there any more.
+_SLOW = Patience(connect=3, header=60, silence=60)
+_UNAUTHORIZED = 401
+_NOT_YET = 503
+_NO_SUCH_ROUTE = {404, 405, 501}
+
+
+class _Health(msgspec.Struct):
+    status: str = ""
+
+
+class Server:
+    """The llama-server that `settings` name, for the provider `name`."""
+
+    def __init__(self, http: Http, name: str, settings: ServerSettings) -> None:
+        self._http = http
+        self._name = name
+        self._key = settings.key
+        self.address = settings.url.rstrip("/")
+
+    @asynccontextmanager
+    async def client(self, patience: Patience = _QUICK) -> AsyncIterator[Client]:
+        """Open a client for it."""
+        async with self._http.client(self.address, token=self._key, patience=patience) as client:
+            yield client
+
+    async def props(self) -> Props | None:
+        """Return what it says of itself, or None while it loads its model.
+
+        Raises:
+            EngineMissing: nothing answers there, or another program does.
+            LoginRequired: it wants a key.
+        """
+        async with self.client() as client:
+            try:
+                answer = await client.request("GET", "/props")
+            except TransferFailed as error:
+                raise self._missing(f"no llama-server answers at {self.address}") from error
+            if answer.status == _NOT_YET and openai.parse_refusal(_NOT_YET, answer.body).kind == "loading":
+                return None
+            if answer.status == _UNAUTHORIZED and await self._is_healthy(client):
+                raise self.errors(openai.parse_refusal(answer.status, answer.body))
+            return self._recognised(answer)
+
+    async def _is_healthy(self, client: Client) -> bool:
+        # Without a key this much is told by a llama-server, and not by the others that like its port.
+        try:
+            return (await client.request("GET", "/health")).json(_Health).status == "ok"
+        except TransferFailed:
+            return False
+
+    def _recognised(self, answer: Response) -> Props:
+        try:
+            props = answer.json(Props) if answer.is_success else Props()
+        except TransferFailed:
+            props = Props()
+        if not props.is_llama_server:
+            raise self._missing(f"what answers at {self.address} is no llama-server")
+        return props
+
+    def _missing(self, what: str) -> EngineMissing:
+        return EngineMissing(
+            what,
+            next_step=f"Start one (llama-server --port 8080), or type: papin config set providers.{self._name}.url "
+            "http://HOST:PORT",
+        )
+
+    async def models(self, *, reload: bool = False) -> tuple[ListedModel, ...]:
+        """Return what it lists; `reload` has a router read its folders and presets first, if it can."""
+        async with self.client(_SLOW if reload else _QUICK) as client:
+            answer = await client.request("GET", "/models?reload=1" if reload else "/models")
+            return self._checked(answer).json(ListedModels).models
+
+    async def post(self, path: str, body: dict[str, Any]) -> openai.Refusal | None:
+        """Send an order to a router; return its refusal, or None when it obeys."""
+        async with self.client(_SLOW) as client:
+            answer = await client.request("POST", path, json=body)
+            return None if answer.is_success else openai.parse_refusal(answer.status, answer.body)
+
+    async def remove(self, reference: str) -> openai.Refusal | None:
+        """Have a router remove a model of its cache; return its refusal, or None when it obeys."""
+        async with self.client(_SLOW) as client:
+            answer = await client.request("DELETE", f"/models?model={quote(reference, safe='')}")
+            return None if answer.is_success else openai.parse_refusal(answer.status, answer.body)
+
+    @asynccontextmanager
+    async def events(self) -> AsyncIterator[AsyncIterator[str] | None]:
+        """Open a router's event stream as its lines; None from an older one, which has none."""
+        forever = Patience(connect=3, header=inf, silence=inf)
+        async with self.client(forever) as client, client.stream("GET", "/models/sse") as answer:
+            if answer.status in _NO_SUCH_ROUTE:
+                yield None
+                return
+            answer.raise_for_status()
+            yield answer.lines(1 << 20)
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[openai.Api]:
+        """Open the part of it that answers."""
+        async with self.client(openai.PATIENCE) as client:
+            yield openai.Api(client, f"The llama-server at {self.address}", errors=self.errors)
+
+    def _checked(self, answer: Response) -> Response:
+        if not answer.is_success:
+            raise self.errors(openai.parse_refusal(answer.status, answer.body))
+        return answer
+
+    def errors(self, refusal: openai.Refusal) -> PapinError:
+        """Return the error for a refusal, with what to type."""
+        if refusal.kind == "login":
+            return LoginRequired(
+                f"the llama-server at {self.address} wants a key: {refusal.message}",
+                next_step=f"papin config set providers.{self._name}.key KEY (what it was started with as --api-key)",
+            )
+        if refusal.kind == "unsupported" and "embed" in refusal.message:
+            return ProviderFailed(
+                f"the llama-server at {self.address} was not started to embed",
+                next_step="Start it with --embeddings, and for a model that says nothing of it with --pooling mean.",
+            )
+        return openai.explain(refusal, f"the llama-server at {self.address}")

@@ -1,0 +1,226 @@
+"""The session with a llama-server, whichever of the two it is when it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from papin.context import Context
+from papin.errors import EngineMissing, NotFound, PapinError, ProviderFailed
+from papin.http import is_loopback_url
+from papin.inventories import Listing, ProviderModel
+from papin.links import is_same_file
+from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Reply
+from papin.names import nearest
+from papin.providers import reference_of
+from papin_llamacpp._options import translate
+from papin_llamacpp._servers.files import seen_files
+from papin_llamacpp._servers.server import Server
+from papin_llamacpp._servers.settings import ServerSettings
+from papin_llamacpp._servers.watch import Watch, failure
+from papin_llamacpp._servers.wire import ListedModel, Meta, Props, file_of, provider_model
+
+__all__ = ["Session", "open_session"]
+
+
+@asynccontextmanager
+async def open_session(context: Context[ServerSettings]) -> AsyncIterator[Session]:
+    """Hold a session open; nothing is asked before somebody wants something."""
+    async with trio.open_nursery() as nursery:
+        yield Session(context, nursery)
+        nursery.cancel_scope.cancel()
+
+
+class Session:
+    """Drives a llama-server that somebody else started."""
+
+    def __init__(self, context: Context[ServerSettings], nursery: trio.Nursery) -> None:
+        self._context = context
+        self._server = Server(context.http, context.name, context.settings)
+        self._is_here = is_loopback_url(self._server.address)
+        self._watch = Watch(self._server, context.name, context.publish, nursery)
+        self._since: dict[str, datetime] = {}
+
+    async def engine(self) -> Engine:
+        """Return the program that answers, and in which role."""
+        props = await self._look()
+        role = "llama-server (router)" if props and props.is_router else "llama-server"
+        return Engine(name=role, version=(props.build_info if props else "") or "", address=self._server.address)
+
+    async def models(self) -> Listing:
+        """Return what the server lists; a router's models that lie on this machine with their files."""
+        try:
+            props = await self._look()
+        except EngineMissing:
+            return Listing(is_present=False)
+        if props is None:
+            return Listing()
+        listed = await self._server.models()
+        made = [await trio.to_thread.run_sync(self._describe, each, props) for each in listed]
+        return Listing(models=tuple(made))
+
+    def _describe(self, listed: ListedModel, props: Props) -> ProviderModel:
+        path = file_of(listed) if props.is_router else Path(props.model_path or "")
+        return provider_model(listed, props, seen_files(path, listed, is_here=self._is_here))
+
+    async def load(self, model: Model, settings: LoadSettings) -> LoadedModel:  # noqa: ARG002  # it takes none
+        """Have a router load `model`; a single one is asked whether it has it. See `papin.providers.Loads`."""
+        props = await self._look()
+        if props is None:
+            raise ProviderFailed(f"the llama-server at {self._server.address} is still loading", next_step="Ask again.")
+        if not props.is_router:
+            return await self._the_single_one(model, props)
+        reference = (await self._wanted(model)).id
+        self._watch.ids[reference] = model.id
+        with self._watch.asked(reference, "loaded"):
+            return await self._load(reference)
+
+    async def _load(self, reference: str) -> LoadedModel:
+        is_asked = False
+        while True:
+            listed = await self._listed(reference)
+            status = listed.status
+            if status.value in {"loaded", "sleeping"}:
+                return self._loaded(listed)
+            if status.value == "unloaded" and is_asked:
+                raise failure(self._watch.ids.get(reference, reference), status.exit_code)
+            if status.value == "unloaded":
+                refusal = await self._server.post("/models/load", {"model": reference})
+                if refusal is not None and "already running" not in refusal.message:
+                    raise self._server.errors(refusal)
+                is_asked = True
+            await self._watch.wait_change()
+
+    async def unload(self, reference: str) -> bool:
+        """Have a router unload; a single model stays for as long as its server runs."""
+        props = await self._look_if_here()
+        if props is None:
+            return False
+        found = next((each for each in await self._server.models() if reference in self._names(each)), None)
+        if found is None or (props.is_router and found.status.value not in {"loading", "loaded", "sleeping"}):
+            return False
+        if not props.is_router:
+            raise ProviderFailed(
+                f"{reference} stays loaded for as long as the llama-server at {self._server.address} runs",
+                next_step="End that server where it was started.",
+            )
+        with self._watch.asked(found.id, "unloaded"):
+            await self._unload(found.id)
+        return True
+
+    async def _unload(self, reference: str) -> None:
+        refusal = await self._server.post("/models/unload", {"model": reference})
+        if refusal is not None and "not running" not in refusal.message:
+            raise self._server.errors(refusal)
+        while (await self._listed(reference)).status.value != "unloaded":
+            await self._watch.wait_change()
+        self._since.pop(reference, None)
+
+    async def loaded(self) -> Sequence[LoadedModel]:
+        """Return what is in memory; nothing where no server answers."""
+        props = await self._look_if_here()
+        if props is None:
+            return []
+        listed = await self._server.models()
+        if props.is_router:
+            return [self._loaded(each) for each in listed if each.status.value == "loaded"]
+        return [self._loaded(each, n_ctx=props.n_ctx) for each in listed[:1]]
+
+    @asynccontextmanager
+    async def chat(
+        self, loaded: LoadedModel, messages: Sequence[Message], options: dict[str, Any]
+    ) -> AsyncIterator[AsyncIterator[Reply]]:
+        """Open an answer; see `papin.providers.Chats`."""
+        wanted = translate(options)
+        async with self._server.asking() as api, api.chat(loaded.reference, messages, wanted) as replies:
+            yield replies
+
+    @asynccontextmanager
+    async def complete(
+        self, loaded: LoadedModel, prompt: str, options: dict[str, Any]
+    ) -> AsyncIterator[AsyncIterator[Reply]]:
+        """Open what follows `prompt`; see `papin.providers.Completes`."""
+        wanted = translate(options)
+        async with self._server.asking() as api, api.complete(loaded.reference, prompt, wanted) as replies:
+            yield replies
+
+    async def embed(self, loaded: LoadedModel, texts: Sequence[str]) -> Embeddings:
+        """Return vectors; see `papin.providers.Embeds`."""
+        async with self._server.asking() as api:
+            return await api.embed(loaded.reference, texts)
+
+    async def _look(self) -> Props | None:
+        props = await self._server.props()
+        if props is not None and props.is_router:
+            self._watch.start()
+        return props
+
+    async def _look_if_here(self) -> Props | None:
+        try:
+            return await self._look()
+        except EngineMissing:
+            return None
+
+    async def _listed(self, reference: str) -> ListedModel:
+        for each in await self._server.models():
+            if reference == each.id:
+                return each
+        raise NotFound(
+            f"the router has no {reference} any more", next_step=f"papin providers show {self._context.name}"
+        )
+
+    def _names(self, listed: ListedModel) -> tuple[str, ...]:
+        return (listed.id, *(listed.aliases or ()), self._watch.ids.get(listed.id, listed.id))
+
+    async def _wanted(self, model: Model) -> ListedModel:
+        """Return the router's model that is `model`: where it was shared as, else the one of that name."""
+        listed = await self._server.models()
+        wanted = reference_of(model, self._context.name) or model.id
+        found = next((each for each in listed if wanted in (each.id, *(each.aliases or ()))), None)
+        if found is None:
+            near = ", ".join(nearest(wanted, [each.id for each in listed])) or "nothing of that name"
+            raise NotFound(
+                f"the router at {self._server.address} has no {wanted}; it has {near}",
+                next_step=f"Type: papin models share {model.id} --with {self._context.name}",
+            )
+        return found
+
+    async def _the_single_one(self, model: Model, props: Props) -> LoadedModel:
+        listed = await self._server.models()
+        if not listed:
+            raise ProviderFailed(f"the llama-server at {self._server.address} lists nothing", next_step="Ask again.")
+        served = listed[0]
+        wanted = reference_of(model, self._context.name) or model.id
+        if wanted not in (served.id, *(served.aliases or ())) and not await self._is_its_file(model, props):
+            raise NotFound(
+                f"the llama-server at {self._server.address} has {served.id} and nothing else",
+                next_step="Start it with this model, or as a router (llama-server --models-dir FOLDER), "
+                f"or type: papin run {model.id} --provider llamacpp",
+            )
+        self._watch.ids[served.id] = model.id
+        return self._loaded(served, n_ctx=props.n_ctx)
+
+    async def _is_its_file(self, model: Model, props: Props) -> bool:
+        if not (self._is_here and props.model_path):
+            return False
+        served = Path(props.model_path)
+        try:
+            paths = await self._context.files.paths(model)
+        except PapinError:
+            return False
+        return await trio.to_thread.run_sync(lambda: any(is_same_file(path, served) for path in paths))
+
+    def _loaded(self, listed: ListedModel, *, n_ctx: int | None = None) -> LoadedModel:
+        return LoadedModel(
+            model=self._watch.ids.get(listed.id, ""),
+            reference=listed.id,
+            provider=self._context.name,
+            address=self._server.address,
+            loaded_at=self._since.setdefault(listed.id, datetime.now(UTC)),
+            n_ctx=n_ctx or (listed.meta or Meta()).n_ctx,
+        )

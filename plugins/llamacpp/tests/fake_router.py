@@ -1,0 +1,368 @@
+"""Speaks as a llama-server without a model does: the router of b11434, from its routes and the answers of a real one.
+
+    fake_router.py --models-dir FOLDER --port N [--models-preset FILE] [--api-key-file FILE] [--old] [--sleeps]
+
+A model is a "gguf" that holds JSON, as for `fake_llama_server`; `load` may be ok, refuse, crash or hang. `--old` is a
+build that knows neither the event stream nor how to read its folders anew, nor how to fetch; with `--sleeps` a model sleeps
+after each answer. What a real one would
+refuse is refused here, so that whoever speaks to it wrongly finds out.
+"""
+
+import argparse
+import configparser
+import json
+import queue
+import re
+import signal
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+WORDS = ("Light", " is", " scattered", ".")
+RUNNING = {"loading", "loaded", "sleeping"}
+KNOWN_FLAGS = {
+    "model", "mmproj", "ctx-size", "n-gpu-layers", "threads", "parallel", "flash-attn", "cache-type-k", "cache-type-v",
+    "temp", "top-k", "top-p", "min-p", "repeat-penalty", "seed", "n-predict", "alias", "load-on-startup", "stop-timeout",
+}  # fmt: skip
+
+
+class Model:
+    def __init__(self, name, path, source):
+        self.name = name
+        self.path = path
+        self.source = source
+        self.preset = {}
+        self.status = "unloaded"
+        self.exit_code = 0
+        self.n_ctx = 512
+
+
+class Router:
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.lock = threading.RLock()
+        self.models = {}
+        self.listeners = []
+        self.read()
+
+    def tell(self, model, event, data=None):
+        sent = {"model": model, "event": event} | ({} if data is None else {"data": data})
+        for listener in list(self.listeners):
+            listener.put(sent)
+
+    def found(self):
+        folder = Path(self.arguments.models_dir)
+        for each in sorted(folder.iterdir()):
+            if each.is_file() and each.suffix == ".gguf":
+                yield Model(each.stem, each, "models_dir")
+            elif each.is_dir():
+                weights = [f for f in sorted(each.glob("*.gguf")) if not f.name.startswith("mmproj")]
+                first = [f for f in weights if not re.search(r"-(?!00001)\d{5}-of-\d{5}\.gguf$", f.name)]
+                if first:
+                    yield Model(each.name, first[0], "models_dir")
+
+    def read(self):
+        with self.lock:
+            now = {each.name: each for each in self.found()}
+            for name, keys in self.presets().items():
+                if name not in now and "model" not in keys:
+                    raise SystemExit(f"preset '{name}' is not a model and has no model of its own")
+                now.setdefault(name, Model(name, Path(keys.get("model", "")), "preset")).preset = keys
+                now[name].source = "preset"
+            for name, old in list(self.models.items()):
+                is_same = name in now and now[name].preset == old.preset
+                if old.status in RUNNING and not is_same:
+                    self.end(old, 0)
+                if name not in now or not is_same:
+                    del self.models[name]
+            for name, new in now.items():
+                self.models.setdefault(name, new).exit_code = 0
+        self.tell("*", "models_reload")
+
+    def presets(self):
+        if not self.arguments.models_preset or not Path(self.arguments.models_preset).exists():
+            return {}
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read(self.arguments.models_preset)
+        common = dict(parser["*"]) if "*" in parser else {}
+        for section in parser.sections():
+            unknown = set(parser[section]) - KNOWN_FLAGS
+            if unknown:
+                raise SystemExit(f"unknown option in the presets: {unknown}")
+        return {name: common | dict(parser[name]) for name in parser.sections() if name != "*"}
+
+    def load(self, model):
+        model.status = "loading"
+        self.tell(model.name, "model_status", {"status": "loading"})
+        threading.Thread(target=self.run, args=(model,), daemon=True).start()
+
+    def run(self, model):
+        how = json.loads(model.path.read_text() or "{}").get("load", "ok")
+        for value in (0.0, 0.5):
+            progress = {"stages": ["text_model"], "current": "text_model", "value": value}
+            self.tell(model.name, "status_change", {"status": "loading", "progress": progress})
+        if how == "hang":
+            return
+        if how in {"refuse", "crash"}:
+            self.end(model, 1 if how == "refuse" else -11)
+            return
+        model.n_ctx = int(model.preset.get("ctx-size", 512))
+        model.status = "loaded"
+        self.tell(model.name, "status_change", {"status": "loaded", "info": {"meta": self.meta(model)}})
+
+    def end(self, model, exit_code):
+        model.status = "unloaded"
+        model.exit_code = exit_code
+        self.tell(model.name, "status_change", {"status": "unloaded", "exit_code": exit_code})
+
+    def meta(self, model):
+        return {"n_ctx": model.n_ctx, "n_ctx_train": 8192, "n_params": 134515008, "size": 5, "ftype": "Q4_1"}
+
+    def listed(self, model):
+        args = ["/usr/bin/llama-server", "--host", "127.0.0.1", "--port", "0", "--alias", model.name]
+        args += ["--model", str(model.path)]
+        status = {"value": model.status, "args": args, "preset": f"[{model.name}]\nmodel = {model.path}\n\n"}
+        if model.status == "unloaded" and model.exit_code:
+            status |= {"failed": True, "exit_code": model.exit_code}
+        more = {"meta": self.meta(model)} if model.status in RUNNING else {}
+        return {
+            "id": model.name,
+            "aliases": [],
+            "tags": [],
+            "object": "model",
+            "owned_by": "llamacpp",
+            "created": int(time.time()),
+            "status": status,
+            "architecture": {"input_modalities": ["text"], "output_modalities": ["text"]},
+            "source": model.source,
+            "can_remove": model.source == "cache",
+        } | more
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    router: Router
+    key = ""
+
+    def log_message(self, *_):
+        return
+
+    def answer(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def refuse(self, status, message, kind="invalid_request_error"):
+        self.answer(status, {"error": {"code": status, "message": message, "type": kind}})
+
+    def do_GET(self):
+        self.serve("GET")
+
+    def do_POST(self):
+        self.serve("POST")
+
+    def do_DELETE(self):
+        self.serve("DELETE")
+
+    def serve(self, method):
+        where = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length", 0))
+        self.body = json.loads(self.rfile.read(length)) if length else {}
+        self.query = {name: values[0] for name, values in parse_qs(where.query).items()}
+        is_public = where.path in {"/health", "/v1/health"} or not self.key
+        if not is_public and self.headers.get("Authorization") != f"Bearer {self.key}":
+            self.refuse(401, "Invalid API Key", "authentication_error")
+            return
+        new = {("POST", "/models"), ("DELETE", "/models"), ("GET", "/models/sse")}
+        is_known = not (self.router.arguments.old and (method, where.path) in new)
+        action = ROUTES.get((method, where.path)) if is_known else None
+        if action is None:
+            self.refuse(404, "File Not Found", "not_found_error")
+            return
+        action(self)
+
+    def health(self):
+        self.answer(200, {"status": "ok"})
+
+    def props(self):
+        settings = {"params": None, "n_ctx": 0}
+        said = {"role": "router", "max_instances": 4, "models_autoload": True, "model_path": "none"}
+        self.answer(200, said | {"default_generation_settings": settings, "build_info": "b0-fake"})
+
+    def models(self):
+        if self.query.get("reload") and not self.router.arguments.old:
+            self.router.read()
+        with self.router.lock:
+            listed = [self.router.listed(model) for model in self.router.models.values()]
+        self.answer(200, {"data": listed, "object": "list"})
+
+    def named(self):
+        return self.router.models.get(self.body.get("model", ""))
+
+    def load(self):
+        model = self.named()
+        if model is None:
+            self.refuse(404, "model is not found", "not_found_error")
+        elif model.status in RUNNING:
+            self.refuse(400, "model is already running")
+        else:
+            self.router.load(model)
+            self.answer(200, {"success": True})
+
+    def unload(self):
+        model = self.named()
+        if model is None:
+            self.refuse(400, "model is not found")
+        elif model.status not in RUNNING:
+            self.refuse(400, "model is not running")
+        else:
+            self.answer(200, {"success": True})
+            # A real one kills a model that is being loaded.
+            self.router.end(model, 15 if model.status == "loading" else 0)
+
+    def remove(self):
+        model = self.router.models.get(self.query.get("model", ""))
+        if model is None:
+            self.refuse(500, f"model name={self.query.get('model')} is not found", "server_error")
+        elif model.source != "cache":
+            self.refuse(500, f"model name={model.name} is not removable (not from cache)", "server_error")
+        else:
+            del self.router.models[model.name]
+            self.router.tell(model.name, "model_remove")
+            self.answer(200, {"success": True})
+
+    def fetch(self):
+        name = self.body.get("model", "")
+        if "/" not in name or name.startswith("nobody/"):
+            self.refuse(400, "model validation failed, unable to download")
+        elif name in self.router.models:
+            self.refuse(400, f"model '{name}' already exists")
+        else:
+            path = Path(self.router.arguments.models_dir).parent / "fetched.gguf"
+            path.write_text("{}")
+            model = self.router.models[name] = Model(name, path, "cache")
+            model.status = "downloading"
+            threading.Thread(target=self.fetched, args=(model,), daemon=True).start()
+            self.answer(200, {"success": True})
+
+    def fetched(self, model):
+        for done in (50, 100):
+            progress = {f"https://example.org/{model.name}.gguf": {"done": done, "total": 100}}
+            self.router.tell(model.name, "download_progress", progress)
+        if model.name.startswith("slow/"):
+            return
+        if model.name.startswith("broken/"):
+            del self.router.models[model.name]
+            self.router.tell(model.name, "download_failed", {})
+            return
+        model.status = "unloaded"
+        self.router.tell(model.name, "download_finished", {})
+
+    def stream_events(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        listener = queue.Queue()
+        self.router.listeners.append(listener)
+        try:
+            while True:
+                self.wfile.write(f"data: {json.dumps(listener.get())}\n\n".encode())
+                self.wfile.flush()
+        except OSError:
+            self.close_connection = True
+        finally:
+            self.router.listeners.remove(listener)
+
+    def running(self):
+        model = self.named()
+        if model is None:
+            self.refuse(400, f"model '{self.body.get('model')}' not found")
+            return None
+        if model.status not in RUNNING:
+            self.refuse(400, "model is not running")
+            return None
+        return model
+
+    def chat(self):
+        assert isinstance(self.body["messages"], list)
+        self.stream(lambda text: {"delta": {"content": text}})
+
+    def complete(self):
+        assert isinstance(self.body["prompt"], str)
+        self.stream(lambda text: {"text": text})
+
+    def stream(self, choice):
+        model = self.running()
+        if model is None:
+            return
+        assert self.body["stream"] is True
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        words = WORDS[: self.body.get("max_tokens", len(WORDS))]
+        for word in words:
+            self.line({"choices": [{"finish_reason": None, "index": 0, **choice(word)}]})
+        timings = {"prompt_n": 3, "prompt_ms": 1.5, "predicted_n": len(words), "predicted_ms": 2.0}
+        self.line({"choices": [{"finish_reason": "stop", "index": 0, **choice("")}], "timings": timings})
+        self.wfile.write(b"data: [DONE]\n\n")
+        if self.router.arguments.sleeps:
+            model.status = "sleeping"
+            self.router.tell(model.name, "status_change", {"status": "sleeping"})
+
+    def line(self, value):
+        self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
+        self.wfile.flush()
+
+    def embed(self):
+        if self.running() is None:
+            return
+        data = [{"embedding": [float(len(text)), 1.0], "index": n} for n, text in enumerate(self.body["input"])]
+        self.answer(200, {"object": "list", "data": data, "usage": {"prompt_tokens": len(data)}})
+
+
+ROUTES = {
+    ("GET", "/health"): Handler.health,
+    ("GET", "/props"): Handler.props,
+    ("GET", "/models"): Handler.models,
+    ("GET", "/v1/models"): Handler.models,
+    ("GET", "/models/sse"): Handler.stream_events,
+    ("POST", "/models"): Handler.fetch,
+    ("DELETE", "/models"): Handler.remove,
+    ("POST", "/models/load"): Handler.load,
+    ("POST", "/models/unload"): Handler.unload,
+    ("POST", "/v1/chat/completions"): Handler.chat,
+    ("POST", "/v1/completions"): Handler.complete,
+    ("POST", "/v1/embeddings"): Handler.embed,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--models-dir", required=True)
+    parser.add_argument("--models-preset")
+    parser.add_argument("--api-key-file")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--old", action="store_true")
+    parser.add_argument("--sleeps", action="store_true")
+    arguments = parser.parse_args()
+    Handler.router = Router(arguments)
+    Handler.key = Path(arguments.api_key_file).read_text().strip() if arguments.api_key_file else ""
+    server = ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
+    sys.stdout.flush()
+    signal.sigwait({signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    main()

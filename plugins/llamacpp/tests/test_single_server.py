@@ -1,0 +1,74 @@
+"""A llama-server with one model: the real one."""
+
+from pathlib import Path
+
+import pytest
+
+from papin.errors import NotFound, ProviderFailed
+from papin.models import LoadSettings
+from papin.testing.contexts import KnownFiles
+
+from .conftest import text_of
+from .servers import model_of, real_server
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, smollm2, find_program):
+    flags = ("--model", str(smollm2), "--embeddings", "--pooling", "mean")
+    with real_server(find_program("llama-server"), tmp_path_factory.mktemp("single"), *flags) as running:
+        yield running
+
+
+def files(model, path):
+    return KnownFiles({model.id: [path]})
+
+
+async def test_it_has_the_model_that_it_was_started_with(server, smollm2):
+    async with server.open() as session:
+        assert (await session.engine()).name == "llama-server"
+        (model,) = (await session.models()).models
+    assert Path(model.files[0].path) == smollm2
+    assert model.size == smollm2.stat().st_size
+    assert (model.parameters, model.quantization, model.context_length) == (134515008, "Q4_1", 8192)
+    assert "chat" in model.capabilities
+
+
+async def test_a_model_of_papin_is_recognised_by_its_file(server, smollm2, tmp_path):
+    linked = tmp_path / "other-name.gguf"
+    linked.symlink_to(smollm2)
+    model = model_of("mine", linked)
+    async with server.open(files(model, linked)) as session:
+        loaded = await session.load(model, LoadSettings())
+        assert (loaded.model, loaded.n_ctx) == ("mine", 512)
+        replies = await text_of(session, loaded, n_predict=4)
+        assert "".join(each.text for each in replies)
+        assert replies[-1].timings.predicted_n == 4
+        async with session.complete(loaded, "Once upon a", {"n_predict": 3}) as answer:
+            assert "".join([each.text async for each in answer])
+        found = await session.embed(loaded, ["a cat", "a kitten"])
+        assert [len(vector) for vector in found.vectors] == [576, 576]
+        assert [each.model for each in await session.loaded()] == ["mine"]
+        with pytest.raises(ProviderFailed, match="stays loaded"):
+            await session.unload("mine")
+
+
+async def test_another_model_is_not_loaded(server, smollm2, tmp_path):
+    other = tmp_path / "other.gguf"
+    other.write_text("")
+    model = model_of("other", other)
+    async with server.open(files(model, other)) as session:
+        with pytest.raises(NotFound) as caught:
+            await session.load(model, LoadSettings())
+        assert "papin run other --provider llamacpp" in caught.value.next_step
+        assert await session.unload("other") is False
+
+
+async def test_a_chat_that_is_too_long(server, smollm2):
+    model = model_of("mine", smollm2)
+    async with server.open(files(model, smollm2)) as session:
+        loaded = await session.load(model, LoadSettings())
+        with pytest.raises(ProviderFailed, match="longer than the context"):
+            async with session.complete(loaded, "word " * 2000, {}) as answer:
+                await anext(answer)

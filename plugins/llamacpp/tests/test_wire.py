@@ -1,0 +1,78 @@
+"""What a llama-server answers, read: pure functions."""
+
+import msgspec
+import pytest
+
+from papin_llamacpp._servers.wire import Change, ListedModel, ListedModels, Props, Status, models_folder, parse_change
+
+
+def props(text):
+    return msgspec.json.decode(text, type=Props)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one", "is_router"),
+    [
+        ('{"role":"router","build_info":"b1","default_generation_settings":{"params":null,"n_ctx":0}}', True, True),
+        ('{"default_generation_settings":{"n_ctx":512},"model_path":"m","build_info":"b1"}', True, False),
+        ("{}", False, False),
+        ('{"version":"0.9.0"}', False, False),
+    ],
+)
+def test_whose_server_it_is(text, is_one, is_router):
+    assert (props(text).is_llama_server, props(text).is_router) == (is_one, is_router)
+
+
+def sent(event, **data):
+    return f'data: {{"model":"m","event":"{event}","data":{msgspec.json.encode(data).decode()}}}'
+
+
+@pytest.mark.parametrize(
+    ("line", "change"),
+    [
+        (sent("model_status", status="loading"), Change(model="m", what="loading")),
+        (sent("status_change", status="loaded", info={"meta": {}}), Change(model="m", what="loaded")),
+        (sent("status_change", status="sleeping"), Change(model="m", what="sleeping")),
+        (sent("status_change", status="unloaded", exit_code=0), Change(model="m", what="unloaded")),
+        (sent("status_change", status="unloaded", exit_code=-9), Change(model="m", what="failed", exit_code=-9)),
+        (sent("model_status", status="unloaded"), Change(model="m", what="unloaded")),
+        (sent("model_status", status="brewing"), None),
+        (sent("download_progress", progress={"u": {"done": 1, "total": 2}}), Change(model="m", what="progress")),
+        ('data: {"model":"*","event":"models_reload"}', Change(model="*", what="list")),
+        ("", None),
+        (": ping", None),
+        ("data: [1, 2]", None),
+        ('data: {"model":"\\u001b[2J","event":"models_reload"}', None),
+        ("data: " + "[" * 50_000, None),
+    ],
+)
+def test_lines_of_the_event_stream(line, change):
+    assert parse_change(line) == change
+
+
+def listed(name, *args, source="models_dir"):
+    return ListedModel(id=name, status=Status(args=["/bin/llama-server", *args]), source=source)
+
+
+@pytest.mark.parametrize(
+    ("models", "folder"),
+    [
+        ([listed("a", "--model", "/m/a.gguf")], "/m"),
+        ([listed("a", "--model", "/m/a/x.gguf")], "/m"),
+        ([listed("a", "-m", "/m/a/a-00001-of-00002.gguf")], "/m"),
+        ([listed("c", "-hf", "u/r", source="cache"), listed("a", "--model", "/m/a.gguf")], "/m"),
+        ([listed("a", "--model", "relative.gguf")], None),
+        ([listed("a", "--model", "/else/a.gguf", source="preset")], None),
+        ([listed("a", "--model")], None),
+        ([], None),
+    ],
+)
+def test_where_a_router_has_its_models(models, folder):
+    found = models_folder(tuple(models))
+    assert found == (None if folder is None else type(found)(folder))
+
+
+def test_names_that_cannot_be_shown_are_left_out():
+    names = ["a", "", "x" * 600, "\x1b[2J"]
+    assert [each.id for each in ListedModels(data=[ListedModel(id=name) for name in names]).models] == ["a"]
+    assert ListedModels().models == ()
