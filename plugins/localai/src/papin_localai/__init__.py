@@ -1,0 +1,1 @@
+"""LocalAI for papin; the plugin's module is `papin_localai.plugin`."""
