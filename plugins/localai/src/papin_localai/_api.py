@@ -54,7 +54,7 @@ class Api:
                 f"what answers at {self._url} is not LocalAI",
                 next_step="Say where LocalAI is: papin config set providers.localai.url http://127.0.0.1:PORT",
             )
-        return Engine(name="LocalAI", version=known.version.strip(" ()"), address=self._url)
+        return Engine(name="LocalAI", version=known.version.partition("(")[0].strip(), address=self._url)
 
     async def send(self, method: str, path: str, json: Any = None) -> Response:
         """Return the answer, whatever its status. Raises `EngineMissing` when nothing answers."""

@@ -144,6 +144,8 @@ def source_of(uri: str) -> HttpSource | None:
     """
     if match := re.fullmatch(r"(?:huggingface|hf)://([^/@]+/[^/@]+)/([^@]+?)(?:@([^@]+))?", uri):
         repository, path, branch = match.groups()
+        if ".." in uri:
+            return None
         return HttpSource(url=f"{_HUB}/{quote(repository)}/resolve/{quote(branch or 'main', safe='')}/{quote(path)}")
     try:
         parsed = names.parse(uri) if uri.startswith("https://") else None

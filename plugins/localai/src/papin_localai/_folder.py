@@ -128,9 +128,10 @@ def _wanted(config: dict[str, Any]) -> Iterator[tuple[str, FileRole]]:
 
 def _files(root: Path, name: str, role: FileRole) -> Iterator[ProviderFile]:
     """Yield the file of that name in the folder, and the further parts beside it; nothing that lies outside."""
-    path = root / name
-    if path.is_absolute() != root.is_absolute() or ".." in path.parts or "\0" in name:
+    inside = Path(name)
+    if inside.is_absolute() or ".." in inside.parts or "\0" in name:
         return
+    path = root / inside
     part = read_file_name(name).part
     names = [path.name] if part is None else _parts(path.name, part[1])
     for each in names:

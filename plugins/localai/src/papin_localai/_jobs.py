@@ -108,7 +108,7 @@ async def wait_for(api: Api, job: str, report: Callable[[Progress], None], patie
 
 async def _status(api: Api, job: str) -> JobStatus | None:
     answer = await api.send("GET", f"/models/jobs/{quoted(job)}")
-    if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR or answer.status == HTTPStatus.NOT_FOUND:
+    if answer.status in (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.NOT_FOUND):
         return None  # that is how it says that it knows no such job
     if answer.status != HTTPStatus.OK:
         raise refusal(answer)

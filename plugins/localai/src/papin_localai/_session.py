@@ -155,9 +155,9 @@ class Session:
         if reference not in await self._listed():
             raise NotFound(f"LocalAI has no model {reference}", next_step="papin models list shows what it has.")
         await self._api.does("POST", f"/models/delete/{quoted(reference)}")
-        with trio.move_on_after(_GONE_WITHIN):
+        with trio.move_on_after(_GONE_WITHIN):  # nobody tells when it is done
             while reference in await self._listed():
-                await trio.sleep(_LOOK_EVERY)
+                await trio.sleep(_LOOK_EVERY)  # nobody tells when it is done
             return
         raise ProviderFailed(f"LocalAI still has {reference}, after being told to delete it", next_step="See its log.")
 
@@ -246,7 +246,9 @@ class Session:
     async def share(self, model: Model, paths: Sequence[Path], *, name: str, copy: bool) -> Placement:
         """Link the files into its folder with a configuration; see `papin.providers.Shares`."""
         if model.format not in RUNS:
-            raise FormatInvalid(f"LocalAI does not run {model.format or 'this'} models", next_step="papin providers list")
+            raise FormatInvalid(
+                f"LocalAI does not run {model.format or 'this'} models", next_step="papin providers list"
+            )
         root = await self._writable_root()
         reference = names.check(name or model.id, "file")
         how = await trio.to_thread.run_sync(lambda: _share.place(root, model, reference, paths, copy=copy))

@@ -1,0 +1,259 @@
+"""Speaks as LocalAI does, with a real folder of models, the routes that papin uses, and failings that a test asks for.
+
+Written from LocalAI's own answers; strict: what it does not know is 404, and what LocalAI would refuse is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit
+
+import yaml
+
+WORDS = ("The", " sky", " is", " blue", ".")
+
+
+class LocalAI(ThreadingHTTPServer):
+    """One server on loopback; `key` is what it wants, `older` leaves out the routes of newer versions."""
+
+    daemon_threads = True
+
+    def __init__(self, root: Path, *, key: str = "", older: bool = False) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.root, self.key, self.older = root, key, older
+        self.listed: list[str] = []
+        self.loaded: set[str] = set()
+        self.jobs: dict[str, list[dict[str, Any]]] = {}
+        self.cancelled: list[str] = []
+        self.next_job: list[dict[str, Any]] = []
+        self.installs: dict[str, str] = {}
+        self.refuses_to_load = ""
+        self.seen: list[str] = []
+        self.reload()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def reload(self) -> None:
+        configs = {each.stem for each in self.root.glob("*.yaml") if not each.name.startswith(".")}
+        used = {str((self.config(name) or {}).get("parameters", {}).get("model")) for name in configs}
+        loose = {each.name for each in self.root.glob("*.gguf")} - used
+        self.listed = sorted(configs | loose)
+
+    def config(self, name: str) -> dict[str, Any] | None:
+        path = self.root / f"{name}.yaml"
+        return yaml.safe_load(path.read_text()) if path.is_file() and "/" not in name else None
+
+    def start_job(self, install: str = "") -> str:
+        job = f"job-{len(self.jobs)}"
+        self.jobs[job] = list(self.next_job) or [{"processed": True, "message": "completed", "progress": 100}]
+        if install:
+            self.installs[job] = install
+        return job
+
+    def __enter__(self) -> Self:
+        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.thread.join()
+        self.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: LocalAI
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+    def do_GET(self) -> None:
+        self.serve("get")
+
+    def do_POST(self) -> None:
+        self.serve("post")
+
+    def do_PATCH(self) -> None:
+        self.serve("patch")
+
+    def serve(self, method: str) -> None:
+        path = urlsplit(self.path).path
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.asked = json.loads(body) if body else {}
+        self.server.seen.append(f"{method.upper()} {path}")
+        public = path in {"/.well-known/localai.json", "/readyz", "/healthz"}
+        if self.server.key and not public and self.headers.get("authorization") != f"Bearer {self.server.key}":
+            self.refuse(401, "Authentication failed")
+            return
+        first, _, rest = path.removeprefix("/").partition("/")
+        handler = getattr(self, f"{method}_{first.replace('.', '').replace('-', '_')}", self.missing)
+        handler(rest)
+
+    def say(self, status: int, value: Any) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def refuse(self, status: int, why: str) -> None:
+        self.say(status, {"error": {"code": status, "message": why, "type": ""}})
+
+    def missing(self, _: str = "") -> None:
+        self.refuse(404, "Resource not found")
+
+    # --- about itself
+
+    def get_well_known(self, rest: str) -> None:
+        if rest != "localai.json":
+            self.missing()
+            return
+        self.say(200, {"version": "v4.5.5 (abc)", "capabilities": {}, "endpoint_groups": []})
+
+    def get_system(self, _: str) -> None:
+        self.say(200, {"backends": [], "loaded_models": [{"id": each} for each in sorted(self.server.loaded)]})
+
+    # --- models
+
+    def get_v1(self, rest: str) -> None:
+        if rest != "models":
+            self.missing()
+            return
+        self.say(200, {"object": "list", "data": [{"id": each, "object": "model"} for each in self.server.listed]})
+
+    def get_models(self, rest: str) -> None:
+        kind, _, job = unquote(rest).partition("/")
+        steps = self.server.jobs.get(job)
+        if kind != "jobs" or not steps:
+            self.refuse(500, "could not find any status for ID")
+            return
+        status = steps.pop(0) if len(steps) > 1 else steps[0]
+        install = self.server.installs.get(job, "")
+        if status.get("processed") and install and not status.get("cancelled"):
+            (self.server.root / f"{install}.yaml").write_text(f"name: {install}\nparameters: {{model: x.gguf}}\n")
+            self.server.reload()
+        self.say(200, status)
+
+    def post_models(self, rest: str) -> None:
+        kind, _, name = unquote(rest).partition("/")
+        if kind == "reload":
+            self.server.reload()
+            self.say(200, None)
+        elif kind == "apply":
+            self.say(200, {"uuid": self.server.start_job(self.asked["id"].rpartition("@")[2]), "status": ""})
+        elif kind == "delete":
+            self.delete(name)
+        else:
+            self.missing()
+
+    def delete(self, name: str) -> None:
+        config = self.server.config(name)
+        if config is not None:
+            (self.server.root / config["parameters"]["model"]).unlink(missing_ok=True)
+            (self.server.root / f"{name}.yaml").unlink()
+        else:
+            (self.server.root / name).unlink(missing_ok=True)
+        self.server.reload()
+        self.say(200, {"uuid": "not-known-to-models-jobs", "status": ""})
+
+    def get_api(self, rest: str) -> None:
+        config = self.server.config(unquote(rest.removeprefix("models/config-json/")))
+        if self.server.older or not rest.startswith("models/config-json/") or config is None:
+            self.missing()
+            return
+        self.say(200, config)
+
+    def patch_api(self, rest: str) -> None:
+        name = unquote(rest.removeprefix("models/config-json/"))
+        config = self.server.config(name)
+        if self.server.older or config is None:
+            self.missing()
+            return
+        merge(config, self.asked)
+        (self.server.root / f"{name}.yaml").write_text(yaml.safe_dump(config))
+        self.say(200, {"success": True})
+
+    def post_api(self, rest: str) -> None:
+        if rest.startswith("models/install/") and not self.server.older:
+            name = unquote(rest.removeprefix("models/install/"))
+            self.say(200, {"jobID": self.server.start_job(name.rpartition("@")[2]), "message": "started"})
+        elif rest.startswith("operations/") and rest.endswith("/cancel"):
+            self.server.cancelled.append(rest.split("/")[1])
+            self.say(200, {"success": True})
+        else:
+            self.missing()
+
+    # --- memory and answers
+
+    def post_backend(self, rest: str) -> None:
+        name = self.asked["model"]
+        if rest == "shutdown" and name in self.server.loaded:
+            self.server.loaded.discard(name)
+            self.say(200, None)
+        elif rest == "shutdown":
+            self.refuse(404, f"model {name} not found")
+        elif rest == "load" and not self.server.older:
+            self.load(name)
+        else:
+            self.missing()
+
+    def load(self, name: str) -> None:
+        if why := self.refusal(name):
+            self.refuse(500, why)
+            return
+        self.server.loaded.add(name)
+        self.say(200, {"loaded": [name], "message": "model loaded"})
+
+    def refusal(self, name: str) -> str:
+        return self.server.refuses_to_load if name in self.server.listed else f"model {name} not found"
+
+    def post_v1(self, rest: str) -> None:
+        name = self.asked.get("model", "")
+        if why := self.refusal(name):
+            self.refuse(500, why)
+            return
+        self.server.loaded.add(name)
+        if rest == "embeddings":
+            texts = self.asked["input"]
+            self.say(200, {"data": [{"embedding": [1.0, len(text)], "index": n} for n, text in enumerate(texts)]})
+        elif not self.asked.get("stream"):
+            self.say(200, {"choices": [{"text": WORDS[0], "finish_reason": "stop"}]})
+        else:
+            self.stream(is_chat=rest == "chat/completions")
+
+    def stream(self, *, is_chat: bool) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        try:
+            for word in (*WORDS, ""):
+                piece = {"delta": {"content": word}} if is_chat else {"text": word}
+                self.event({"choices": [{**piece, "finish_reason": None if word else "stop"}]})
+            self.wfile.write(b"data: [DONE]\n\n")
+        except ConnectionError:
+            return  # who asked has left
+
+    def event(self, value: Any) -> None:
+        self.wfile.write(b"data: " + json.dumps(value).encode() + b"\n\n")
+        self.wfile.flush()
+
+
+def merge(into: dict[str, Any], patch: dict[str, Any]) -> None:
+    """Apply a merge patch (RFC 7396)."""
+    for key, value in patch.items():
+        if value is None:
+            into.pop(key, None)
+        elif isinstance(value, dict):
+            merge(into.setdefault(key, {}), value)
+        else:
+            into[key] = value
