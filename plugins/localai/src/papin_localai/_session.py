@@ -156,8 +156,8 @@ class Session:
             raise NotFound(f"LocalAI has no model {reference}", next_step="papin models list shows what it has.")
         await self._api.does("POST", f"/models/delete/{quoted(reference)}")
         with trio.move_on_after(_GONE_WITHIN):  # nobody tells when it is done
-            while reference in await self._listed():
-                await trio.sleep(_LOOK_EVERY)  # nobody tells when it is done
+            while reference in await self._listed():  # noqa: ASYNC110  # it is the only way to see
+                await trio.sleep(_LOOK_EVERY)
             return
         raise ProviderFailed(f"LocalAI still has {reference}, after being told to delete it", next_step="See its log.")
 
