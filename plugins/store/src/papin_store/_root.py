@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -17,8 +18,9 @@ import msgspec
 from papin.errors import ConfigInvalid, StorageFailed
 from papin.names import place
 from papin_store._count import read_small
-from papin_store._durable import replace, sync_folder, write_aside
+from papin_store._durable import aside, replace, sweep_asides, sync_folder
 from papin_store._layout import MARKER, Layout
+from papin_store._staging import tidy
 
 VERSION = 1
 _KNOWN = "known-stores.json"
@@ -66,6 +68,10 @@ def open_root(root: Path, own: Path) -> Layout:
     layout.make()
     if root != own:
         _note(own, str(root), marker.id)
+    with suppress(OSError):  # a read-only disk is read all the same
+        for folder in (root, layout.models, own):
+            sweep_asides(folder)
+        tidy(layout)
     return layout
 
 
@@ -91,15 +97,13 @@ def _make(layout: Layout, own: Path) -> None:
         )
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     _refuse_strangers(root)
-    aside = write_aside(layout.marker, _new_marker())
-    try:
-        os.link(aside, layout.marker)
-    except FileExistsError:
-        return  # another process was faster
-    except OSError:
-        aside.rename(layout.marker)  # a file system without hard links
-    finally:
-        aside.unlink(missing_ok=True)
+    with aside(layout.marker, _new_marker()) as made:
+        try:
+            os.link(made, layout.marker)
+        except FileExistsError:
+            return  # another process was faster
+        except OSError:
+            made.rename(layout.marker)  # a file system without hard links
     sync_folder(root)
 
 

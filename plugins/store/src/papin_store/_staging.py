@@ -101,6 +101,15 @@ def discard(layout: Layout, key: str) -> int:
         return clear(folder) if ours else 0
 
 
+def tidy(layout: Layout) -> None:
+    """Remove the areas of killed processes in which nothing is left to resume from."""
+    for key in layout.staged():
+        folder = layout.staging(key)
+        with try_hold(place(folder, "lock")) as ours:
+            if ours and not _resumable(place(folder, "data")):
+                clear(folder)
+
+
 def stale(layout: Layout, before: float) -> list[str]:
     """Return the keys of the areas that nothing was written to since `before` (seconds of the epoch)."""
     return [key for key in layout.staged() if _changed(layout.staging(key)) < before]

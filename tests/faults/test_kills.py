@@ -1,0 +1,44 @@
+"""D10: killed before any call to the system; every state is resumed or swept, and no byte is left that is of nobody."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from papin.testing.fault_server import fault_server
+
+from .conftest import some, spare
+from .laboratory import judge_payloads, orphans
+
+pytestmark = pytest.mark.faults
+
+
+def sent_for(server, point):
+    """Bytes that went to the lives in the home of that number."""
+    return sum(each.sent for each in server.requests if each.target.endswith(f"?{point}"))
+
+
+async def test_d10_kill_9_at_every_call_of_a_download(lab, homes, body):
+    sha256 = hashlib.sha256(body).hexdigest()
+    async with fault_server(body) as server:
+
+        def steps(point):
+            return ["download", f"{server.url}?{point}", "m", sha256]
+
+        whole = await lab.live(homes / "0", steps(0), root=str(homes))
+        assert whole.status == 0
+        for point in some(range(1, whole.calls + 1), 30):
+            home = homes / str(point)
+            life = await lab.live(home, steps(point), root=str(home), at=point)
+            assert life.status in (-9, 0), life
+            judge_payloads(home)
+            before = sent_for(server, point)
+            after = await lab.live(home, steps(point), ["state"])
+            assert after.status == 0, after
+            assert after.state["passed"] == {"m": True}
+            assert orphans(home, after.state["digests"]) == []
+            assert sent_for(server, point) <= (len(body) if life.ended("download") else 2 * len(body))
+            if life.ended("download"):
+                assert sent_for(server, point) == before
+            spare(home)
