@@ -98,7 +98,9 @@ def arm(root=None, kinds=(), at=1 << 30, count=1, error=0, wall=0, monotonic=0, 
         ctypes.CDLL(None).shim_clocks(ctypes.c_long(wall), ctypes.c_long(monotonic))
     if jump:
         # Seconds that pass while it is stopped.
-        signal.signal(signal.SIGCONT, lambda *_: ctypes.CDLL(None).shim_clocks(ctypes.c_long(jump), ctypes.c_long(jump)))
+        signal.signal(
+            signal.SIGCONT, lambda *_: ctypes.CDLL(None).shim_clocks(ctypes.c_long(jump), ctypes.c_long(jump))
+        )
     if free_locks:
         ctypes.CDLL(None).shim_free_locks()
     for name, limit in dict(limits).items():
@@ -149,8 +151,6 @@ def main():
 
 if __name__ == "__main__":
     # Imported now, and not again by every child.
-    import papin._transfers
-    import papin._http._client  # noqa: F401
     from papin._plugins import discover
 
     discover()

@@ -100,4 +100,4 @@ def orphans(home, digests):
     found += [path for path in (root / "incoming").rglob("*") if path.is_file() and path.name != "lock"]
     found += [path for path in (root / "models").iterdir() if path.stem not in digests]
     found += [path for path in (root / "by-name").iterdir() if path.name not in digests]
-    return found + [path for path in home.rglob("*.tmp")]
+    return found + list(home.rglob("*.tmp"))
