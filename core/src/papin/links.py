@@ -3,8 +3,9 @@
     how = link(payload, folder / "model.gguf")
 
 This is how a model becomes usable in another program without being stored twice, and how a file that is on this machine
-already is taken over. The new name appears at once with all its bytes or not at all, nothing is ever written through
-a link, and the source stays as it is. Everything here blocks.
+already is taken over; `write` makes the small files beside it that such a program wants. The new name appears at once
+with all its bytes or not at all, nothing is ever written through a link, and the source stays as it is. Everything here
+blocks.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from papin._disk import disk_errors, sync_folder
 from papin.errors import Conflict, StorageFailed
 from papin.models import How
 
-__all__ = ["is_same_file", "link"]
+__all__ = ["is_same_file", "link", "write"]
 
 _FICLONE = 0x40049409
 _PIECE = 16 << 20
@@ -91,6 +92,24 @@ def _open_source(path: Path) -> int:
         os.close(handle)
         raise StorageFailed(f"{path} is not a regular file", next_step="Give the path of a model file.")
     return handle
+
+
+def write(target: Path, data: bytes, *, replace: bool = False, mode: int = 0o666, aside: Path | None = None) -> None:
+    """Make `data` the content of `target`, durably: at every instant there is all of it, or what was there before.
+
+    `target` stands in a folder that exists. It is written in the folder `aside` of the same file system, for programs
+    that take every file beside `target` for one of theirs; otherwise beside it.
+
+    Raises:
+        Conflict: something is called `target` already, and `replace` was not given.
+        StorageFailed, DiskSpace: it cannot be written.
+    """
+    with disk_errors(str(target)), _aside((aside or target.parent) / target.name) as made:
+        with os.fdopen(os.open(made, _NEW, mode), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _publish(made, target, replace=replace)
 
 
 @contextmanager

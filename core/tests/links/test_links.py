@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from papin.errors import Conflict, DiskSpace, StorageFailed
-from papin.links import is_same_file, link
+from papin.links import is_same_file, link, write
 
 CONTENT = b"weights" * 1000
 
@@ -168,3 +168,24 @@ def test_names_of_one_inode(payload, folder):
     (folder / "b").symlink_to(folder / "a")
     assert is_same_file(folder / "a", folder / "b")
     assert not is_same_file(folder / "a", folder / "missing")
+
+
+def test_a_small_file_is_written_at_once(folder, tmp_path):
+    write(folder / "manifest", b"{}")
+    assert (folder / "manifest").read_bytes() == b"{}"
+    assert names(folder) == ["manifest"]
+    with pytest.raises(Conflict):
+        write(folder / "manifest", b"[]")
+    assert (folder / "manifest").read_bytes() == b"{}"
+    write(folder / "manifest", b"[]", replace=True, aside=tmp_path)
+    assert (folder / "manifest").read_bytes() == b"[]"
+    assert names(folder) == ["manifest"]
+    assert names(tmp_path) == ["folder"]
+
+
+def test_a_small_file_is_never_beside_its_place_when_it_is_written_aside(folder, tmp_path):
+    (folder / "manifest").mkdir()
+    with pytest.raises(StorageFailed):
+        write(folder / "manifest", b"{}", replace=True, aside=tmp_path)
+    assert names(folder) == ["manifest"]
+    assert names(tmp_path) == ["folder"]
