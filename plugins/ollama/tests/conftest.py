@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
 from datetime import UTC, datetime
@@ -101,7 +102,12 @@ class World:
         self.ollama = ollama
         self.folder = folder
         self.file = file
-        self.digest = _digest(file)
+        self.digest = self.digest_of(file)
+        self.links = file.stat().st_nlink
+
+    def digest_of(self, path):
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def context(self, **settings):
         (provider,) = papin_providers()
@@ -121,16 +127,6 @@ class World:
             id=name, ref="", files=(file,), installed_at=datetime.now(UTC), format="gguf", architecture="llama",
             parameters=134_515_008, quantization="Q4_1", placements=placed,
         )  # fmt: skip
-
-
-_digests = {}
-
-
-def _digest(path):
-    if path not in _digests:
-        with path.open("rb") as file:
-            _digests[path] = hashlib.file_digest(file, "sha256").hexdigest()
-    return _digests[path]
 
 
 @pytest.fixture(scope="session")
@@ -182,3 +178,13 @@ def real(running_real, tmp_path, smollm2):
 def world(request):
     """A world with the fake Ollama, and then one with the real."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def far(tmp_path):
+    """A folder on another file system, where no hard link leads."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or memory.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system to write to")
+    with tempfile.TemporaryDirectory(dir=memory) as found:
+        yield Path(found)

@@ -249,7 +249,7 @@ class Handler(BaseHTTPRequestHandler):
             layers, config = self._from_files(body, how)
         for kind in ("template", "system"):
             if body.get(kind):
-                layers = [each for each in layers if each["mediaType"] != PREFIX + kind]
+                layers = self.without(layers, kind)
                 layers.append(self.store.put(body[kind].encode(), kind))
         for text in [body["license"]] if isinstance(body.get("license"), str) else body.get("license", []):
             layers.append(self.store.put(text.encode(), "license"))
@@ -257,12 +257,18 @@ class Handler(BaseHTTPRequestHandler):
         for each in [each for each in layers if each["mediaType"] == PREFIX + "params"]:
             known |= json.loads(self.store.blob(each["digest"]).read_bytes())
         if parameters := known | body.get("parameters", {}):
-            layers = [each for each in layers if each["mediaType"] != PREFIX + "params"]
+            layers = self.without(layers, "params")
             layers.append(self.store.put(json.dumps(parameters).encode(), "params"))
         if how == "fail":
             raise ValueError("unsupported content type")
         self.line({"status": "writing manifest"})
         self.store.write(body["model"], self.store.put(json.dumps(config).encode(), "config"), layers)
+
+    def without(self, layers, kind):
+        for each in [each for each in layers if each["mediaType"] == PREFIX + kind]:
+            if each["digest"] not in self.store.used():
+                self.store.blob(each["digest"]).unlink(missing_ok=True)
+        return [each for each in layers if each["mediaType"] != PREFIX + kind]
 
     def _from_files(self, body, how):
         layers = []

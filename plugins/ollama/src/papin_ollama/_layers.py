@@ -31,7 +31,7 @@ _SIDECAR = "ollama."
 _JSON = {"params", "messages", CONFIG_KIND}
 
 
-class Layer(msgspec.Struct, frozen=True, rename="camel"):
+class Layer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """A blob as a manifest names it; nothing of it is checked yet."""
 
     media_type: str = ""
@@ -81,6 +81,11 @@ def hex_of(digest: str) -> str:
     """Return the hex digits of `sha256:...`. Raises `NameInvalid` for anything else."""
     scheme, separator, digits = digest.partition(":")
     return names.check(digits if (scheme, separator) == ("sha256", ":") else digest, "digest")
+
+
+def media_type(kind: str) -> str:
+    """Return the media type of a layer of that kind."""
+    return CONFIG if kind == CONFIG_KIND else f"{_PREFIX}{kind}"
 
 
 def role(kind: str) -> FileRole:

@@ -8,15 +8,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from papin.errors import NameInvalid
+from papin.filenames import parameters_of
 from papin.inventories import Listing, ProviderFile, ProviderModel
 from papin_ollama._layers import Layer, file_name, hex_of, role
 from papin_ollama._store import Entry, Store
 from papin_ollama._wire import Details, Tag, Tags
 
-__all__ = ["from_store", "from_tags", "parameters", "time_of"]
+__all__ = ["from_store", "from_tags", "time_of"]
 
-_COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMBT]?)", re.IGNORECASE)
-_POWERS = {"": 0, "K": 3, "M": 6, "B": 9, "T": 12}
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,6})?\d*(Z|[+-]\d\d:\d\d)")
 _ABILITIES = {
     "completion": ("chat", "text"),
@@ -26,12 +25,6 @@ _ABILITIES = {
     "thinking": ("reasoning",),
     "image": ("image",),
 }
-
-
-def parameters(text: str) -> int | None:
-    """Return the count that `751.63M` stands for, or None for what is no count."""
-    found = _COUNT.fullmatch(text.strip())
-    return round(float(found[1]) * 10 ** _POWERS[found[2].upper()]) if found else None
 
 
 def time_of(text: str) -> datetime | None:
@@ -68,7 +61,7 @@ def _of_entry(entry: Entry, store: Store) -> ProviderModel:
         digest=entry.digest,
         format=config.model_format,
         architecture=config.model_family,
-        parameters=parameters(config.model_type),
+        parameters=parameters_of(config.model_type),
         quantization=_quantization(config.file_type),
         context_length=config.context_length or None,
         capabilities=_abilities(config.capabilities or _guess(entry)),
@@ -128,7 +121,7 @@ def _of_tag(tag: Tag) -> ProviderModel:
         digest=tag.digest,
         format=details.format or "",
         architecture=details.family or "",
-        parameters=parameters(details.parameter_size or ""),
+        parameters=parameters_of(details.parameter_size or ""),
         quantization=_quantization(details.quantization_level or ""),
         context_length=details.context_length or None,
         capabilities=_abilities(tag.capabilities or ()),

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 from papin.context import Context
 from papin.inventories import Listing
-from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Reply
+from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Placement, Reply
 from papin_ollama._answers import embed, open_chat, open_completion
 from papin_ollama._api import Api
 from papin_ollama._environment import address
 from papin_ollama._memory import Memory
 from papin_ollama._models import Models
+from papin_ollama._names import parse
 from papin_ollama._settings import ProviderSettings
+from papin_ollama._sharing import Sharing
 
 __all__ = ["Session"]
 
@@ -28,6 +31,7 @@ class Session:
         self._api = Api(context.http, address(settings.url or os.environ.get("OLLAMA_HOST", "")), settings.key)
         self._models = Models(self._api, settings.models)
         self._memory = Memory(self._api, context.name, context.folders.run)
+        self._sharing = Sharing(self._api, self._models, context.name, context.folders)
 
     async def engine(self) -> Engine:
         """Return Ollama, if that is what answers."""
@@ -36,6 +40,10 @@ class Session:
     async def models(self) -> Listing:
         """Return everything it has, from its folder where that can be read."""
         return await self._models.list()
+
+    async def remove(self, reference: str) -> None:
+        """Have it remove a model."""
+        await self._api.tell("DELETE", "/api/delete", {"model": str(parse(reference))})
 
     async def load(self, model: Model, settings: LoadSettings) -> LoadedModel:
         """Load the model that is placed in it."""
@@ -64,3 +72,11 @@ class Session:
     async def embed(self, loaded: LoadedModel, texts: Sequence[str]) -> Embeddings:
         """Return a vector for each text."""
         return await embed(self._api, self._memory, loaded, texts)
+
+    async def share(self, model: Model, paths: Sequence[Path], *, name: str, copy: bool) -> Placement:
+        """Make a model of papin usable in it."""
+        return await self._sharing.share(model, paths, name=name, copy=copy)
+
+    async def unshare(self, reference: str) -> None:
+        """Take that back."""
+        await self._sharing.unshare(reference)
