@@ -1,0 +1,1 @@
+"""The Hugging Face Hub for papin; the plugin's module is `papin_huggingface.plugin`."""
