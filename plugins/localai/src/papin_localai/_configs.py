@@ -6,28 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from papin.filenames import read_file_name
+from papin_localai._settings import PLACES
 
-__all__ = ["ACCEPTS", "CAPABILITIES", "RUNS", "as_patch", "as_settings", "capabilities_of", "format_of", "plain"]
-
-# Where the setting of that name in `papin.models.ModelSettings` stands in a configuration.
-_PLACES: dict[str, tuple[str, ...]] = {
-    "n_ctx": ("context_size",),
-    "n_gpu_layers": ("gpu_layers",),
-    "n_threads": ("threads",),
-    "cache_type_k": ("cache_type_k",),
-    "cache_type_v": ("cache_type_v",),
-    "temperature": ("parameters", "temperature"),
-    "top_k": ("parameters", "top_k"),
-    "top_p": ("parameters", "top_p"),
-    "min_p": ("parameters", "min_p"),
-    "repeat_penalty": ("parameters", "repeat_penalty"),
-    "seed": ("parameters", "seed"),
-    "n_predict": ("parameters", "max_tokens"),
-    "system_prompt": ("system_prompt",),
-}
-
-ACCEPTS = tuple(_PLACES)
-"""The settings that LocalAI can take."""
+__all__ = ["CAPABILITIES", "RUNS", "as_patch", "as_settings", "capabilities_of", "format_of", "plain"]
 
 RUNS = ("gguf", "ggml", "onnx", "safetensors", "pytorch")
 """The formats that one of its backends can run."""
@@ -55,7 +36,7 @@ def plain(value: Any) -> dict[str, Any]:
 def as_settings(config: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
     """Return what a configuration sets, by papin's names; values of other types than papin's are left out."""
     found: dict[str, str | int | float | bool] = {}
-    for name, path in _PLACES.items():
+    for name, path in PLACES.items():
         value: Any = config
         for key in path:
             value = plain(value).get(key)
@@ -68,7 +49,7 @@ def as_patch(settings: Mapping[str, str | int | float | bool | None]) -> dict[st
     """Return the part of a configuration that says `settings`; None takes a value away (RFC 7396)."""
     patch: dict[str, Any] = {}
     for name, value in settings.items():
-        path = _PLACES[name]
+        path = PLACES[name]
         place = patch
         for key in path[:-1]:
             place = place.setdefault(key, {})

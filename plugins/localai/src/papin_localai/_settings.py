@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-__all__ = ["GallerySettings", "LocalAISettings"]
+__all__ = ["PLACES", "GallerySettings", "LocalAISettings"]
 
 
 class LocalAISettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,3 +28,21 @@ class GallerySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """The address of the gallery's index, a YAML file; a mirror, or a gallery of one's own."""
 
     address: str = "https://index.localai.io/models"
+
+
+PLACES: dict[str, tuple[str, ...]] = {
+    "n_ctx": ("context_size",),
+    "n_gpu_layers": ("gpu_layers",),
+    "n_threads": ("threads",),
+    "cache_type_k": ("cache_type_k",),
+    "cache_type_v": ("cache_type_v",),
+    "temperature": ("parameters", "temperature"),
+    "top_k": ("parameters", "top_k"),
+    "top_p": ("parameters", "top_p"),
+    "min_p": ("parameters", "min_p"),
+    "repeat_penalty": ("parameters", "repeat_penalty"),
+    "seed": ("parameters", "seed"),
+    "n_predict": ("parameters", "max_tokens"),
+    "system_prompt": ("system_prompt",),
+}
+"""Where the settings that LocalAI can take stand in its configurations, by their names in `ModelSettings`."""

@@ -10,29 +10,13 @@ from papin.catalogs import Catalog
 from papin.context import Context
 from papin.hookspecs import hookimpl
 from papin.providers import Provider
-from papin_localai._settings import GallerySettings, LocalAISettings
+from papin_localai._settings import PLACES, GallerySettings, LocalAISettings
 
 if TYPE_CHECKING:
     from papin_localai._gallery import Gallery
     from papin_localai._session import Session
 
 __all__ = ["papin_catalogs", "papin_providers"]
-
-_ACCEPTS = (
-    "n_ctx",
-    "n_gpu_layers",
-    "n_threads",
-    "cache_type_k",
-    "cache_type_v",
-    "temperature",
-    "top_k",
-    "top_p",
-    "min_p",
-    "repeat_penalty",
-    "seed",
-    "n_predict",
-    "system_prompt",
-)
 
 
 @asynccontextmanager
@@ -58,7 +42,7 @@ def papin_providers() -> Iterable[Provider]:
         summary="LocalAI: many backends behind an OpenAI-compatible API.",
         open=_open,
         formats=("gguf", "ggml", "onnx"),
-        accepts=_ACCEPTS,
+        accepts=tuple(PLACES),
         lacks={
             "copies": "LocalAI has no way to give a model a second name.",
             "renames": "LocalAI has no way to rename a model.",
