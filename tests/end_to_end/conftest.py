@@ -1,12 +1,20 @@
 """A home of its own for each test, a tiny model file, and the real program as a child process."""
 
+import hashlib
 import os
 import struct
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+
+from papin.kernel import Kernel
+from papin.models import HttpSource, Job, Variant, WantedFile
 
 LAUNCH = [sys.executable, "-c", "import sys; from papin.launch import main; sys.exit(main())"]
 
@@ -22,6 +30,45 @@ def tiny_gguf(seed: int = 0, payload: int = 4096) -> bytes:
     tensor = text("token_embd.weight") + struct.pack("<IQIQ", 1, payload // 4, 0, 0)
     head = b"GGUF" + struct.pack("<IQQ", 3, 1, 2) + pairs + tensor
     return head + bytes(-len(head) % 32) + bytes((seed + at) % 256 for at in range(256)) * (payload // 256)
+
+
+CATALOG = """
+from contextlib import asynccontextmanager
+from pathlib import Path
+import msgspec
+from papin.catalogs import Catalog
+from papin.errors import NotFound
+from papin.hookspecs import hookimpl
+from papin.models import Variant
+
+class Shelf:
+    async def resolve(self, name, variant):
+        file = Path(__file__).with_name(name + ".json")
+        if not file.exists():
+            raise NotFound("not on this shelf")
+        return msgspec.json.decode(file.read_bytes(), type=Variant)
+
+@asynccontextmanager
+async def open_shelf(context):
+    yield Shelf()
+
+@hookimpl
+def papin_catalogs():
+    yield Catalog(name="shelf", prefix="shelf", summary="", open=open_shelf)
+"""
+
+
+def wanted(name: str, *urls: str, body: bytes | None = None, **more: Any) -> WantedFile:
+    """Return a file at addresses on this machine, promised to be `body` if that is given."""
+    sources = tuple(HttpSource(url=url, user_named=True) for url in urls)
+    promised: dict[str, Any] = {} if body is None else {"size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    return WantedFile(name=name, sources=sources, **promised | more)
+
+
+async def states(kernel: Kernel, job: Job) -> list[Job]:
+    """Return a job as it changes, to its end."""
+    async with aclosing(kernel.downloads.follow(job.id)) as changes:
+        return [each async for each in changes]
 
 
 @pytest.fixture
@@ -63,3 +110,22 @@ class Program:
 @pytest.fixture
 def papin(environ: dict[str, str]) -> Program:
     return Program(environ)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Puts models into a catalog that a distribution on `sys.path` brings, as one that pip installed would."""
+    site = tmp_path / "site"
+    info = site / "papin_shelf-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "papin_shelf.py").write_text(CATALOG)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: papin-shelf\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[papin]\nshelf = papin_shelf\n")
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.delitem(sys.modules, "papin_shelf", raising=False)
+
+    def put(name: str, *files: WantedFile) -> None:
+        variant = Variant(ref=f"shelf:{name}", catalog="shelf", name=name, variant="", files=files)
+        (site / f"{name}.json").write_bytes(msgspec.json.encode(variant))
+
+    return put

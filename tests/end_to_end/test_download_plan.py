@@ -2,71 +2,19 @@
 
 import hashlib
 import json
-import sys
 from contextlib import aclosing
 
-import msgspec
 import pytest
 import trio
 
 from papin.errors import DiskSpace, LoginRequired, NotFound
 from papin.kernel import open_kernel
-from papin.models import HttpSource, Variant, WantedFile
 from papin.testing.fault_scripts import cut, limited, no_length, ok, refuse, web_page
 from papin.testing.fault_server import fault_server
 
-from .conftest import tiny_gguf
+from .conftest import states, tiny_gguf, wanted
 
 BODY = tiny_gguf(payload=1 << 20)
-CATALOG = """
-from contextlib import asynccontextmanager
-from pathlib import Path
-import msgspec
-from papin.catalogs import Catalog
-from papin.errors import NotFound
-from papin.hookspecs import hookimpl
-from papin.models import Variant
-
-class Shelf:
-    async def resolve(self, name, variant):
-        file = Path(__file__).with_name(name + ".json")
-        if not file.exists():
-            raise NotFound("not on this shelf")
-        return msgspec.json.decode(file.read_bytes(), type=Variant)
-
-@asynccontextmanager
-async def open_shelf(context):
-    yield Shelf()
-
-@hookimpl
-def papin_catalogs():
-    yield Catalog(name="shelf", prefix="shelf", summary="", open=open_shelf)
-"""
-
-
-@pytest.fixture
-def shelf(tmp_path, monkeypatch):
-    """Puts models into a catalog that a distribution on `sys.path` brings, as one that pip installed would."""
-    site = tmp_path / "site"
-    info = site / "papin_shelf-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / "papin_shelf.py").write_text(CATALOG)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: papin-shelf\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[papin]\nshelf = papin_shelf\n")
-    monkeypatch.syspath_prepend(str(site))
-    monkeypatch.delitem(sys.modules, "papin_shelf", raising=False)
-
-    def put(name, *files):
-        variant = Variant(ref=f"shelf:{name}", catalog="shelf", name=name, variant="", files=files)
-        (site / f"{name}.json").write_bytes(msgspec.json.encode(variant))
-
-    return put
-
-
-def wanted(name, *urls, body=None, **more):
-    sources = tuple(HttpSource(url=url, user_named=True) for url in urls)
-    promised = {} if body is None else {"size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
-    return WantedFile(name=name, sources=sources, **promised | more)
 
 
 def asked(server):
@@ -75,12 +23,6 @@ def asked(server):
 
 def stored(home):
     return {str(path) for path in (home / "data/storages").rglob("*")}
-
-
-async def states(kernel, job):
-    """Return a job as it changes, to its end."""
-    async with aclosing(kernel.downloads.follow(job.id)) as changes:
-        return [each async for each in changes]
 
 
 async def finished(kernel, ref, **more):

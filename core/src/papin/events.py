@@ -32,6 +32,7 @@ __all__ = [
     "DownloadQueued",
     "DownloadResumed",
     "DownloadStarted",
+    "DownloadWarned",
     "Envelope",
     "Event",
     "Lagged",
@@ -82,6 +83,13 @@ class DownloadProgressed(Event, frozen=True, kw_only=True):
 
     job: str
     progress: Progress
+
+
+class DownloadWarned(Event, frozen=True, kw_only=True):
+    """It got over something that its user should know: a source that was wrong, for example."""
+
+    job: str
+    message: str
 
 
 class DownloadCompleted(Event, frozen=True, kw_only=True):

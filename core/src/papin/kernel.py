@@ -27,6 +27,7 @@ from papin._operations import _recovery
 from papin._operations._advice import Advice
 from papin._operations._catalogs import Catalogs
 from papin._operations._downloads import Downloads
+from papin._operations._echo import Echo
 from papin._operations._journal import Journal
 from papin._operations._models import Models
 from papin._operations._openers import ContextMaker, own_folders
@@ -161,6 +162,7 @@ async def _running(
             bus.publish(problem)
             _log.warning("%s", problem.problem.message)
         await _recovery.recover(services, registry)
+        nursery.start_soon(Echo(records, services.jobs, bus).run)
         yield Kernel(services)
         nursery.cancel_scope.cancel()
     bus.close()

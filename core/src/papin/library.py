@@ -17,8 +17,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
 from papin._paths import find_paths
 from papin._registry._connections import ReadPool
+from papin._registry._jobs import OPEN
+from papin._registry._owner import is_alive
 from papin._registry._read import Read
 from papin._registry._schema import FILE_NAME
 from papin._registry._summaries import Summary
@@ -67,8 +71,8 @@ class Library:
         return self._read.find(text)
 
     def jobs(self) -> tuple[Job, ...]:
-        """Return all jobs that are remembered, the oldest first."""
-        return self._read.jobs()
+        """Return all jobs that are remembered, the oldest first; those whose process died are interrupted."""
+        return tuple(self._told(job) for job in self._read.jobs())
 
     def job(self, job_id: str) -> Job:
         """Return the job whose id is `job_id` or the only one that begins so.
@@ -77,7 +81,13 @@ class Library:
             NotFound: there is none.
             Ambiguous: there are several.
         """
-        return self._read.job(job_id)
+        return self._told(self._read.job(job_id))
+
+    def _told(self, job: Job) -> Job:
+        """Return a job as it is: one whose process died is recorded as interrupted only by the next kernel."""
+        if job.state not in OPEN or is_alive(self._read.job_owner(job.id)):
+            return job
+        return msgspec.structs.replace(job, state="interrupted", waiting="", waits_until=None)
 
     def events(self, since: int = 0, limit: int = 1000) -> list[Envelope]:
         """Return at most `limit` journalled events after number `since`, in order.

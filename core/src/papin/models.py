@@ -284,8 +284,10 @@ class Progress(Value, frozen=True, kw_only=True):
 class Job(Value, frozen=True, kw_only=True):
     """A long operation as it is recorded. `subject` is what the user asked for; `model` the id once it is known.
 
-    `waiting` says what a queued job waits for and until when, in plain words. `limit` is in bytes a second, None for
-    none of its own; `between` is the time of day at which alone it runs, `23:00-07:00`, empty for always.
+    `waiting` says what a queued job waits for and until when, in plain words; `waits_until` is that time, if there is
+    one. `limit` is in bytes a second, None for none of its own; `between` is the time of day at which alone it runs,
+    `23:00-07:00`; `always` for any, and empty for that of the configuration. `warnings` are sentences about what it got
+    over: a source that was wrong, for example.
     """
 
     id: str
@@ -298,8 +300,10 @@ class Job(Value, frozen=True, kw_only=True):
     progress: Progress | None = None
     error: Problem | None = None
     waiting: str = ""
+    waits_until: datetime | None = None
     limit: int | None = None
     between: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 # --- running -----------------------------------------------------------------------------------------------------

@@ -320,3 +320,64 @@ async def test_a_run_folder_that_cannot_be_used_is_said(home):
             await jobs.start("download", "x", b"", _wait)
     assert caught.value.next_step
     assert home.states == []
+
+
+async def test_a_warning_is_recorded_and_journalled_once(home):
+    async def body(handle):
+        for _ in range(3):
+            handle.warn("a source was dropped")
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        return "model"
+
+    async with home.jobs() as jobs:
+        last = await _ended(jobs, await jobs.start("download", "x", b"", body))
+        again = await jobs.start("download", "y", b"", body)
+        await _ended(jobs, again)
+    assert last.warnings == ("a source was dropped",)
+    assert home.history(last.id) == ["DownloadQueued", "DownloadWarned", "DownloadCompleted"]
+
+
+async def test_the_last_progress_before_a_silence_is_passed_on(home):
+    async def body(handle):
+        handle.report(Progress(phase="downloading", total=9))
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        for done in range(1, 5):
+            handle.report(Progress(phase="downloading", done=done, total=9))
+        await trio.sleep_forever()
+
+    async with home.jobs() as jobs:
+        job = await jobs.start("download", "x", b"", body)
+        async with aclosing(jobs.follow(job.id)) as changes:
+            async for each in changes:
+                if each.progress and each.progress.done == 4:
+                    break
+    told = [event.progress.done for event in home.bus.events if isinstance(event, DownloadProgressed)]
+    assert told == [0, 4]
+
+
+async def test_what_went_on_shows_the_progress_from_before(home):
+    async def stop(handle):
+        handle.report(Progress(phase="downloading", done=5, total=9))
+        raise NotFound("gone")
+
+    seen = []
+
+    async def go_on(handle):
+        seen.append(handle.latest)
+        raise NotFound("gone again")
+
+    async with home.jobs() as jobs:
+        job = await _ended(jobs, await jobs.start("download", "x", b"", stop))
+        last = await _ended(jobs, await jobs.restart(job.id, go_on))
+    assert seen == [Progress(phase="downloading", done=5, total=9)]
+    assert last.progress == seen[0]
+
+
+async def test_a_job_of_a_process_that_died_meanwhile_is_noticed(home):
+    async with home.jobs() as jobs:
+        async with home.worker() as (process, job_id):
+            assert await jobs.notice_dead() == ()
+            process.kill()
+            await process.wait()
+        assert await jobs.notice_dead() == (job_id,)
+        assert home.job(job_id).state == "interrupted"

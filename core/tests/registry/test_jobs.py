@@ -184,3 +184,32 @@ def test_a_dead_process_that_nobody_reaped_is_dead(home):
     child.send_signal(signal.SIGKILL)
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert not is_alive(owner)
+
+
+def test_what_a_job_waits_for_and_until_when(registry, make_job):
+    registry.change(lambda write: write.add_job(make_job("j", waits_until=LATER), b"", this_process()))
+    assert registry.read.job("j").waits_until == LATER
+    registry.change(lambda write: write.set_waiting("j", "", None))
+    assert (registry.read.job("j").state, registry.read.job("j").waits_until) == ("running", None)
+    registry.change(lambda write: write.set_waiting("j", "until 23:00", LATER))
+    waits = registry.read.job("j")
+    assert (waits.state, waits.waiting, waits.waits_until) == ("queued", "until 23:00", LATER)
+
+
+def test_warnings_are_kept_once_each_and_not_without_end(registry, make_job):
+    registry.change(lambda write: write.add_job(make_job("j", warnings=("a",)), b"", this_process()))
+    assert registry.change(lambda write: (write.add_warning("j", "b"), write.add_warning("j", "a")))[0] == (True, False)
+    registry.change(lambda write: write.update_job(make_job("j", state="completed")))
+    assert registry.read.job("j").warnings == ("a", "b")
+    registry.change(lambda write: [write.add_warning("j", str(number)) for number in range(100)])
+    assert len(registry.read.job("j").warnings) == 20
+
+
+def test_the_progress_of_what_runs_or_waits(registry, make_job):
+    registry.change(
+        lambda write: [
+            write.add_job(make_job(state, state=state, progress=PROGRESS), b"", this_process())
+            for state in ("queued", "running", "paused", "completed")
+        ]
+    )
+    assert registry.read.progress_of_open() == {"queued": PROGRESS, "running": PROGRESS}

@@ -9,8 +9,17 @@ from datetime import UTC, datetime
 import msgspec
 import trio
 
-from papin.answers import CatalogStatus, PluginHook, PluginInfo, ProviderStatus, RemovalPlan, Verification
-from papin.errors import InUse, NotFound
+from papin.answers import (
+    CatalogStatus,
+    DownloadPlan,
+    PlannedFile,
+    PluginHook,
+    PluginInfo,
+    ProviderStatus,
+    RemovalPlan,
+    Verification,
+)
+from papin.errors import InUse, NameInvalid, NotFound
 from papin.events import DownloadQueued, Envelope, Lagged, encode
 from papin.models import CatalogEntry, Job, LoadedModel, LoadSettings, Model, Reply, StoredFile, Timings
 from papin.storages import Account
@@ -192,9 +201,22 @@ class StandInDownloads:
         self.jobs: list[Job] = []
         self.asked: list = []
 
-    async def start(self, ref, *, name=None, sha256=None):
+    async def plan(self, ref, *, name=None, sha256=None):
+        file = PlannedFile(name="m.gguf", size=3, partial=1)
+        return DownloadPlan(ref=ref, model=name or "m", files=(file,), size=3, fetch=2, free=9, fits=True)
+
+    async def start(self, ref, *, name=None, sha256=None, limit=None, between=None):
         self.asked.append((ref, name, sha256))
-        job = Job(id=f"j{len(self.jobs)}", kind="download", subject=ref, state="queued", created_at=NOW, updated_at=NOW)
+        job = Job(
+            id=f"j{len(self.jobs)}",
+            kind="download",
+            subject=ref,
+            state="queued",
+            created_at=NOW,
+            updated_at=NOW,
+            limit=limit,
+            between=between or "",
+        )
         self.jobs.append(job)
         self._journal.record(DownloadQueued(job=job.id, subject=ref))
         return job
@@ -214,11 +236,19 @@ class StandInDownloads:
     async def pause(self, job_id):
         return await self._become(job_id, "paused")
 
-    async def resume(self, job_id):
-        return await self._become(job_id, "running")
+    async def resume(self, job_id, *, limit=None, between=None):
+        return await self._become(job_id, "running", limit=limit, between=between or "")
 
-    async def _become(self, job_id, state):
-        job = msgspec.structs.replace(await self.status(job_id), state=state)
+    async def limit(self, rate, job_id=""):
+        if rate is not None and rate <= 0:
+            raise NameInvalid(f"{rate} bytes a second is no limit", next_step="Give one above 0, or none.")
+        if not job_id:
+            self.limit_of_all = rate
+            return None
+        return await self._become(job_id, (await self.status(job_id)).state, limit=rate)
+
+    async def _become(self, job_id, state, **changes):
+        job = msgspec.structs.replace(await self.status(job_id), state=state, **changes)
         self.jobs = [job if each.id == job.id else each for each in self.jobs]
         return job
 

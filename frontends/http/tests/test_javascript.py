@@ -61,6 +61,9 @@ def test_the_five_functions_against_a_real_server(tmp_path, gguf_server):
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert {each["installed"] for each in told["before"]} <= {False}
+    assert (told["plan"]["model"], told["plan"]["size"], told["plan"]["fits"]) == ("mine", len(tiny_gguf()), True)
+    assert told["job"]["between"] == "always"
+    assert told["downloads"] == [told["after"]]
     assert told["job"]["state"] in {"queued", "running"}
     assert (told["after"]["id"], told["after"]["state"]) == (told["job"]["id"], "completed")
     assert told["byAnother"] == told["after"]
@@ -78,6 +81,10 @@ def test_the_five_functions_against_a_real_server(tmp_path, gguf_server):
         "unknown": ("ERR_NOT_FOUND", 404),
         "name": ("ERR_NAME", 400),
         "provider": ("ERR_NOT_FOUND", 404),
+        "pause": ("ERR_CONFLICT", 409),
+        "resume": ("ERR_CONFLICT", 409),
+        "cancel": ("ERR_CONFLICT", 409),
+        "limit": ("ERR_CONFLICT", 409),
         "token": ("ERR_TOKEN", 401),
         "events": ("ERR_TOKEN", 401),
         "nobody": ("ERR_NETWORK", 0),

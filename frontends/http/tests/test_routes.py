@@ -4,7 +4,7 @@ import msgspec
 import pytest
 import trio
 
-from papin.answers import RemovalPlan
+from papin.answers import DownloadPlan, RemovalPlan
 from papin.errors import OutOfMemory
 from papin.models import CatalogEntry, Job, LoadedModel, LoadSettings, Message, Model, Reply
 
@@ -89,6 +89,32 @@ async def test_a_download_is_paused_and_resumed(client):
     resumed = await client.ask("POST", f"{API}/downloads/{job['id']}/resume")
     assert (resumed.status, resumed.json()["state"]) == (202, "running")
     assert (await client.ask("POST", f"{API}/downloads/nothing/pause")).json()["code"] == "ERR_NOT_FOUND"
+
+
+async def test_a_download_has_terms(client):
+    terms = {"limit": 5_000_000, "between": "23:00-07:00"}
+    job = (await client.ask("POST", f"{API}/downloads", {"ref": "starter:smollm2", **terms})).json()
+    assert (job["limit"], job["between"]) == (5_000_000, "23:00-07:00")
+    resumed = await client.ask("POST", f"{API}/downloads/{job['id']}/resume", {"between": "always"})
+    assert (resumed.status, resumed.json()["between"]) == (202, "always")
+
+
+async def test_a_dry_run_says_what_would_be_done(client, kernel):
+    answer = await client.ask("POST", f"{API}/downloads?dry_run=true", {"ref": "starter:smollm2", "name": "mine"})
+    plan = msgspec.json.decode(answer.body, type=DownloadPlan)
+    assert (answer.status, plan.model, plan.fetch, plan.files[0].partial) == (200, "mine", 2, 1)
+    assert kernel.downloads.asked == []
+
+
+async def test_downloads_are_limited(client, kernel):
+    job = (await client.ask("POST", f"{API}/downloads", {"ref": "starter:smollm2"})).json()
+    limited = await client.ask("POST", f"{API}/downloads/{job['id']}/limit", {"limit": 1000})
+    assert (limited.status, limited.json()["limit"]) == (200, 1000)
+    assert (await client.ask("POST", f"{API}/downloads/{job['id']}/limit", {"limit": None})).json()["limit"] is None
+    answer = await client.ask("POST", f"{API}/downloads/limit", {"limit": 2000})
+    assert (answer.json(), kernel.downloads.limit_of_all) == ({"limit": 2000}, 2000)
+    for body in ({"limit": 0}, {"limit": "5MB"}, {}):
+        assert (await client.ask("POST", f"{API}/downloads/limit", body)).status == 400
 
 
 async def test_a_download_is_found_by_its_model_and_the_newest_one_counts(client, kernel):

@@ -6,22 +6,26 @@ from importlib.resources import files
 import msgspec
 import pytest
 
-from papin import errors, events, models
+from papin import answers, errors, events, models
 from papin_http import _shapes
 
 TEXT = files("papin_http").joinpath("client", "papin.d.ts").read_text()
 
 STRUCTS = {
     "AvailableModel": _shapes.AvailableModel,
+    "DownloadPlan": answers.DownloadPlan,
     "DownloadStatus": models.Job,
+    "DownloadTerms": _shapes.ResumeRequest,
     "FileSource": models.FileSource,
     "HttpSource": models.HttpSource,
     "InstalledModel": _shapes.InstalledModel,
     "ModelRegistryEvent": events.Envelope,
     "PackageSource": models.PackageSource,
+    "PlannedFile": answers.PlannedFile,
     "Placement": models.Placement,
     "Problem": errors.Problem,
     "Progress": models.Progress,
+    "Space": answers.Space,
     "StoredFile": models.StoredFile,
     "Variant": models.Variant,
     "WantedFile": models.WantedFile,

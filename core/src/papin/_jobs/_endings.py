@@ -50,7 +50,7 @@ Ending = Completed | Failed | Cancelled | Paused | Interrupted
 
 def ended(job: Job, ending: Ending, now: datetime) -> Job:
     """Return `job` as it is after `ending`."""
-    job = msgspec.structs.replace(job, waiting="")
+    job = msgspec.structs.replace(job, waiting="", waits_until=None)
     match ending:
         case Completed(model=model):
             return msgspec.structs.replace(job, state="completed", model=model, updated_at=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 import trio
 
@@ -16,8 +17,9 @@ EVERY = 0.25
 class JobHandle:
     """A running job, for its body. To be used from the event loop only.
 
-    `waiting` says what it waits for, in plain words; empty while it works. `latest` is the last progress, at first
-    that of the attempt before; `began` the first one of a download, which is journalled once (`is_started`).
+    `waiting` says what it waits for, in plain words, and `waits_until` until when; empty while it works. `latest` is
+    the last progress, at first that of the attempt before; `began` the first one of a download, which is journalled
+    once (`is_started`).
     """
 
     def __init__(
@@ -31,6 +33,8 @@ class JobHandle:
         self.latest: Progress | None = None
         self.began: Progress | None = None
         self.waiting = ""
+        self.waits_until: datetime | None = None
+        self.warnings: tuple[str, ...] = ()
         self.is_started = False
         self.is_over = False
         self._publish = publish
@@ -57,10 +61,16 @@ class JobHandle:
         self._publish(DownloadProgressed(job=self.id, progress=self.latest))
         self._record(self)
 
-    def wait_for(self, what: str) -> None:
+    def wait_for(self, what: str, until: datetime | None = None) -> None:
         """Tell what the job waits for and until when, or by an empty text that it goes on. Never blocks."""
-        if what != self.waiting:
-            self.waiting = what
+        if (what, until) != (self.waiting, self.waits_until):
+            self.waiting, self.waits_until = what, until
+            self._record(self)
+
+    def warn(self, text: str) -> None:
+        """Tell what the job got over, in a sentence for its user. Never blocks."""
+        if text not in self.warnings:
+            self.warnings = (*self.warnings, text)
             self._record(self)
 
 

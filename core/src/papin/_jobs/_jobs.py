@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,8 +78,17 @@ class Jobs:
         await self._locks.make()
         await self._nursery.start(self.wakeups.run, self._obey)
         self._nursery.start_soon(self._recorder.run)
+        return await self.notice_dead()
+
+    @property
+    def ours(self) -> AbstractSet[str]:
+        """The ids of the jobs that this process is at."""
+        return self._running.keys()
+
+    async def notice_dead(self) -> tuple[str, ...]:
+        """Mark the jobs whose process is gone as interrupted; return their ids."""
         unfinished = await self._ledger.read(lambda read: [job.id for job in read.jobs() if job.state in _OPEN])
-        return tuple([job_id for job_id in unfinished if await self._is_given_up(job_id)])
+        return tuple([each for each in unfinished if each not in self._running and await self._is_given_up(each)])
 
     async def _is_given_up(self, job_id: str) -> bool:
         return await self._locks.is_free(job_id) and await self._ledger.change(lambda write: self._mark(write, job_id))
@@ -289,7 +299,7 @@ class Jobs:
         """Record how it ended; when the registry cannot be written, the next start will notice."""
 
         def apply(write: Write) -> None:
-            self._recorder.journal_start(write, job, handle)
+            self._recorder.journal(write, job, handle)
             self._record_end(write, msgspec.structs.replace(job, progress=handle.latest), ending)
 
         try:

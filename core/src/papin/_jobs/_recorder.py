@@ -11,7 +11,7 @@ from papin._jobs._handle import EVERY, JobHandle
 from papin._jobs._ledger import Ledger
 from papin._registry import Write
 from papin.errors import PapinError
-from papin.events import DownloadStarted
+from papin.events import DownloadStarted, DownloadWarned
 from papin.models import Job
 
 _log = logging.getLogger("papin.jobs")
@@ -63,14 +63,15 @@ class Recorder:
     async def _write(self, handles: list[JobHandle]) -> None:
         def apply(write: Write) -> None:
             for handle in handles:
-                self.journal_start(write, write.job(handle.id), handle)
-                write.set_waiting(handle.id, handle.waiting)
+                self.journal(write, write.job(handle.id), handle)
+                write.set_waiting(handle.id, handle.waiting, handle.waits_until)
                 if handle.latest is not None:
                     write.set_progress(handle.id, handle.latest)
 
         begins = [handle for handle in handles if handle.began and not handle.is_started]
+        is_news = bool(begins) or any(handle.warnings for handle in handles)
         try:
-            await self._ledger.change(apply, durable=bool(begins))
+            await self._ledger.change(apply, durable=is_news)
         except PapinError as error:
             self.complain(handles[0].id, error)
             return
@@ -78,10 +79,15 @@ class Recorder:
             handle.is_started = True
 
     @staticmethod
-    def journal_start(write: Write, job: Job, handle: JobHandle) -> None:
-        """Journal that the first byte is being fetched, unless that was done."""
-        if handle.began and not handle.is_started and job.kind != "verify":
+    def journal(write: Write, job: Job, handle: JobHandle) -> None:
+        """Journal that the first byte is being fetched, and what the job warns of, unless that was done."""
+        if job.kind == "verify":
+            return
+        if handle.began and not handle.is_started:
             write.journal(DownloadStarted(job=job.id, subject=job.subject, total=handle.began.total))
+        for text in handle.warnings:
+            if write.add_warning(job.id, text):
+                write.journal(DownloadWarned(job=job.id, message=text))
 
     @staticmethod
     def complain(job_id: str, error: PapinError) -> None:

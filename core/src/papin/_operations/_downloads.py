@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -72,7 +72,8 @@ class Downloads:
         """Begin to download `ref` as a job, or join the one that is at it; return the job.
 
         What is installed already is not fetched again: the job is completed at once. `limit` is its own, in bytes a
-        second; it runs only `between` these hours (`23:00-07:00`). None leaves them as they are.
+        second; it runs only `between` these hours (`23:00-07:00`, or `always`, whatever the configuration
+        says). None leaves them as they are.
 
         Raises:
             NameInvalid: the reference, the name, the digest, the limit or the hours are not well formed.
@@ -116,20 +117,25 @@ class Downloads:
         hours = job.between if between is None else between
         return await self._services.records.change(lambda write: write.set_terms(job.id, limit=limit, between=hours))
 
-    async def resume(self, ref: str) -> Job:
+    async def resume(self, ref: str, *, limit: int | None = None, between: str | None = None) -> Job:
         """Go on with a job that was paused, interrupted, failed or cancelled: by its id, or by what it was to fetch.
+
+        `limit` and `between` are as for `start`; None leaves them as they are.
 
         Raises:
             NotFound: there is none.
             Conflict: it is running, or done.
+            NameInvalid: the limit or the hours are not well formed.
         """
+        _checked_limit(limit)
+        parse_hours(between or "")
         try:
             job = await self.status(ref)
         except NotFound:
             job = await self._resumable(ref)
         if job.state not in RESUMABLE:
             raise Conflict(f"{job.id} is {job.state}", next_step=f"papin downloads list shows {job.id}.")
-        return await self._resume(job)
+        return await self._resume(await self._set_terms(job, limit, between))
 
     async def _resumable(self, ref: str) -> Job:
         for job in reversed(await self.list()):
@@ -165,7 +171,7 @@ class Downloads:
             whole.committing()
             return found.installed.id
         (await self._planner.plan(request, found)).check_fits()
-        model = await install(self._services, found.variant, request.name, whole, pace)
+        model = await install(self._services, found.variant, request.name, whole, warn=handle.warn, pace=pace)
         await look_after(self._services)
         return model.id
 
@@ -173,6 +179,7 @@ class Downloads:
 
     async def list(self) -> tuple[Job, ...]:
         """Return the downloads and imports that are remembered, the oldest first."""
+        await self._jobs.notice_dead()
         jobs = await self._services.records.read(lambda read: read.jobs())
         return tuple(job for job in jobs if job.kind in ("download", "import"))
 
@@ -244,6 +251,22 @@ class Downloads:
         async with aclosing(self._jobs.follow(job.id)) as changes:
             async for changed in changes:
                 yield changed
+
+    async def attend(self, job_id: str) -> AsyncGenerator[Job]:
+        """Yield as `follow`, and go on with the job in this process when the one that had it ends before it did.
+
+        Raises:
+            NotFound, Ambiguous: none, or several.
+        """
+        while True:
+            async with aclosing(self.follow(job_id)) as changes:
+                async for job in changes:
+                    if job.state != "interrupted":
+                        yield job
+            if job.state != "interrupted":
+                return
+            with suppress(Conflict):  # somebody else was quicker
+                await self._resume(job)
 
     async def wait(self, job_id: str) -> Job:
         """Return a job once it has ended; raise its error when it failed.

@@ -12,6 +12,9 @@ import msgspec
 
 from papin.errors import NameInvalid
 
+ALWAYS = "always"
+"""In the place of hours: whatever the configuration says."""
+
 _FORM = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)-([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -47,16 +50,16 @@ def _until(at: time, now: float, zone: tzinfo | None) -> float:
 
 
 def parse_hours(text: str) -> Hours | None:
-    """Return the hours that `text` (`23:00-07:00`) stands for; None, for always, when it is empty.
+    """Return the hours that `text` (`23:00-07:00`) stands for; None, for any time, when it is empty or `always`.
 
     Raises:
         NameInvalid: it is not of that form, or begins when it ends.
     """
-    if not text:
+    if text in ("", ALWAYS):
         return None
     found = _FORM.fullmatch(text)
     if found is None:
-        raise NameInvalid(f"{text!r:.40} are no hours of a day", next_step="Write them like 23:00-07:00.")
+        raise NameInvalid(f"{text!r:.40} are no hours of a day", next_step="Write them like 23:00-07:00, or always.")
     a, b, c, d = map(int, found.groups())
     if (a, b) == (c, d):
         raise NameInvalid(f"the hours {text} begin when they end", next_step="Leave them out for the whole day.")

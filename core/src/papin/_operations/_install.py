@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -20,7 +20,7 @@ from papin.models import Header, Model, StoredFile, Variant
 
 
 async def fetch_all(
-    services: Services, variant: Variant, whole: Whole, pace: Pace | None = None
+    services: Services, variant: Variant, whole: Whole, *, warn: Callable[[str], None], pace: Pace | None
 ) -> tuple[Variant, tuple[StoredFile, ...]]:
     """Fetch the files of a variant into the default storage, each at most once; return it and them, as stored.
 
@@ -32,6 +32,8 @@ async def fetch_all(
     for wanted in variant.files:
         fetched = await fetch(wanted, storage, services.http, whole.of_file(wanted.name), pace=pace)
         whole.finished(fetched.size)
+        for wrong in fetched.blamed:
+            warn(f"a source of {wanted.name} was dropped: {wrong}")
         stored.append(
             StoredFile(name=wanted.name, sha256=fetched.sha256, size=fetched.size, role=wanted.role, storage=name)
         )
@@ -73,16 +75,24 @@ def same_model(read: Read, variant: Variant, files: Sequence[StoredFile], name: 
 
 
 async def install(
-    services: Services, variant: Variant, name: str | None, whole: Whole, pace: Pace | None = None
+    services: Services,
+    variant: Variant,
+    name: str | None,
+    whole: Whole,
+    *,
+    warn: Callable[[str], None],
+    pace: Pace | None = None,
 ) -> Model:
     """Fetch, check and record a variant; return the model, which may have been there already.
+
+    `warn` is told of sources that were wrong.
 
     Raises:
         Conflict: another model has the name `name`.
         FormatInvalid: no format here reads it; what was fetched for it is removed again.
         PapinError: as fetching it failed; what arrived is kept for the next attempt.
     """
-    variant, files = await fetch_all(services, variant, whole, pace)
+    variant, files = await fetch_all(services, variant, whole, warn=warn, pace=pace)
     whole.committing()
     async with services.committing():
         existing = await services.records.read(lambda read: same_model(read, variant, files, name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import trio
@@ -59,14 +59,15 @@ class Turns:
 
     async def _wait_open(self, handle: JobHandle, hours: Hours) -> None:
         while not hours.is_open(self._clock()):
-            handle.wait_for(f"until {hours.opens:%H:%M}")
-            await trio.sleep(min(_LONGEST, hours.opens_in(self._clock())))
+            left = hours.opens_in(self._clock())
+            handle.wait_for(f"until {hours.opens:%H:%M}", _moment(self._clock() + left))
+            await trio.sleep(min(_LONGEST, left))
 
     async def _defer(self, handle: JobHandle, seconds: float) -> None:
         until = self._clock() + seconds
-        text = f"for the server, until {datetime.fromtimestamp(until):%H:%M}"  # noqa: DTZ006  for people here
+        text = f"for the server, until {_moment(until).astimezone():%H:%M}"
         while (left := until - self._clock()) > 0:
-            handle.wait_for(text)
+            handle.wait_for(text, _moment(until))
             await trio.sleep(min(_LONGEST, left))
 
     async def _at_pace(self, job: Job, fetch: Callable[[Pace], Awaitable[T]]) -> T:
@@ -84,6 +85,10 @@ class Turns:
             if denied is not None:
                 raise denied
             return fetched[0]
+
+
+def _moment(stamp: float) -> datetime:
+    return datetime.fromtimestamp(round(stamp), UTC)
 
 
 def _deferral(error: TooManyRequests) -> float:

@@ -22,11 +22,15 @@ ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 
 _KEEP = 1000  # ended jobs that are kept for people to look at
 
-_COLUMNS = "id, kind, subject, state, created_at, updated_at, model, progress, error, waiting, speed_limit, hours"
+_COLUMNS = (
+    "id, kind, subject, state, created_at, updated_at, model, progress, error, waiting, speed_limit, hours,"
+    " waits_until, warnings"
+)
 _every = f"SELECT {_COLUMNS} FROM jobs ORDER BY key"  # noqa: S608  a constant
 _one = f"SELECT {_COLUMNS} FROM jobs WHERE id = ?"  # noqa: S608  a constant
 _progress = msgspec.json.Decoder(Progress)
 _problem = msgspec.json.Decoder(Problem)
+_texts = msgspec.json.Decoder(tuple[str, ...])
 
 
 def _blob(value: Progress | Problem | None) -> bytes | None:
@@ -48,6 +52,8 @@ def _job(row: Any) -> Job:
         waiting=row[9],
         limit=row[10],
         between=row[11],
+        waits_until=None if row[12] is None else from_stored(row[12]),
+        warnings=_texts.decode(row[13]),
     )
 
 
@@ -67,10 +73,20 @@ def owner_of(connection: sqlite3.Connection, job_id: str) -> Owner:
 def insert_job(connection: sqlite3.Connection, job: Job, request: bytes, owner: Owner) -> None:
     """Add a job, and drop those that ended long ago."""
     connection.execute(
-        "INSERT INTO jobs (kind, subject, state, created_at, updated_at, model, progress, error, waiting,"
-        " speed_limit, hours, id, request, owner_pid, owner_boot, owner_started)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*_values(job), job.limit, job.between, job.id, request, owner.pid, owner.boot, owner.started),
+        "INSERT INTO jobs (kind, subject, state, created_at, updated_at, model, progress, error, waiting, waits_until,"
+        " warnings, speed_limit, hours, id, request, owner_pid, owner_boot, owner_started)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *_values(job),
+            msgspec.json.encode(job.warnings),
+            job.limit,
+            job.between,
+            job.id,
+            request,
+            owner.pid,
+            owner.boot,
+            owner.started,
+        ),
     )
     connection.execute(
         "DELETE FROM jobs WHERE state IN ('completed', 'failed', 'cancelled')"
@@ -80,10 +96,10 @@ def insert_job(connection: sqlite3.Connection, job: Job, request: bytes, owner: 
 
 
 def update_job(connection: sqlite3.Connection, job: Job) -> bool:
-    """Replace what is recorded of the job; return whether it exists. Its owner, its request and its terms stay."""
+    """Replace what is recorded of the job; return whether it exists. Its owner, request, terms and warnings stay."""
     query = (
         "UPDATE jobs SET kind = ?, subject = ?, state = ?, created_at = ?, updated_at = ?, model = ?, progress = ?,"
-        " error = ?, waiting = ? WHERE id = ?"
+        " error = ?, waiting = ?, waits_until = ? WHERE id = ?"
     )
     return connection.execute(query, (*_values(job), job.id)).rowcount == 1
 
@@ -99,4 +115,5 @@ def _values(job: Job) -> tuple[object, ...]:
         _blob(job.progress),
         _blob(job.error),
         job.waiting,
+        None if job.waits_until is None else to_stored(job.waits_until),
     )

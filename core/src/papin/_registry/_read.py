@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+import msgspec
+
 from papin._registry import _journal
 from papin._registry._jobs import load_jobs, owner_of
 from papin._registry._load import load_model, load_models, load_versions
@@ -14,7 +16,7 @@ from papin._registry._owner import Owner
 from papin._registry._summaries import Summary, load_summaries, payload_bytes
 from papin._registry._times import now
 from papin.events import Envelope
-from papin.models import Job, Model
+from papin.models import Job, Model, Progress
 
 __all__ = ["Read"]
 
@@ -151,6 +153,13 @@ class Read:
         query = "SELECT id, speed_limit FROM jobs WHERE kind = 'download' AND state = 'running'"
         with self._snapshot() as connection:
             return dict(connection.execute(query))
+
+    def progress_of_open(self) -> dict[str, Progress]:
+        """Return how far the jobs are that run or wait now, in whichever process, by their ids."""
+        query = "SELECT id, progress FROM jobs WHERE state IN ('queued', 'running') AND progress IS NOT NULL"
+        with self._snapshot() as connection:
+            rows = connection.execute(query).fetchall()
+        return {job_id: msgspec.json.decode(progress, type=Progress) for job_id, progress in rows}
 
     def speed_limit(self) -> int | None:
         """Return what `Write.set_speed_limit` recorded last, 0 for no limit; None where it never did."""

@@ -178,4 +178,10 @@ _CONTROL: Migration = (
     "ALTER TABLE jobs ADD COLUMN hours TEXT NOT NULL DEFAULT ''",
 )
 
-MIGRATIONS: Final[Sequence[Migration]] = (_FIRST, _CONTROL)
+# `waits_until` is when the waiting ends, where that is known; `warnings` is a list of sentences, as JSON.
+_TOLD: Migration = (
+    "ALTER TABLE jobs ADD COLUMN waits_until INTEGER",
+    "ALTER TABLE jobs ADD COLUMN warnings BLOB NOT NULL DEFAULT '[]'",
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = (_FIRST, _CONTROL, _TOLD)

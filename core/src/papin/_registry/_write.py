@@ -24,6 +24,8 @@ from papin.models import Job, Model, Progress, StoredFile
 
 __all__ = ["Write"]
 
+_MOST_WARNINGS = 20
+
 
 class Write(Read):
     """One transaction: reads in it see its own changes, and an exception that leaves it undoes them all.
@@ -160,7 +162,7 @@ class Write(Read):
         insert_job(self._connection, job, request, owner)
 
     def update_job(self, job: Job) -> None:
-        """Replace what is recorded of a job; its request, its owner, its terms and a request to end it stay.
+        """Replace what is recorded of a job; its request, owner, terms, warnings and a request to end it stay.
 
         Raises:
             NotFound: there is no such job.
@@ -203,15 +205,29 @@ class Write(Read):
         self._connection.execute("UPDATE jobs SET pause = 1 WHERE id = ?", (job.id,))
         return job
 
-    def set_waiting(self, job_id: str, waiting: str) -> None:
-        """Record what a job waits for, which makes it queued, or that it goes on (an empty text).
+    def set_waiting(self, job_id: str, waiting: str, until: datetime | None = None) -> None:
+        """Record what a job waits for and until when, which makes it queued, or that it goes on (an empty text).
 
         A job that has ended, or is gone, stays as it is.
         """
         self._connection.execute(
-            "UPDATE jobs SET waiting = ?, state = ? WHERE id = ? AND state IN ('queued', 'running')",
-            (waiting, "queued" if waiting else "running", job_id),
+            "UPDATE jobs SET waiting = ?, waits_until = ?, state = ? WHERE id = ? AND state IN ('queued', 'running')",
+            (waiting, None if until is None else to_stored(until), "queued" if waiting else "running", job_id),
         )
+
+    def add_warning(self, job_id: str, text: str) -> bool:
+        """Record what a job has to tell beside its result; return whether it is new.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        known = self.job(job_id).warnings
+        if text in known:
+            return False
+        warnings = (*known, text)[-_MOST_WARNINGS:]
+        query = "UPDATE jobs SET warnings = ? WHERE id = ?"
+        self._connection.execute(query, (msgspec.json.encode(warnings), job_id))
+        return True
 
     def set_terms(self, job_id: str, *, limit: int | None, between: str) -> Job:
         """Record how fast a job may be, in bytes a second, and at which time of day; return it as it is then.
@@ -245,7 +261,9 @@ class Write(Read):
                 f"The job {job.id} is being worked on by process {last.pid}",
                 next_step="Wait for it, or cancel it first.",
             )
-        taken = msgspec.structs.replace(job, state="queued", error=None, waiting="", updated_at=self._now)
+        taken = msgspec.structs.replace(
+            job, state="queued", error=None, waiting="", waits_until=None, updated_at=self._now
+        )
         update_job(self._connection, taken)
         query = "UPDATE jobs SET owner_pid = ?, owner_boot = ?, owner_started = ?, cancel = 0, pause = 0 WHERE id = ?"
         self._connection.execute(query, (owner.pid, owner.boot, owner.started, job.id))

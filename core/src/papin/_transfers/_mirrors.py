@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from papin.errors import NotFound, PapinError
+from papin.errors import NotFound, PapinError, TooManyRequests
 from papin.http import Http, Patience
 from papin.models import HttpSource
 
@@ -73,4 +73,6 @@ def all_of(errors: Sequence[PapinError], what: str = "this file") -> PapinError:
     before = "; ".join(each.message for each in errors[:-1])
     made = type(last)(f"{last.message} (before that: {before})", next_step=last.next_step)
     made.__cause__ = last
+    if isinstance(made, TooManyRequests) and isinstance(last, TooManyRequests):
+        made.wait = last.wait
     return made

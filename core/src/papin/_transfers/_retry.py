@@ -47,10 +47,12 @@ class Retries:
             longest = min(_LONGEST, _FIRST * 2 ** (self._fruitless - 1))
             asked = self._random.uniform(0, longest)
         elif asked > _PATIENCE:
-            raise TooManyRequests(
+            deferred = TooManyRequests(
                 f"{error.message}; it asks to come back in {duration_text(asked)}",
                 next_step="Run the same command again then: it goes on where it stopped.",
-            ) from error
+            )
+            deferred.wait = asked
+            raise deferred from error
         await trio.sleep(asked)
 
     def _is_enough(self) -> bool:

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from papin.sizes import parse_size
 from papin_cli._app import App
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 __all__ = [
+    "between",
     "context_length",
     "examples",
     "global_options",
@@ -21,7 +23,9 @@ __all__ = [
     "keep_alive",
     "named",
     "optional_ref",
+    "parse_rate",
     "ref",
+    "speed_limit",
     "yes",
 ]
 
@@ -58,6 +62,25 @@ def examples(*lines: str) -> str:
 
 
 named = click.option("--name", help="What to call it here: small letters, digits, dots, hyphens.")
+
+
+def parse_rate(text: str) -> int:
+    """Return the bytes a second that `text` stands for. Raises `click.BadParameter`."""
+    try:
+        rate = parse_size(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    if rate == 0:
+        raise click.BadParameter("0 would stop it: write a rate like 5MB, or pause it")
+    return rate
+
+
+def _rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    return None if value is None else parse_rate(value)
+
+
+speed_limit = click.option("--limit", callback=_rate, metavar="RATE", help="At most so many bytes a second, like 5MB.")
+between = click.option("--between", metavar="HH:MM-HH:MM|always", help="Only download between these hours.")
 context_length = click.option("--ctx", type=click.IntRange(min=1), help="Its context length, in tokens.")
 keep_alive = click.option("--keep-alive", type=float, help="Seconds that it stays loaded while idle; -1 for ever.")
 

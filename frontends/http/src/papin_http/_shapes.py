@@ -14,7 +14,9 @@ __all__ = [
     "DownloadRequest",
     "Health",
     "InstalledModel",
+    "Limit",
     "LoadRequest",
+    "ResumeRequest",
     "Unloaded",
     "available",
     "installed",
@@ -28,7 +30,8 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class DownloadRequest(_Asked, frozen=True, kw_only=True):
     """A download: `ref` is what a person would type; with a `url`, `ref` is only the wished name.
 
-    `provider` names where the model should be usable; empty leaves it to papin.
+    `provider` names where the model should be usable; empty leaves it to papin. `limit` is in bytes a second, `between`
+    the time of day at which alone it runs (`23:00-07:00`); null leaves both to the configuration.
     """
 
     ref: str
@@ -36,6 +39,21 @@ class DownloadRequest(_Asked, frozen=True, kw_only=True):
     sha256: str = ""
     url: str = ""
     provider: str = ""
+    limit: int | None = None
+    between: str | None = None
+
+
+class ResumeRequest(_Asked, frozen=True, kw_only=True):
+    """How a download goes on: as it was, where a field is null."""
+
+    limit: int | None = None
+    between: str | None = None
+
+
+class Limit(_Asked, frozen=True, kw_only=True):
+    """How many bytes a second; null for no limit."""
+
+    limit: int | None
 
 
 class LoadRequest(_Asked, frozen=True, kw_only=True):

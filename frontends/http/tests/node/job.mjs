@@ -27,12 +27,16 @@ async function caught(promise) {
 }
 
 const before = await papin.getAllModels();
-const job = await papin.downloadModel(modelId, url, "");
+const plan = await papin.planDownload(modelId, url);
+await papin.limitDownloads(null);
+const job = await papin.downloadModel(modelId, url, "", { between: "always" });
 await installed;
 console.log(
   JSON.stringify({
     before,
+    plan,
     job,
+    downloads: await papin.getDownloads(),
     after: await papin.getDownloadStatus(modelId),
     byAnother: await createClient({ baseUrl, token }).getDownloadStatus(modelId),
     installed: await papin.getInstalledModels(),
@@ -41,6 +45,10 @@ console.log(
       unknown: await caught(papin.getDownloadStatus("nothing/at:all")),
       name: await caught(papin.downloadModel("../x", "", "")),
       provider: await caught(papin.downloadModel("starter:smollm2", "", "nope")),
+      pause: await caught(papin.pauseDownload(job.id)),
+      resume: await caught(papin.resumeDownload(job.id)),
+      cancel: await caught(papin.cancelDownload(job.id)),
+      limit: await caught(papin.limitDownload(job.id, 1000)),
       token: await caught(createClient({ baseUrl, token: "wrong" }).getAllModels()),
       events: await caught(createClient({ baseUrl, token: "wrong" }).registerModelRegistryEvents(() => {})),
       nobody: await caught(createClient({ baseUrl: "http://127.0.0.1:1", token }).getAllModels()),

@@ -1,6 +1,6 @@
 // A user of papin.js: must compile with --strict as it stands, expected errors included.
 import { createClient, PapinError } from "./papin.js";
-import type { AvailableModel, Client, DownloadStatus, InstalledModel, ModelInfo, ModelRegistryEvent } from "./papin.js";
+import type { AvailableModel, Client, DownloadPlan, DownloadStatus, InstalledModel, ModelInfo, ModelRegistryEvent } from "./papin.js";
 
 const papin: Client = createClient({ baseUrl: "http://127.0.0.1:7274", token: "t" });
 
@@ -49,6 +49,18 @@ try {
   if (error instanceof PapinError) console.error(error.code, error.nextStep, error.status);
 }
 
+const plan: DownloadPlan = await papin.planDownload("starter:smollm2");
+const job = await papin.downloadModel("starter:smollm2", "", "", { limit: 5_000_000, between: "23:00-07:00" });
+console.log(plan.fits, plan.files[0]?.partial, plan.spaces[0]?.usable, (await papin.getDownloads()).length);
+await papin.limitDownload(job.id, null);
+await papin.limitDownloads(1_000_000);
+for (const each of [await papin.pauseDownload(job.id), await papin.resumeDownload(job.id, { between: "always" })]) {
+  console.log(each.waiting, each.waits_until, each.warnings.join());
+}
+await papin.cancelDownload(job.id);
+
+// @ts-expect-error a limit is a number of bytes
+papin.limitDownload(job.id, "5MB");
 // @ts-expect-error a client needs a token
 createClient({ baseUrl: "http://127.0.0.1:7274" });
 // @ts-expect-error a download has an address and a provider, empty ones perhaps

@@ -26,6 +26,7 @@ async def install(
     *,
     name: str | None = None,
     sha256: str | None = None,
+    limit: int | None = None,
     between: str | None = None,
     yes: bool,
 ) -> tuple[Model, bool]:
@@ -41,7 +42,7 @@ async def install(
     await agree(session, plan, yes=yes)
     if plan.installed:
         return await session.kernel.models.show(plan.installed), False
-    return await follow(session, downloads.start(ref, name=name, sha256=sha256, between=between)), True
+    return await follow(session, downloads.start(ref, name=name, sha256=sha256, limit=limit, between=between)), True
 
 
 async def agree(session: Session, plan: DownloadPlan, *, yes: bool) -> None:
@@ -71,16 +72,18 @@ async def follow(session: Session, starting: Awaitable[Job]) -> Model:
     """
     kernel, out = session.kernel, session.out
     started = await starting
-    waiting = ""
+    waiting, warnings = "", started.warnings
     go_on = f"Go on with: papin models download --resume {name(started.id)}"
     with session.interrupts.advice(go_on), showing(out, started.kind) as show:
-        async with aclosing(kernel.downloads.follow(started.id)) as jobs:
+        async with aclosing(kernel.downloads.attend(started.id)) as jobs:
             async for job in jobs:
                 if out.json:
                     out.line("job", job)
                 if job.waiting and job.waiting != waiting:
                     out.note(f"It waits {name(job.waiting)}.")
-                waiting = job.waiting
+                for warning in job.warnings[len(warnings) :]:
+                    out.note(f"Warning: {name(warning)}")
+                waiting, warnings = job.waiting, job.warnings
                 if job.progress is not None and not waiting:
                     show(job.progress)
     finished = await kernel.downloads.wait(started.id)

@@ -27,16 +27,23 @@ async def show_plan(session: Session, ref: str, *, name: str | None, sha256: str
 
 
 async def download(
-    session: Session, ref: str, *, name: str | None, sha256: str | None, between: str | None, yes: bool
+    session: Session,
+    ref: str,
+    *,
+    name: str | None,
+    sha256: str | None,
+    limit: int | None,
+    between: str | None,
+    yes: bool,
 ) -> None:
     """Download a model."""
-    model, new = await install(session, ref, name=name, sha256=sha256, between=between, yes=yes)
+    model, new = await install(session, ref, name=name, sha256=sha256, limit=limit, between=between, yes=yes)
     _tell(session, model, new=new)
 
 
-async def resume(session: Session, what: str) -> None:
+async def resume(session: Session, what: str, *, limit: int | None, between: str | None) -> None:
     """Go on with a download."""
-    await _finish(session, session.kernel.downloads.resume(what))
+    await _finish(session, session.kernel.downloads.resume(what, limit=limit, between=between))
 
 
 async def import_file(session: Session, file: Path, *, name: str | None) -> None:

@@ -17,7 +17,7 @@ async def overview(session: Session) -> None:
     found = Overview(
         models=await kernel.models.list(),
         loaded=await kernel.models.loaded(),
-        unfinished=tuple(job for job in jobs if job.state in ("queued", "running", "interrupted")),
+        unfinished=tuple(job for job in jobs if job.state in ("queued", "running", "paused", "interrupted")),
         providers=await kernel.providers.list(),
         storages=await kernel.storage.account(),
     )

@@ -7,11 +7,10 @@ from functools import partial
 
 import click
 
-from papin.sizes import parse_size
 from papin_cli._app import App, pass_app
 from papin_cli._kernel import in_session
 from papin_cli._library import read
-from papin_cli._params import examples, global_options, job
+from papin_cli._params import between, examples, global_options, job, parse_rate, speed_limit
 from papin_cli.views import jobs as view
 
 __all__ = ["cancel", "limit", "listing", "pause", "resume", "watch"]
@@ -50,15 +49,17 @@ def pause(app: App, job: str) -> None:
     in_session(app, partial(downloads.pause, job=job))
 
 
-@click.command(epilog=examples("papin downloads resume 4f2a"))
+@click.command(epilog=examples("papin downloads resume 4f2a", "papin downloads resume 4f2a --between 23:00-07:00"))
 @job
+@speed_limit
+@between
 @global_options
 @pass_app
-def resume(app: App, job: str) -> None:
+def resume(app: App, job: str, *, limit: int | None, between: str | None) -> None:
     """Go on with a download that was paused, interrupted, cancelled or failed."""
     from papin_cli.actions import downloads  # noqa: PLC0415 - imports trio
 
-    in_session(app, partial(downloads.resume, what=job))
+    in_session(app, partial(downloads.resume, what=job, limit=limit, between=between))
 
 
 @click.command(epilog=examples("papin downloads watch", "papin downloads watch 4f2a"))
@@ -85,16 +86,4 @@ def limit(app: App, words: tuple[str, ...]) -> None:
     *before, rate = words
     if len(before) > 1:
         raise click.UsageError("Give [JOB] RATE, or [JOB] none.")
-    in_session(app, partial(downloads.limit, job="".join(before), rate=_rate(rate)))
-
-
-def _rate(text: str) -> int | None:
-    if text == "none":
-        return None
-    try:
-        rate = parse_size(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
-    if rate == 0:
-        raise click.BadParameter("0 would stop them: write a rate like 5MB, or none, or pause them")
-    return rate
+    in_session(app, partial(downloads.limit, job="".join(before), rate=None if rate == "none" else parse_rate(rate)))

@@ -8,7 +8,7 @@ import click
 
 from papin_cli._app import App, pass_app
 from papin_cli._kernel import in_session
-from papin_cli._params import examples, global_options, named, optional_ref, yes
+from papin_cli._params import between, examples, global_options, named, optional_ref, speed_limit, yes
 
 __all__ = ["command"]
 
@@ -16,7 +16,7 @@ _EXAMPLES = examples(
     "papin models download smollm2",
     "papin models download smollm2 --dry-run",
     "papin models download https://example.org/m.gguf --name mine --sha256 HEX",
-    "papin models download smollm2 --between 23:00-07:00",
+    "papin models download smollm2 --between 23:00-07:00 --limit 5MB",
     "papin models download --resume smollm2",
 )
 
@@ -27,7 +27,8 @@ _EXAMPLES = examples(
 @click.option("--sha256", help="The digest that the file must have, 64 hex digits.")
 @click.option("--resume", metavar="ID", help="Go on with a download: its job or model.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be downloaded.")
-@click.option("--between", metavar="HH:MM-HH:MM", help="Only download between these hours.")
+@speed_limit
+@between
 @yes
 @global_options
 @pass_app
@@ -38,8 +39,9 @@ def command(
     name: str | None,
     sha256: str | None,
     resume: str | None,
-    between: str | None,
     dry_run: bool,
+    limit: int | None,
+    between: str | None,
     yes: bool,
 ) -> None:
     """Download a model: `catalog:name[:variant]`, an address, or a file.
@@ -49,13 +51,13 @@ def command(
     from papin_cli.actions import downloads  # noqa: PLC0415 - imports trio
 
     if resume is not None:
-        if ref or name or sha256 or between or dry_run:
-            raise click.UsageError("--resume goes on as the download began: give nothing else with it.")
-        in_session(app, partial(downloads.resume, what=resume))
+        if ref or name or sha256 or dry_run:
+            raise click.UsageError("--resume goes on as the download began: give only --limit and --between with it.")
+        in_session(app, partial(downloads.resume, what=resume, limit=limit, between=between))
     elif ref is None:
         raise click.UsageError("What is to be downloaded? Give a REF, or --resume ID.")
     elif dry_run:
         in_session(app, partial(downloads.show_plan, ref=ref, name=name, sha256=sha256))
     else:
-        work = partial(downloads.download, ref=ref, name=name, sha256=sha256, between=between, yes=yes)
-        in_session(app, work)
+        work = partial(downloads.download, name=name, sha256=sha256, limit=limit, between=between, yes=yes)
+        in_session(app, partial(work, ref=ref))

@@ -15,6 +15,7 @@ from papin.events import (
     DownloadProgressed,
     DownloadQueued,
     DownloadStarted,
+    DownloadWarned,
     Envelope,
     Event,
     Lagged,
@@ -56,6 +57,8 @@ def _of_jobs(event: Event) -> str:
             return f"download of {event.subject} started, {_words.size(event.total)}, job {event.job}"
         case DownloadProgressed():
             return f"job {event.job} is {jobs.line(event.progress)}"
+        case DownloadWarned():
+            return f"job {event.job} warns: {event.message}"
     return ""
 
 

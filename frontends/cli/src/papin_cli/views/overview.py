@@ -44,7 +44,7 @@ def text(overview: Overview) -> str:
 def next_steps(overview: Overview) -> Sequence[tuple[str, str]]:
     """Return the commands that make sense now, each with what it does."""
     steps = []
-    waiting = [job for job in overview.unfinished if job.state == "interrupted"]
+    waiting = [job for job in overview.unfinished if job.state in ("interrupted", "paused")]
     if waiting:
         steps.append((f"papin models download --resume {name(waiting[0].id)}", "go on with a download"))
     if overview.models:

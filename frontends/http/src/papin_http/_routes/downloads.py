@@ -1,22 +1,26 @@
-"""The operations on downloads: start, list, status, pause, resume, cancel."""
+"""The operations on downloads: plan, start, list, status, pause, resume, cancel, limit."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from litestar import Response, Router, get, post
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from papin import names
+from papin.answers import DownloadPlan
 from papin.errors import NameInvalid, NotFound
 from papin.models import Job
 from papin_http._core import PROBLEMS, Asked, kernel_of
-from papin_http._shapes import DownloadRequest
+from papin_http._shapes import DownloadRequest, Limit, ResumeRequest
 
 if TYPE_CHECKING:
     from papin.kernel import Kernel
 
 __all__ = ["router"]
+
+_PLAN = ResponseSpec(DownloadPlan, description="What it would do, for a dry run.", generate_examples=False)
 
 
 def _tells_of(job: Job, name: str) -> bool:
@@ -38,14 +42,24 @@ def _check_path(ref: str) -> None:
         )
 
 
-@post("/", operation_id="startDownload", status_code=202, responses=PROBLEMS)
-async def start(request: Asked, data: JSONBody[DownloadRequest]) -> Response[Job]:
-    """Start a download; it is recorded when this answers, and goes on by itself."""
+@post("/", operation_id="startDownload", status_code=202, responses=PROBLEMS | {200: _PLAN})
+async def start(
+    request: Asked, data: JSONBody[DownloadRequest], *, dry_run: FromQuery[bool] = False
+) -> Response[Job | DownloadPlan]:
+    """Start a download; it is recorded when this answers, and goes on by itself.
+
+    With `dry_run` nothing begins: 200 and the plan, with sizes, what is here already, and whether the rest fits.
+    """
     ref, name = (data.url, data.name or data.ref) if data.url else (data.ref, data.name)
     kernel = kernel_of(request)
     _check_path(ref)
     _check_provider(kernel, data.provider)
-    job = await kernel.downloads.start(ref, name=name or None, sha256=data.sha256 or None)
+    if dry_run:
+        plan = await kernel.downloads.plan(ref, name=name or None, sha256=data.sha256 or None)
+        return Response(plan, status_code=200)
+    job = await kernel.downloads.start(
+        ref, name=name or None, sha256=data.sha256 or None, limit=data.limit, between=data.between
+    )
     return Response(job, headers={"Location": f"/api/v1/downloads/{job.id}"})
 
 
@@ -75,9 +89,29 @@ async def pause(request: Asked, download: FromPath[str]) -> Job:
 
 
 @post("/{download:str}/resume", operation_id="resumeDownload", status_code=202, responses=PROBLEMS)
-async def resume(request: Asked, download: FromPath[str]) -> Job:
+async def resume(request: Asked, download: FromPath[str], data: JSONBody[ResumeRequest | None] = None) -> Job:
     """Go on with a download that was paused, interrupted, cancelled or failed; the server does it from now on."""
-    return await kernel_of(request).downloads.resume(download)
+    asked = data or ResumeRequest()
+    return await kernel_of(request).downloads.resume(download, limit=asked.limit, between=asked.between)
 
 
-router = Router(path="/downloads", route_handlers=[start, list_all, status, cancel, pause, resume], tags=["downloads"])
+@post("/{download:str}/limit", operation_id="limitDownload", status_code=200, responses=PROBLEMS)
+async def limit(request: Asked, download: FromPath[str], data: JSONBody[Limit]) -> Job:
+    """Limit how fast a download is; it holds at once, whichever process runs it."""
+    job = await kernel_of(request).downloads.limit(data.limit, download)
+    assert job is not None
+    return job
+
+
+@post("/limit", operation_id="limitDownloads", status_code=200, responses=PROBLEMS)
+async def limit_all(request: Asked, data: JSONBody[Limit]) -> Limit:
+    """Limit how fast all downloads together are, in whichever processes they run; it holds at once."""
+    await kernel_of(request).downloads.limit(data.limit)
+    return data
+
+
+router = Router(
+    path="/downloads",
+    route_handlers=[start, list_all, status, cancel, pause, resume, limit, limit_all],
+    tags=["downloads"],
+)

@@ -22,7 +22,28 @@ export interface Client {
    * otherwise the file at `url` becomes the model `modelId`. An empty `provider` leaves it to papin where the model
    * is usable.
    */
-  downloadModel(modelId: string, url: string, provider: string): Promise<DownloadStatus>;
+  downloadModel(modelId: string, url: string, provider: string, terms?: DownloadTerms): Promise<DownloadStatus>;
+
+  /** What `downloadModel` would do: sizes, what is here already, and whether the rest fits. Nothing begins. */
+  planDownload(modelId: string, url?: string): Promise<DownloadPlan>;
+
+  /** All downloads that are remembered, the oldest first, whichever process runs them. */
+  getDownloads(): Promise<DownloadStatus[]>;
+
+  /** Stop a download until it is resumed; what arrived is kept. All of these take the id of a job, or of a model. */
+  pauseDownload(jobId: string): Promise<DownloadStatus>;
+
+  /** Go on with a download that was paused, interrupted, cancelled or failed. */
+  resumeDownload(jobId: string, terms?: DownloadTerms): Promise<DownloadStatus>;
+
+  /** End a download; what arrived is kept for the next try. */
+  cancelDownload(jobId: string): Promise<DownloadStatus>;
+
+  /** Limit how fast a download is, in bytes a second; null takes the limit away. It holds at once. */
+  limitDownload(jobId: string, limit: number | null): Promise<DownloadStatus>;
+
+  /** Limit how fast all downloads together are. */
+  limitDownloads(limit: number | null): Promise<{ limit: number | null }>;
 
   /** The newest download of a model, by its id, by the reference or address it was started with, or by the job's id. */
   getDownloadStatus(modelId: string): Promise<DownloadStatus>;
@@ -203,10 +224,60 @@ export interface DownloadStatus {
   error: Problem | null;
   /** What a queued download waits for, and until when, in words. */
   waiting: string;
+  /** When that ends, where it is known. */
+  waits_until: string | null;
   /** Bytes a second, for this download alone. */
   limit: number | null;
   /** The time of day at which alone it runs, `23:00-07:00`; empty for always. */
   between: string;
+  /** What it got over: a source that was wrong, for example. */
+  warnings: string[];
+}
+
+/** How a download runs; what is left out is as the configuration says, or as it was. */
+export interface DownloadTerms {
+  /** Bytes a second. */
+  limit?: number;
+  /** The time of day at which alone it runs, `23:00-07:00`, or `always`. */
+  between?: string;
+}
+
+export interface PlannedFile {
+  name: string;
+  size: number | null;
+  /** Bytes that are here already, complete; they are linked and not fetched. */
+  present: number;
+  /** Bytes that are left from an attempt before. */
+  partial: number;
+  /** The models that have the file too. */
+  shared_with: string[];
+}
+
+/** A file system that a download would write to. */
+export interface Space {
+  path: string;
+  free: number;
+  /** What may be written. */
+  usable: number;
+  reserve: number;
+  promised: number;
+  limit: number | null;
+  used: number;
+}
+
+/** What a download would do, known before its first byte; an unknown size is null. */
+export interface DownloadPlan {
+  ref: string;
+  model: string;
+  files: PlannedFile[];
+  size: number | null;
+  /** What would come in. */
+  fetch: number | null;
+  free: number;
+  fits: boolean;
+  spaces: Space[];
+  /** The id of the model when it is there already. */
+  installed: string;
 }
 
 // --- events ---------------------------------------------------------------------------------------------------------
@@ -222,6 +293,7 @@ export type KnownEvent =
   | { type: "download_queued"; job: string; subject: string }
   | { type: "download_started"; job: string; subject: string; total: number | null }
   | { type: "download_progressed"; job: string; progress: Progress }
+  | { type: "download_warned"; job: string; message: string }
   | { type: "download_completed"; job: string; model: string }
   | { type: "download_failed"; job: string; problem: Problem }
   | { type: "download_interrupted"; job: string }

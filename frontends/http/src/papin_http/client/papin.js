@@ -46,16 +46,25 @@ export function createClient({ baseUrl, token, fetch: fetchWith = globalThis.fet
   // A download from an address does not tell the name that was wished for it, so the ones begun here are remembered.
   const begun = new Map();
 
-  async function downloadModel(modelId, url = "", provider = "") {
-    const job = await ask("POST", "downloads", { body: { ref: modelId, url, provider } });
+  async function downloadModel(modelId, url = "", provider = "", terms = {}) {
+    const job = await ask("POST", "downloads", { body: { ref: modelId, url, provider, ...terms } });
     begun.set(modelId, job.id);
     return job;
   }
 
+  const onJob = (verb) => (jobId, body) => ask("POST", `downloads/${encodeURIComponent(jobId)}/${verb}`, { body });
+
   return {
     getAllModels: () => ask("GET", "models"),
     getInstalledModels: () => ask("GET", "models/installed"),
+    planDownload: (modelId, url = "") => ask("POST", "downloads?dry_run=true", { body: { ref: modelId, url } }),
     downloadModel,
+    getDownloads: () => ask("GET", "downloads"),
+    pauseDownload: (jobId) => onJob("pause")(jobId),
+    resumeDownload: (jobId, terms = {}) => onJob("resume")(jobId, terms),
+    cancelDownload: (jobId) => onJob("cancel")(jobId),
+    limitDownload: (jobId, limit) => onJob("limit")(jobId, { limit }),
+    limitDownloads: (limit) => ask("POST", "downloads/limit", { body: { limit } }),
     getDownloadStatus: (modelId) => newestDownload(ask, modelId, begun.get(modelId)),
     registerModelRegistryEvents: (callback) => follow(request, callback),
   };

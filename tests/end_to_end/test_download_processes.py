@@ -1,0 +1,156 @@
+"""Downloads of several processes: fetched once, seen by all, taken over from the dead; and what a job has to tell."""
+
+import json
+import signal
+from contextlib import aclosing
+
+import pytest
+import trio
+
+from papin.errors import Cancelled
+from papin.events import DownloadProgressed
+from papin.kernel import open_kernel
+from papin.testing.fault_scripts import flipped, limited, refuse
+from papin.testing.fault_server import fault_server
+
+from .conftest import states, tiny_gguf, wanted
+
+BODY = tiny_gguf(payload=2 << 20)
+
+
+def lines(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+async def end_of(child):
+    out, err = await trio.to_thread.run_sync(child.communicate)
+    assert child.returncode == 0, out + err
+    return lines(out)
+
+
+async def arrived(child, least=1):
+    """Read what a child says until so many bytes have come."""
+
+    def read():
+        for line in child.stdout:
+            progress = json.loads(line).get("job", {}).get("progress")
+            if progress and progress["phase"] == "downloading" and progress["done"] >= least:
+                return
+        raise AssertionError("it ended before")
+
+    await trio.to_thread.run_sync(read)
+
+
+async def test_eight_processes_fetch_it_once_and_all_see_the_progress(papin):
+    async with fault_server(BODY, default=limited(1_000_000)) as server:
+        children = [papin.start("models", "download", server.url, "--name", "m", "--json") for _ in range(8)]
+        results = [await end_of(child) for child in children]
+        assert server.sent <= 1.02 * len(BODY)
+        assert [request.method for request in server.requests].count("GET") == 1
+    for said in results:
+        assert said[-1]["model"]["id"] == "m"
+        jobs = [each["job"] for each in said if "job" in each]
+        done = [job["progress"]["done"] for job in jobs if job["progress"]]
+        assert done == sorted(done)
+        assert (jobs[-1]["state"], done[-1]) == ("completed", len(BODY))
+    assert len({each["job"]["id"] for said in results for each in said if "job" in each}) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+async def test_who_waits_for_a_download_goes_on_with_it_when_its_process_dies(papin, number):
+    async with fault_server(BODY, default=limited(1_500_000)) as server:
+        first = papin.start("models", "download", server.url, "--name", "m", "--json")
+        await arrived(first, 500_000)
+        second = papin.start("models", "download", server.url, "--name", "m", "--json")
+        await arrived(second)
+        first.send_signal(number)
+        await trio.to_thread.run_sync(first.communicate)
+        said = await end_of(second)
+        assert said[-1]["model"]["id"] == "m"
+        assert server.sent < 2 * len(BODY)
+    [job] = lines(papin("downloads", "list", "--json").stdout)[0]
+    assert job["state"] == "completed"
+
+
+async def test_a_download_whose_process_was_killed_is_not_shown_as_running(environ, papin):
+    async with fault_server(BODY, default=limited(500_000)) as server, open_kernel(environ=environ) as kernel:
+        child = papin.start("models", "download", server.url, "--json")
+        await arrived(child, 200_000)
+        child.kill()
+        await trio.to_thread.run_sync(child.communicate)
+        shown = await trio.to_thread.run_sync(lambda: papin("downloads", "list", "--json").stdout)
+        assert [job["state"] for job in json.loads(shown)] == ["interrupted"]
+        assert [job.state for job in await kernel.downloads.list()] == ["interrupted"]
+
+
+async def test_the_progress_of_another_process_is_on_the_bus(environ, papin):
+    async with fault_server(BODY, default=limited(1_500_000)) as server, open_kernel(environ=environ) as kernel:
+        seen = []
+        with kernel.bus.subscribe() as frames:
+            child = papin.start("models", "download", server.url, "--name", "m", "--json")
+            async for frame in frames:
+                event = frame.envelope.event
+                if isinstance(event, DownloadProgressed):
+                    seen.append(event.progress.done)
+                if type(event).__name__ == "DownloadCompleted" or (seen and seen[-1] >= 1_000_000):
+                    break
+        await end_of(child)
+    assert len(seen) > 1
+    assert seen == sorted(seen)
+
+
+async def test_a_source_that_was_wrong_is_told(environ, shelf, papin):
+    async with (
+        fault_server(BODY, default=flipped(at=1000)) as bad,
+        fault_server(BODY) as good,
+        open_kernel(environ=environ) as kernel,
+    ):
+        shelf("m", wanted("m.gguf", bad.url, good.url, body=BODY))
+        job = (await states(kernel, await kernel.downloads.start("shelf:m")))[-1]
+        assert job.state == "completed", job
+        [warning] = job.warnings
+        assert "a source of m.gguf was dropped" in warning
+        assert str(bad.port) in warning
+        events = [each.event for each in await kernel.journal.events()]
+        assert [(each.job, each.message) for each in events if type(each).__name__ == "DownloadWarned"] == [
+            (job.id, warning)
+        ]
+    assert json.loads(papin("downloads", "list", "--json").stdout)[0]["warnings"] == [warning]
+
+
+async def test_a_job_that_a_server_defers_says_until_when_and_can_be_cancelled(environ, papin):
+    async with (
+        fault_server(BODY, default=refuse(429, retry_after="7200")) as server,
+        open_kernel(environ=environ) as kernel,
+    ):
+        job = await kernel.downloads.start(server.url)
+        async with aclosing(kernel.downloads.follow(job.id)) as changes:
+            async for each in changes:
+                if each.waiting:
+                    break
+        assert each.state == "queued"
+        assert each.waiting.startswith("for the server, until ")
+        assert 7100 < (each.waits_until - each.created_at).total_seconds() < 7300
+        listed = await trio.to_thread.run_sync(lambda: papin("downloads", "list").stdout)
+        assert f"queued, waits {each.waiting}" in listed
+        await trio.to_thread.run_sync(lambda: papin("downloads", "cancel", job.id))
+        with pytest.raises(Cancelled):
+            await kernel.downloads.wait(job.id)
+        over = await kernel.downloads.status(job.id)
+        assert (over.state, over.waiting, over.waits_until) == ("cancelled", "", None)
+
+
+async def test_hours_can_be_changed_when_it_goes_on(environ, papin):
+    environ["PAPIN_DOWNLOAD_BETWEEN"] = "00:00-00:01"
+    async with fault_server(BODY) as server, open_kernel(environ=environ) as kernel:
+        job = await kernel.downloads.start(server.url, name="m")
+        async with aclosing(kernel.downloads.follow(job.id)) as changes:
+            async for each in changes:
+                if each.waiting:
+                    break
+        assert each.waiting == "until 00:00"
+        await kernel.downloads.pause(job.id)
+        resumed = ["downloads", "resume", job.id, "--between", "always", "--limit", "50MB"]
+        await trio.to_thread.run_sync(lambda: papin(*resumed))
+        done = await kernel.downloads.status(job.id)
+        assert (done.state, done.between, done.limit) == ("completed", "always", 50_000_000)
