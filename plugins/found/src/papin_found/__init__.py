@@ -1,0 +1,1 @@
+"""Finds the models that other programs keep on this machine, in place and without changing anything of theirs."""

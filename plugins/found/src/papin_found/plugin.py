@@ -1,0 +1,63 @@
+"""Registers a provider for each program whose models papin finds; nothing heavy is imported until one is opened."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from papin.context import Context
+from papin.hookspecs import hookimpl
+from papin.providers import Provider
+from papin_found._settings import FolderSettings
+
+if TYPE_CHECKING:
+    from papin_found._session import FolderSession
+
+__all__ = ["papin_providers"]
+
+
+def _opener(
+    title: str, place: str, module: str, find: str
+) -> Callable[[Context[Any]], AbstractAsyncContextManager[FolderSession]]:
+    @asynccontextmanager
+    async def open_it(context: Context[FolderSettings]) -> AsyncIterator[FolderSession]:
+        from papin_found import _places, _session  # noqa: PLC0415  # brings trio
+
+        finder = getattr(import_module(f"papin_found.{module}"), find)
+        async with _session.open_folder(context, title, getattr(_places, place), finder) as session:
+            yield session
+
+    return open_it
+
+
+_FOLDERS = (
+    ("jan", "Jan", "jan", "_jan", "find_jan"),
+    ("gpt4all", "GPT4All", "gpt4all", "_finders", "find_flat"),
+    ("huggingface-cache", "Hugging Face's cache", "huggingface", "_finders", "find_huggingface"),
+    ("llamacpp-cache", "llama.cpp's cache", "llamacpp", "_finders", "find_llamacpp"),
+    ("docker-model-runner", "Docker Model Runner", "docker", "_docker", "find_docker"),
+    ("ramalama", "RamaLama", "ramalama", "_finders", "find_ramalama"),
+)
+
+
+def _lacks(title: str) -> dict[str, str]:
+    reading = f"papin reads what {title} keeps, and changes nothing there."
+    running = "It only keeps files: another provider runs them."
+    return dict.fromkeys(("pulls", "removes", "configures", "copies", "renames", "shares"), reading) | dict.fromkeys(
+        ("shows", "loads", "chats", "completes", "embeds"), running
+    )
+
+
+@hookimpl
+def papin_providers() -> Iterable[Provider]:
+    """Register the programs whose folders are read."""
+    for name, title, place, module, find in _FOLDERS:
+        yield Provider(
+            name=name,
+            summary=f"Models of {title}, where they are.",
+            open=_opener(title, place, module, find),
+            lacks=_lacks(title),
+            settings=FolderSettings,
+        )
