@@ -16,15 +16,19 @@ from papin_starter._session import StarterSession
 from papin_starter.plugin import papin_catalogs
 
 
+def starter():
+    return next(each for each in papin_catalogs() if not each.template)
+
+
 @pytest.fixture
 async def session():
-    (catalog,) = papin_catalogs()
+    catalog = starter()
     async with catalog.open(None) as session:
         yield session
 
 
 def test_the_descriptor_is_local_and_has_the_prefix_that_people_type():
-    (catalog,) = papin_catalogs()
+    catalog = starter()
     assert (catalog.name, catalog.prefix, catalog.local) == ("starter", "starter", True)
 
 

@@ -9,5 +9,4 @@ from papin_starter.plugin import papin_catalogs
 class TestStarter(CatalogSuite):
     @pytest.fixture
     def descriptor(self):
-        (catalog,) = papin_catalogs()
-        return catalog
+        return next(each for each in papin_catalogs() if not each.template)
