@@ -28,7 +28,7 @@ import msgspec
 
 from papin._config.decoding import decode, field_names, near, overrides_of
 from papin._config.instances import instances_of, kind_variables, with_kind
-from papin._config.source import KIND, KINDS, Source, parse, read_source, read_text
+from papin._config.source import INSTANCES, KIND, KINDS, Source, parse, read_source, read_text
 from papin._paths import Paths, find_paths
 from papin.errors import ConfigInvalid
 
@@ -73,8 +73,8 @@ class Config:
         self._source = source
         self.file = source.file
         self.core = _core(source)
-        self.instances: Mapping[str, str] = instances_of(source)
-        """The kind of each further instance of a provider, by its name."""
+        self.instances: Mapping[tuple[str, str], str] = _instances(source)
+        """The kind of each further instance of a provider or catalog, by its table: `("providers", "gpu-box")`."""
 
     def table(self, kind: str, name: str, type: type[S]) -> S:  # noqa: A002  what it is
         """Return the settings of the plugin `name`, for example `table("providers", "llamacpp", Settings)`.
@@ -87,16 +87,20 @@ class Config:
     def rows(self, tables: Tables) -> Iterator[Row]:
         """Yield every setting of papin and of `tables`, with where it comes from; what is secret is not told."""
         yield from _rows(self._source, (), self.core)
-        of_instances = {("providers", name): tables.get(("providers", kind)) for name, kind in self.instances.items()}
+        of_instances = {(table, name): tables.get((table, kind)) for (table, name), kind in self.instances.items()}
         for (kind, name), struct in sorted({**tables, **of_instances}.items(), key=lambda item: item[0]):
             if (kind, name) in of_instances:
-                yield self._kind_row(name)
+                yield self._kind_row(kind, name)
             if struct is not None:
                 yield from _rows(self._source, (kind, name), self.table(kind, name, struct))
 
-    def _kind_row(self, name: str) -> Row:
-        variable, _ = kind_variables(self._source).get(name.replace("-", "_"), ("", ""))
-        return Row(key=f"providers.{name}.{KIND}", value=self.instances[name], source=variable or "file")
+    def _kind_row(self, table: str, name: str) -> Row:
+        variable, _ = kind_variables(self._source, table).get(name.replace("-", "_"), ("", ""))
+        return Row(key=f"{table}.{name}.{KIND}", value=self.instances[table, name], source=variable or "file")
+
+
+def _instances(source: Source) -> dict[tuple[str, str], str]:
+    return {(table, name): kind for table in INSTANCES for name, kind in instances_of(source, table).items()}
 
 
 def find_file(environ: Mapping[str, str] = os.environ) -> Path:
@@ -142,13 +146,13 @@ def set_value(file: Path, key: str, text: str, tables: Tables) -> Any:
 
 def _struct_for(file: Path, keys: tuple[str, ...], text: str, tables: Tables) -> type[msgspec.Struct] | None:
     """Return what decodes the table that `keys` lead into, where `text` may be the kind of a new instance."""
-    if keys[0] != "providers":
+    if keys[0] not in INSTANCES:
         return tables.get((keys[0], keys[1]))
-    kinds = {name: struct for (kind, name), struct in tables.items() if kind == "providers"}
+    kinds = {name: struct for (table, name), struct in tables.items() if table == keys[0]}
     if keys[2:] == (KIND,):
-        return with_kind(text, kinds)
+        return with_kind(keys[0], text, kinds)
     source = Source(file=file, text="", data=parse(file, read_text(file)))
-    return kinds.get(instances_of(source).get(keys[1], keys[1]))
+    return kinds.get(instances_of(source, keys[0]).get(keys[1], keys[1]))
 
 
 def _core(source: Source) -> CoreSettings:

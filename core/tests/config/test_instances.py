@@ -28,7 +28,7 @@ def file(tmp_path):
 def test_an_instance_has_settings_of_its_own(file):
     file.write_text(f"{TEXT}[providers.ollama]\nkeep_alive = 5\n")
     loaded = config.load(file, {})
-    assert loaded.instances == {"gpu-box": "ollama"}
+    assert loaded.instances == {("providers", "gpu-box"): "ollama"}
     assert loaded.table("providers", "gpu-box", Settings) == Settings(url="http://gpu-box:11434")
     assert loaded.table("providers", "ollama", Settings) == Settings(keep_alive=5)
 
@@ -41,14 +41,16 @@ def test_variables_win_and_make_instances(file):
         "PAPIN_PROVIDERS__NAS__URL": "http://nas",
     }
     loaded = config.load(file, environ)
-    assert loaded.instances == {"gpu-box": "ollama", "nas": "ollama"}
+    assert loaded.instances == {("providers", "gpu-box"): "ollama", ("providers", "nas"): "ollama"}
     assert loaded.table("providers", "gpu-box", Settings).url == "http://other"
     assert loaded.table("providers", "nas", Settings).url == "http://nas"
 
 
 def test_a_variable_changes_the_kind_of_an_instance_in_the_file(file):
     file.write_text('[providers.gpu-box]\nkind = "ollama"\n')
-    assert config.load(file, {"PAPIN_PROVIDERS__GPU_BOX__KIND": "found"}).instances == {"gpu-box": "found"}
+    assert config.load(file, {"PAPIN_PROVIDERS__GPU_BOX__KIND": "found"}).instances == {
+        ("providers", "gpu-box"): "found"
+    }
 
 
 def test_rows_show_instances_and_their_kind(file):
@@ -65,7 +67,7 @@ def test_instances_are_made_and_changed_by_setting(file):
     assert config.set_value(file, "providers.gpu-box.kind", "ollama", TABLES) == "ollama"
     assert config.set_value(file, "providers.gpu-box.keep_alive", "7", TABLES) == 7
     loaded = config.load(file, {})
-    assert loaded.instances == {"gpu-box": "ollama"}
+    assert loaded.instances == {("providers", "gpu-box"): "ollama"}
     assert loaded.table("providers", "gpu-box", Settings).keep_alive == 7
 
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from papin._config.source import KIND, KINDS, Override, Source
+from papin._config.source import INSTANCES, KIND, KINDS, Override, Source
 from papin.errors import ConfigInvalid
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -45,7 +45,7 @@ def overrides_of(source: Source, path: tuple[str, ...]) -> list[Override]:
 
 def _is_kind(path: tuple[str, ...]) -> bool:
     """Tell whether `path` leads to what says of which kind a provider is, which is no setting of that provider."""
-    return path[0] == "providers" and path[2:] == (KIND,)
+    return path[0] in INSTANCES and path[2:] == (KIND,)
 
 
 def convert(value: Any, kind: Any, *, strict: bool = True) -> Any:

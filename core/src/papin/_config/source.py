@@ -18,7 +18,10 @@ KINDS = ("providers", "catalogs", "formats", "storages", "policies", "recommende
 """The tables at the top of the file, each with one table for each plugin of that kind."""
 
 KIND = "kind"
-"""The key that makes a table of `providers` another instance of a provider: `[providers.gpu-box] kind = "ollama"`."""
+"""The key that makes a table another instance of a provider or catalog: `[providers.gpu-box] kind = "ollama"`."""
+
+INSTANCES = {"providers": "provider", "catalogs": "catalog"}
+"""The tables that have instances, and the word for one of them."""
 
 PREFIX = "PAPIN_"
 NOT_SETTINGS = {"PAPIN_HOME", "PAPIN_FRONTEND"}

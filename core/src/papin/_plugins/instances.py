@@ -5,32 +5,52 @@ from typing import Any
 
 import msgspec
 
+from papin._config.source import INSTANCES
 from papin._plugins.found import Found, Plugins
+from papin.catalogs import Catalog
 from papin.errors import ConfigInvalid
 from papin.providers import Provider
 
 
-def add_instances(plugins: Plugins, instances: Mapping[str, str]) -> None:
-    """Add a provider for each of `instances` (its kind by its name); one that cannot be says why when it is opened."""
-    kinds = dict(plugins.providers)
-    for name, kind in instances.items():
-        if kind not in kinds:
-            step = f"Install the plugin that has it, or change it: papin config set providers.{name}.kind KIND"
-            plugins.providers[name] = _broken(name, f"there is no provider of kind {kind!r:.60}", step)
-        elif name in kinds and kind != name:
-            step = f"Give the table [providers.{name}] another name."
-            plugins.providers[name] = _broken(name, f"{name} is a provider itself, and cannot be a {kind} too", step)
+def add_instances(plugins: Plugins, instances: Mapping[tuple[str, str], str]) -> None:
+    """Add a provider or catalog for each of `instances`; one that cannot be says why when it is opened.
+
+    `instances` tell the kind by table and name. Kinds that are templates are no catalogs themselves.
+    """
+    kinds: dict[str, dict[str, Found[Any]]] = {
+        "providers": {**plugins.providers},
+        "catalogs": {**plugins.catalogs},
+    }
+    taken = {each.descriptor.prefix for each in plugins.catalogs.values()}
+    for (table, name), kind in instances.items():
+        found = kinds[table].get(kind)
+        word = INSTANCES[table]
+        if found is None:
+            step = f"Install the plugin that has it, or change it: papin config set {table}.{name}.kind KIND"
+            made = _broken(word, name, f"there is no {word} of kind {kind!r:.60}", step)
+        elif (name in kinds[table] or (table == "catalogs" and name in taken)) and kind != name:
+            step = f"Give the table [{table}.{name}] another name."
+            made = _broken(word, name, f"{name} is a {word} itself, and cannot be a {kind} too", step)
         else:
-            found = kinds[kind]
-            descriptor = msgspec.structs.replace(found.descriptor, name=name)
-            plugins.providers[name] = Found(descriptor, found.plugin, found.distribution, found.version)
+            made = Found(_named(found.descriptor, name), found.plugin, found.distribution, found.version)
+        getattr(plugins, table)[name] = made
+    for name in [name for name, each in plugins.catalogs.items() if each.descriptor.template]:
+        del plugins.catalogs[name]
 
 
-def _broken(name: str, what: str, step: str) -> Found[Provider]:
-    refusal = ConfigInvalid(f"The provider {name} cannot be used: {what}", next_step=step)
+def _named(descriptor: Any, name: str) -> Any:
+    if isinstance(descriptor, Provider):
+        return msgspec.structs.replace(descriptor, name=name)
+    return msgspec.structs.replace(descriptor, name=name, prefix=name, template=False)
+
+
+def _broken(word: str, name: str, what: str, step: str) -> Found[Any]:
+    refusal = ConfigInvalid(f"The {word} {name} cannot be used: {what}", next_step=step)
 
     def refuse(_: Any) -> Any:
         raise refusal
 
-    descriptor = Provider(name=name, summary=what, open=refuse)
+    descriptor: Any = Provider(name=name, summary=what, open=refuse)
+    if word == "catalog":
+        descriptor = Catalog(name=name, prefix=name, summary=what, open=refuse)
     return Found(descriptor, plugin=name, distribution="papin", version="", refusal=refusal)
