@@ -18,8 +18,14 @@ from papin.names import CatalogRef
 _SHOWN = 5
 
 
-def choose(ref: CatalogRef, found: Sequence[Variant], problems: Sequence[PapinError], near: Sequence[str]) -> Variant:
-    """Return the only variant that was found for `ref`.
+def choose(
+    ref: CatalogRef,
+    found: Sequence[Variant],
+    problems: Sequence[PapinError],
+    near: Sequence[str],
+    elsewhere: Sequence[str] = (),
+) -> Variant:
+    """Return the only variant that was found for `ref`; `elsewhere` are prefixes of catalogs that were not asked.
 
     Raises:
         Ambiguous: several catalogs have it.
@@ -34,6 +40,8 @@ def choose(ref: CatalogRef, found: Sequence[Variant], problems: Sequence[PapinEr
     if problems:
         raise problems[0]
     known = f"The nearest: {', '.join(near)}." if near else "papin catalogs list shows where models come from."
+    if elsewhere:
+        known += f" Or say where to look: {', '.join(f'{prefix}:{ref}' for prefix in elsewhere[:_SHOWN])}."
     raise NotFound(f"no catalog has a model called {ref}", next_step=known)
 
 
@@ -96,7 +104,9 @@ class Catalogs:
             return (await session.refresh("")).entries
 
     async def resolve(self, ref: str) -> Variant:
-        """Return the variant that `ref` names, asking all catalogs at once where it names none.
+        """Return the variant that `ref` names, asking the catalogs of this machine at once where it names none.
+
+        A name alone is told to nobody else: what somebody mistypes is no business of a server.
 
         Raises:
             NameInvalid: it is not a catalog reference.
@@ -106,7 +116,9 @@ class Catalogs:
         parsed = names.parse(ref, catalogs=self.prefixes)
         if not isinstance(parsed, CatalogRef):
             raise NameInvalid(f"{ref} is not the name of a model in a catalog", next_step="papin catalogs list")
-        asked = [self.prefixes[parsed.catalog]] if parsed.catalog else list(self._services.plugins.catalogs)
+        known = self._services.plugins.catalogs
+        local = [name for name in known if self._descriptor(name).local]
+        asked = [self.prefixes[parsed.catalog]] if parsed.catalog else local
         found: list[Variant] = []
         problems: list[PapinError] = []
 
@@ -124,4 +136,5 @@ class Catalogs:
             for name in asked:
                 nursery.start_soon(ask, name)
         near = [] if found else names.nearest(parsed.name, [entry.name for entry in await self.entries()])
-        return choose(parsed, found, problems, near)
+        elsewhere = [prefix for prefix, name in self.prefixes.items() if name not in asked and not parsed.catalog]
+        return choose(parsed, found, problems, near, elsewhere)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, get_args
 
 import msgspec
@@ -11,7 +12,7 @@ import pytest
 from papin import names
 from papin.catalogs import Catalog, Describes, Page, Refreshes, Searches
 from papin.context import Context
-from papin.errors import NameInvalid, NotFound, PapinError
+from papin.errors import NameInvalid, NotFound, PapinError, TransferFailed
 from papin.models import Capability, CatalogEntry, HttpSource, Variant, WantedFile
 from papin.query import Query
 from papin.testing._described import DescribedSuite
@@ -125,7 +126,7 @@ class CatalogSuite(DescribedSuite):
     ) -> None:
         """Each variant of an entry is what its name resolves to, and the first one is the default."""
         told = [entry for page in await self._pages(descriptor, context) for entry in page.entries]
-        async with self.opened(descriptor, context) as session:
+        async with self.reached(descriptor), self.opened(descriptor, context) as session:
             for entry in await self._described(session, told[:MOST], known):
                 self.check_entry(descriptor, entry)
                 for variant in entry.variants:
@@ -139,10 +140,12 @@ class CatalogSuite(DescribedSuite):
     ) -> None:
         """References can be typed, files have plain names, sizes and digests are such, and there is a source."""
         told = [entry.name for page in await self._pages(descriptor, context) for entry in page.entries]
-        async with self.opened(descriptor, context) as session:
+        async with self.reached(descriptor), self.opened(descriptor, context) as session:
             found = [await session.resolve(name, None) for name in (*told[:MOST], *known)]
         for variant in found:
             self.check_variant(descriptor, variant)
+            for file in variant.files:
+                self.check_sources(file, context)
 
     @pytest.mark.trio
     async def test_an_unknown_name_is_not_found(self, descriptor: Catalog, context: Context[Any]) -> None:
@@ -206,10 +209,15 @@ class CatalogSuite(DescribedSuite):
         assert file.size is None or file.size > 0
         assert file.sha256 is None or names.check(file.sha256, "digest")
         assert file.sources
+
+    def check_sources(self, file: WantedFile, context: Context[Any]) -> None:
+        """Fail unless `file` comes from addresses, and from private ones only where the settings name them."""
+        settings = msgspec.structs.asdict(context.settings).values()
+        named = tuple(value for value in settings if isinstance(value, str) and value)
         for source in file.sources:
             if isinstance(source, HttpSource):
                 assert isinstance(names.parse(source.url), names.UrlRef)
-                assert not source.user_named
+                assert not source.user_named or source.url.startswith(named)
 
     async def _pages(self, descriptor: Catalog, context: Context[Any]) -> list[Page]:
         """Return the pages of a refresh from nothing, at most `MOST` of them; none where it cannot refresh."""
@@ -217,15 +225,21 @@ class CatalogSuite(DescribedSuite):
         async with self.opened(descriptor, context) as session:
             if not isinstance(session, Refreshes):
                 return pages
-            try:
+            async with self.reached(descriptor):
                 while (not pages or pages[-1].more) and len(pages) < MOST:
                     pages.append(await session.refresh(pages[-1].state if pages else ""))
                     assert len(pages[-1].state.encode()) <= LONGEST_STATE
-            except PapinError:
-                if descriptor.local:
-                    raise
-                pytest.skip("it cannot be reached")
         return pages
+
+    @asynccontextmanager
+    async def reached(self, descriptor: Catalog) -> AsyncIterator[None]:
+        """Skip where a catalog that is not of this machine cannot be reached."""
+        try:
+            yield
+        except TransferFailed as error:
+            if descriptor.local:
+                raise
+            pytest.skip(f"it cannot be reached: {error.message}")
 
     async def _described(
         self, session: Any, told: Sequence[CatalogEntry], known: tuple[str, ...]

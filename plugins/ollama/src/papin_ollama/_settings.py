@@ -6,7 +6,9 @@ from typing import Annotated
 
 import msgspec
 
-__all__ = ["CatalogSettings", "ProviderSettings"]
+__all__ = ["ENDPOINT", "CatalogSettings", "ProviderSettings"]
+
+ENDPOINT = "https://registry.ollama.ai"
 
 
 class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,4 +29,4 @@ class ProviderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 class CatalogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the models of Ollama's registry come from: `endpoint` may be a mirror of it."""
 
-    endpoint: str = "https://registry.ollama.ai"
+    endpoint: str = ENDPOINT
