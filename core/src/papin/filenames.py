@@ -8,13 +8,14 @@ Ollama's tags (`8b-instruct-q4_K_M`), of ONNX exports (`model_q4f16.onnx`) and o
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
 from papin.models import FileRole
 
-__all__ = ["FileName", "bits_of", "parameters_of", "quantization_of", "read_file_name"]
+__all__ = ["FileName", "bits_of", "parameters_of", "quantization_of", "read_file_name", "without_quantization"]
 
 
 class FileName(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,10 +81,12 @@ _BITS: Final = {
     "AWQ": 4.25, "GPTQ": 4.25, "INT4": 4.5, "INT8": 8.0, "UINT8": 8.0, "BNB4": 4.5, "Q4F16": 4.5,
 }  # fmt: skip
 _NEAR: Final = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M", "Q4": "Q4_0", "Q8": "Q8_0", "QUANTIZED": "Q8_0"}
+_REMEMBERED: Final = 4096  # a catalog tells the same few of a hundred thousand variants
 # Larger tensors at the in- and output (`_L`, `_XL`): about a fifth of a bit a step.
 _LARGER: Final = 0.2
 
 
+@lru_cache(_REMEMBERED)
 def quantization_of(text: str) -> str:
     """Return the quantization that a name tells, in llama.cpp's spelling (`UD-Q4_K_XL`, `F16`), or nothing.
 
@@ -120,6 +123,7 @@ def _spelt(found: re.Match[str]) -> str:
     return part["float"].replace("FP16", "F16").replace("FP32", "F32")
 
 
+@lru_cache(_REMEMBERED)
 def bits_of(quantization: str) -> float | None:
     """Return the bits per weight of a quantization as `quantization_of` spells it, about; None where nobody knows."""
     plain = quantization.upper().removeprefix("UD-").removesuffix("_MOE")
@@ -136,6 +140,7 @@ def bits_of(quantization: str) -> float | None:
     return float(digits[1]) + 0.5 if digits else None
 
 
+@lru_cache(_REMEMBERED)
 def parameters_of(text: str) -> int | None:
     """Return how many parameters a name tells: `8B`, `0.6b`, `135M`, `8x7B` (all experts), `1b6`; the first counts.
 
@@ -191,3 +196,8 @@ def _role(stem: str, kind: str) -> FileRole:
     if kind == "pytorch" and re.fullmatch(r"(?:training_args|optimizer|scheduler|rng_state.*|.*tokenizer.*)", lower):
         return "sidecar"
     return "weights"
+
+
+def without_quantization(text: str) -> str:
+    """Return a name without what tells its quantization: `lake-8b-Q4_K_M` is `lake-8b-`."""
+    return _OTHER.sub("", _GGUF.sub("", text))

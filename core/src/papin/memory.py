@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from papin.discovery import Fit
 from papin.machine import Machine
 from papin.models import Header, Variant
 
@@ -17,6 +18,7 @@ __all__ = [
     "estimate",
     "estimate_size",
     "estimate_variant",
+    "fit_of",
     "kv_cache_bytes",
     "room",
 ]
@@ -80,6 +82,13 @@ class Room(NamedTuple):
     def most(self) -> int:
         """The larger of them: what needs more does not fit."""
         return max(self.gpu, self.main)
+
+
+def fit_of(needed: int | None, space: Room) -> Fit:
+    """Return where a model that needs that much memory would run."""
+    if needed is None:
+        return "unknown"
+    return "gpu" if needed <= space.gpu else "memory" if needed <= space.main else "no"
 
 
 # A GPU also holds the picture on the screen; main memory everything else that runs.

@@ -1,17 +1,60 @@
 """The search language, one for all frontends: words and filters.
 
-coder arch:qwen3 size:<=8b quant:q4,q5 can:tools fits:yes license:apache-2.0 sort:downloads
+    coder arch:qwen3 size:<=8b quant:q4,q5 can:tools fits:yes license:apache-2.0 sort:downloads
+
+Words are looked for in names and descriptions, all of them; the last one may be the begin of a word. A filter is a key,
+a colon and one or more values, of which one has to hold; several filters have to hold together. `size`, `context` and
+`disk` compare (`<`, `<=`, `>`, `>=`, or a span `3b-8b`). Mistyped keys and values mean the nearest there is.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+import difflib
+import re
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal, cast
 
 import msgspec
 
-__all__ = ["Filter", "Query", "Relation"]
+from papin.errors import NameInvalid
+
+__all__ = ["KEYS", "SORTS", "Filter", "Query", "Relation", "amount", "complete", "nearest_values", "parse"]
 
 Relation = Literal["=", "<", "<=", ">", ">="]
+
+KEYS = {
+    "arch": "architecture: arch:llama, arch:qwen3",
+    "size": "number of parameters: size:<=8b, size:3b-8b",
+    "quant": "quantization: quant:q4, quant:q4_k_m, quant:4bit",
+    "can": "what it can do: can:chat, can:vision, can:tools",
+    "fits": "whether it fits on this machine: fits:yes",
+    "provider": "what runs it here: provider:ollama",
+    "license": "licence: license:apache-2.0, license:mit",
+    "format": "file format: format:gguf",
+    "catalog": "where it comes from: catalog:huggingface",
+    "publisher": "who publishes it: publisher:bartowski",
+    "context": "context length in tokens: context:>=32k",
+    "disk": "bytes of its smallest variant: disk:<5GB",
+    "access": "open, gated or private: access:open",
+    "sort": "order: sort:downloads, sort:new",
+}
+"""The keys of filters, and what they are for with examples."""
+
+SORTS = ("match", "downloads", "likes", "trending", "new", "updated", "size", "name")
+"""The orders: `match` (the best match first) is that of a search with words, `downloads` that of one without."""
+
+_OTHERS = {
+    "architecture": "arch", "parameters": "size", "params": "size", "quantization": "quant", "capability": "can",
+    "task": "can", "licence": "license", "context_length": "context", "ctx": "context", "by": "publisher",
+    "author": "publisher", "order": "sort", "runs": "provider",
+}  # fmt: skip
+_COMPARED = {"size": "8b", "context": "32k", "disk": "5GB"}
+_LONGEST = 1000
+_MOST = 40
+_AMOUNT = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,6})?)\s?(?P<unit>[kmgtb]?)b?", re.IGNORECASE)
+_UNITS = {"": 1, "k": 1000, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}
+_COMPARING = re.compile(r"(?P<relation><=|>=|<|>|=)?(?P<first>[\d.]+\s?\w*)(?:(?:-|\.\.)(?P<last>[\d.]+\s?\w*))?")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,10 +64,138 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[str, ...]
     relation: Relation = "="
 
+    def __str__(self) -> str:
+        """Return the filter as a person types it."""
+        relation = "" if self.relation == "=" else self.relation
+        return f"{self.key}:{relation}{','.join(map(_quoted, self.values))}"
+
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What is searched for: all words, all filters, and the order (empty: the best match first)."""
+    """What is searched for: all words, all filters, and the order (empty: the usual one)."""
 
     words: tuple[str, ...] = ()
     filters: tuple[Filter, ...] = ()
     sort: str = ""
+
+    def __str__(self) -> str:
+        """Return the query as a person types it."""
+        sort = [f"sort:{self.sort}"] if self.sort else []
+        return " ".join([*map(_quoted, self.words), *map(str, self.filters), *sort])
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if re.search(r"[\s:,]", text) else text
+
+
+def parse(text: str) -> Query:
+    """Return what `text` asks for. What looks like a filter but has no known key is a word.
+
+    Raises:
+        NameInvalid: it is too long, or a value cannot be understood.
+    """
+    if len(text) > _LONGEST:
+        raise NameInvalid("this search is too long", next_step=f"Use at most {_LONGEST} characters.")
+    words: list[str] = []
+    filters: list[Filter] = []
+    sort = ""
+    for token in _tokens(text)[:_MOST]:
+        key, colon, value = token.partition(":")
+        known = _key(key) if colon and value else ""
+        if not known:
+            words += [word for word in re.findall(r"[\w.+-]+", token) if re.search(r"\w", word)]
+        elif known == "sort":
+            sort = _nearest(value.lower(), SORTS, f"sort:{value}")
+        else:
+            filters += _filters(known, value)
+    return Query(words=tuple(words), filters=tuple(filters), sort=sort)
+
+
+def _tokens(text: str) -> list[str]:
+    lexer = shlex.shlex(text, posix=True)
+    lexer.whitespace_split, lexer.commenters, lexer.quotes, lexer.escape = True, "", '"', ""
+    try:
+        return list(lexer)
+    except ValueError:  # a quotation that is still being typed
+        return text.replace('"', " ").split()
+
+
+def _key(text: str) -> str:
+    lower = text.lower()
+    if lower in KEYS:
+        return lower
+    if lower in _OTHERS:
+        return _OTHERS[lower]
+    near = difflib.get_close_matches(lower, [*KEYS, *_OTHERS], n=1, cutoff=0.75) if len(lower) > 2 else []  # noqa: PLR2004
+    return _OTHERS.get(near[0], near[0]) if near else ""
+
+
+def _filters(key: str, value: str) -> Iterator[Filter]:
+    if key in _COMPARED:
+        yield from _comparing(key, value)
+    elif key == "fits":
+        yield Filter(key=key, values=(_nearest(value.lower(), ("yes", "no"), f"fits:{value}"),))
+    elif values := tuple(each for part in value.split(",") if (each := part.strip().lower())):
+        yield Filter(key=key, values=values)
+
+
+def _comparing(key: str, value: str) -> Iterator[Filter]:
+    found = _COMPARING.fullmatch(value.strip())
+    if found is None:
+        raise _unclear(key, value)
+    first, last, relation = found["first"], found["last"], found["relation"]
+    for each in (first, last):
+        if each is not None:
+            amount(each, key)
+    if last is not None:
+        yield Filter(key=key, values=(first.lower(),), relation=">=")
+        yield Filter(key=key, values=(last.lower(),), relation="<=")
+    else:
+        yield Filter(key=key, values=(first.lower(),), relation=cast("Relation", relation or "="))
+
+
+def amount(text: str, key: str = "size") -> float:
+    """Return the number that `8b`, `32k`, `1.5GB` or `7000000000` stand for; units are decimal.
+
+    Raises:
+        NameInvalid: it is none.
+    """
+    found = _AMOUNT.fullmatch(text.strip())
+    if found is None:
+        raise _unclear(key, text)
+    return float(found["number"]) * _UNITS[found["unit"].lower()]
+
+
+def _unclear(key: str, value: str) -> NameInvalid:
+    example = _COMPARED.get(key, "8b")
+    return NameInvalid(f"{key}:{value[:40]} cannot be understood", next_step=f"Write it like {key}:<={example}.")
+
+
+def _nearest(value: str, known: Iterable[str], shown: str) -> str:
+    near = nearest_values(value, known, most=1)
+    if not near:
+        raise NameInvalid(f"{shown[:60]} means nothing", next_step=f"There is: {', '.join(known)}.")
+    return near[0]
+
+
+def nearest_values(value: str, known: Iterable[str], *, most: int = 5) -> list[str]:
+    """Return the known values that `value` may mean: itself, else those that begin so, else those spelt nearly so."""
+    names = list(known)
+    if value in names:
+        return [value]
+    begun = [name for name in names if name.startswith(value)]
+    return begun[:most] or difflib.get_close_matches(value, names, n=most, cutoff=0.6)
+
+
+def complete(text: str, values: Callable[[str], Iterable[str]]) -> list[str]:
+    """Return what the last word of `text` may become: keys with their colon, or values of `values(key)`."""
+    token = text.rpartition(" ")[2]
+    key, colon, begun = token.partition(":")
+    if not colon:
+        return [f"{name}:" for name in KEYS if token and name.startswith(token.lower())]
+    known = _key(key)
+    if not known:
+        return []
+    before, comma, last = begun.rpartition(",")
+    fixed = {"sort": SORTS, "fits": ("yes", "no"), "access": ("open", "gated", "private")}
+    found = (each for each in fixed.get(known) or values(known) if each.startswith(last.lower()))
+    return [f"{known}:{before}{comma}{_quoted(each)}" for each in found]

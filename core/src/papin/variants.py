@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Literal
 
-import msgspec
-
+from papin.discovery import Fit, Judged
 from papin.filenames import bits_of
-from papin.memory import Room, estimate_variant
+from papin.memory import Room, estimate_variant, fit_of
 from papin.models import Variant
 
-__all__ = ["Judged", "choose", "fits", "in_order", "judge", "preference"]
-
-Fit = Literal["gpu", "memory", "no", "unknown"]
-"""Where a build would run: on the GPU, in main memory, nowhere here; or nobody knows how large it is."""
+__all__ = ["choose", "fits", "in_order", "judge", "preference"]
 
 # Four and a half bits and more lose little; below that, quality falls faster than size.
 _BEST = 4.89  # Q4_K_M
@@ -22,17 +17,6 @@ _FEWER_BITS = 3.0
 _LEGACY = 0.5  # Q4_0 and its like are worse than K-quants of the same size
 _UNKNOWN = 1000.0
 _HALF_BITS = 15.0
-
-
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A variant as its model's page shows it. `is_default` marks the one that is taken when nobody says which."""
-
-    variant: Variant
-    fit: Fit
-    memory: int | None = None
-    note: str = ""
-    is_default: bool = False
-    installed: str = ""
 
 
 def _bits(variant: Variant) -> float | None:
@@ -56,10 +40,7 @@ def in_order(variants: Sequence[Variant]) -> list[Variant]:
 
 def fits(variant: Variant, space: Room) -> Fit:
     """Return where `variant` would run."""
-    needed = estimate_variant(variant)
-    if needed is None:
-        return "unknown"
-    return "gpu" if needed <= space.gpu else "memory" if needed <= space.main else "no"
+    return fit_of(estimate_variant(variant), space)
 
 
 def choose(variants: Sequence[Variant], space: Room, formats: Collection[str] = ()) -> Variant | None:

@@ -1,0 +1,53 @@
+"""When two entries are the same model: pure functions, so that it can be argued about."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from papin.filenames import without_quantization
+from papin.models import CatalogEntry
+
+__all__ = ["Identity", "digests", "identity", "is_same"]
+
+# What publishers put behind a model's name that does not make another model of it.
+_WRAPPING = {"gguf", "ggml", "onnx", "mlx", "imatrix", "imat", "i1", "quantized", "quants", "quant", "hf", "bnb", "ud"}
+# Names round parameters, so 8.03 billion and 8B are the same, and 8B and 7B are not.
+_NEAR = 0.07
+
+
+class Identity(NamedTuple):
+    """What a model is known by: its plain name, and its architecture and parameters where they are told."""
+
+    name: str
+    architecture: str = ""
+    parameters: int | None = None
+
+
+def identity(entry: CatalogEntry) -> Identity:
+    """Return what `entry` is known by: the model that it is a build of, or its own title, without its wrapping."""
+    told = entry.base_model or entry.title or entry.name
+    words = re.split(r"[^a-z0-9.]+", without_quantization(told.rpartition("/")[2]).lower())
+    plain = "-".join(word.strip(".") for word in words if word.strip(".") and word not in _WRAPPING)
+    return Identity(plain or told.lower(), entry.architecture.lower(), entry.parameters)
+
+
+def is_same(one: Identity, other: Identity) -> bool:
+    """Tell whether two identities may be one model: nothing that both tell contradicts."""
+    if one.name != other.name:
+        return False
+    if one.architecture and other.architecture and one.architecture != other.architecture:
+        return False
+    if not one.parameters or not other.parameters:
+        return True
+    return abs(one.parameters - other.parameters) <= _NEAR * max(one.parameters, other.parameters)
+
+
+def digests(entry: CatalogEntry) -> set[int]:
+    """Return the first eight bytes of each digest of weights, as SQLite keeps numbers."""
+    return {
+        int.from_bytes(bytes.fromhex(file.sha256[:16]), signed=True)
+        for variant in entry.variants
+        for file in variant.files
+        if file.sha256 and file.role == "weights"
+    }

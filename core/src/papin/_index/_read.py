@@ -1,0 +1,174 @@
+"""Reading what is indexed: cards, entries, the state of the catalogs, words to complete with."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from papin._index._conditions import Here
+from papin._index._facets import known
+from papin._index._facts import facts_of, unpack
+from papin._index._search import search
+from papin._registry._times import from_stored
+from papin.discovery import Card, Found, Source
+from papin.errors import Problem
+from papin.memory import fit_of
+from papin.models import CatalogEntry
+from papin.query import Query
+
+__all__ = ["State", "entries", "entry_of", "find", "same_as", "state", "states", "values"]
+
+_SOURCES = 20
+
+
+class State(NamedTuple):
+    """What is known of a catalog: what its last page told, when it was refreshed, and why the last try failed."""
+
+    state: str = ""
+    refreshed_at: datetime | None = None
+    problem: Problem | None = None
+    entries: int = 0
+
+
+def states(connection: sqlite3.Connection) -> dict[str, State]:
+    """Return the states of all catalogs that ever were refreshed, or tried to."""
+    query = """
+    SELECT c.name, c.state, c.refreshed_at, c.problem, (SELECT count(*) FROM entries WHERE catalog = f.number)
+    FROM catalogs c LEFT JOIN facets f ON f.facet = 'catalog' AND f.value = c.name
+    """
+    return {
+        name: State(
+            told,
+            None if at is None else from_stored(at),
+            None if problem is None else msgspec.json.decode(problem, type=Problem),
+            count,
+        )
+        for name, told, at, problem, count in connection.execute(query)
+    }
+
+
+def state(connection: sqlite3.Connection, catalog: str) -> str:
+    """Return what a catalog's last page told as its state."""
+    row = connection.execute("SELECT state FROM catalogs WHERE name = ?", (catalog,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def find(connection: sqlite3.Connection, query: Query, limit: int, here: Here, installed: Installed) -> Found:
+    """Return the cards that a query finds."""
+    hits = search(connection, query, limit, here)
+    (count,) = connection.execute("SELECT count(*) FROM entries").fetchone()
+    return Found(
+        query=str(hits.meant),
+        cards=_cards(connection, hits.keys, here, installed),
+        more=hits.more,
+        emptied_by=hits.emptied_by,
+        entries=count,
+    )
+
+
+class Installed(NamedTuple):
+    """The ids of installed models, by their references, and by the first eight bytes of the digests of their files."""
+
+    by_ref: Mapping[str, str] = {}
+    by_digest: Mapping[int, str] = {}
+
+
+def _cards(connection: sqlite3.Connection, keys: Sequence[int], here: Here, installed: Installed) -> tuple[Card, ...]:
+    entries_by_key = _unpacked(connection, keys)
+    places = dict(connection.execute(f"SELECT key, card FROM entries WHERE key IN ({_marks(keys)})", keys).fetchall())  # noqa: S608
+    sources = _sources(connection, list(places.values()))
+    ids = _here(connection, list(places.values()), sources, installed)
+    cards = []
+    for key in keys:
+        entry, card = entries_by_key[key], places[key]
+        need = facts_of(entry).need
+        made = Card(
+            entry=entry,
+            sources=tuple(sources[card][:_SOURCES]),
+            fit=fit_of(need, here.room),
+            memory=need,
+            installed=ids[card],
+        )
+        cards.append(made)
+    return tuple(cards)
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _unpacked(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int, CatalogEntry]:
+    query = f"SELECT key, entry FROM details WHERE key IN ({_marks(keys)})"  # noqa: S608
+    return {key: unpack(data) for key, data in connection.execute(query, keys)}
+
+
+def _sources(connection: sqlite3.Connection, cards: Sequence[int]) -> dict[int, list[Source]]:
+    query = f"""
+    SELECT e.card, c.name, c.prefix || ':' || e.name, p.value, e.downloads
+    FROM entries e INDEXED BY entries_by_card CROSS JOIN facets f ON f.facet = 'catalog' AND f.number = e.catalog
+    CROSS JOIN catalogs c ON c.name = f.value
+    CROSS JOIN facets p ON p.facet = 'publisher' AND p.number = e.publisher
+    WHERE e.card IN ({_marks(cards)}) ORDER BY e.downloads DESC, e.key
+    """  # noqa: S608
+    found: dict[int, list[Source]] = {}
+    for card, catalog, ref, publisher, downloads in connection.execute(query, cards):
+        source = Source(ref=ref, catalog=catalog, publisher=publisher, downloads=downloads or None)
+        found.setdefault(card, []).append(source)
+    return found
+
+
+def _here(
+    connection: sqlite3.Connection,
+    cards: Sequence[int],
+    sources: Mapping[int, Sequence[Source]],
+    installed: Installed,
+) -> dict[int, tuple[str, ...]]:
+    """Return the ids of installed models by card: what came from one of its sources, or has the same file."""
+    found: dict[int, set[str]] = {card: set() for card in cards}
+    for ref, model in installed.by_ref.items():
+        for card, each in sources.items():
+            if any(ref == source.ref or ref.startswith(f"{source.ref}:") for source in each):
+                found[card].add(model)
+    if installed.by_digest:
+        joined = "entries e JOIN digests d ON d.entry = e.key"
+        query = f"SELECT e.card, d.digest FROM {joined} WHERE e.card IN ({_marks(cards)})"  # noqa: S608
+        for card, digest in connection.execute(query, cards):
+            if digest in installed.by_digest:
+                found[card].add(installed.by_digest[digest])
+    return {card: tuple(sorted(ids)) for card, ids in found.items()}
+
+
+def entry_of(connection: sqlite3.Connection, catalog: str, name: str) -> CatalogEntry | None:
+    """Return what a catalog told of a model, whose name is compared without case."""
+    query = """
+    SELECT d.entry FROM entries e JOIN details d ON d.key = e.key JOIN facets f ON f.facet = 'catalog'
+    AND f.number = e.catalog WHERE f.value = ? AND e.name = ? COLLATE NOCASE
+    """
+    row = connection.execute(query, (catalog, name)).fetchone()
+    return None if row is None else unpack(row[0])
+
+
+def entries(connection: sqlite3.Connection, catalogs: Iterable[str] | None = None) -> list[CatalogEntry]:
+    """Return all entries, or those of some catalogs, in the order in which they were told."""
+    wanted = None if catalogs is None else {known(connection, "catalog").get(each) for each in catalogs}
+    query = "SELECT e.catalog, d.entry FROM entries e JOIN details d ON d.key = e.key ORDER BY e.key"
+    return [unpack(data) for number, data in connection.execute(query) if wanted is None or number in wanted]
+
+
+def same_as(connection: sqlite3.Connection, catalog: str, name: str) -> tuple[Source, ...]:
+    """Return all sources of the model that a catalog has under a name, itself included."""
+    query = """
+    SELECT e.card FROM entries e JOIN facets f ON f.facet = 'catalog' AND f.number = e.catalog
+    WHERE f.value = ? AND e.name = ? COLLATE NOCASE
+    """
+    row = connection.execute(query, (catalog, name)).fetchone()
+    return () if row is None else tuple(_sources(connection, [row[0]])[row[0]])
+
+
+def values(connection: sqlite3.Connection, key: str) -> tuple[str, ...]:
+    """Return the values that a filter may have, sorted; nothing for one of a number."""
+    return tuple(sorted(value for value in known(connection, key) if value))

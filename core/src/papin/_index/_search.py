@@ -1,0 +1,177 @@
+"""Searching: words and conditions to the keys of entries, one for each card, in order.
+
+How a word is looked for depends on how common it is. The entries of a rare one are ranked, all of them. Those of a
+common one are so many that the best are the popular ones: the index of popularity is walked until there are enough,
+and whether an entry has the word is looked up in the set of all that have it, or entry by entry where most have.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from papin._index._conditions import Condition, Here, condition
+from papin._index._schema import SORTED
+from papin._index._spelling import mend, tokens
+from papin.query import Query
+
+__all__ = ["Hits", "search"]
+
+_RARE = 1500
+_COMMON = 20_000
+_COLUMNS = {"new": "created"}
+_TITLE_WEIGHT, _ABOUT_WEIGHT = 8.0, 1.0
+_POPULAR = 0.15
+_EXACTLY = 1000.0
+_BEGINS = 1.5
+
+
+class Hits(NamedTuple):
+    """The keys of the entries that stand for the cards, in order; and the query as it was understood."""
+
+    keys: tuple[int, ...]
+    more: bool
+    meant: Query
+    emptied_by: tuple[str, ...] = ()
+
+
+def search(connection: sqlite3.Connection, query: Query, limit: int, here: Here) -> Hits:
+    """Return at most `limit` hits.
+
+    Raises:
+        NotFound: a filter names a provider that is not here.
+    """
+    words = [mend(connection, token) for token in tokens(query.words)]
+    conditions = [condition(connection, each, here) for each in query.filters]
+    meant = msgspec.structs.replace(query, words=tuple(words), filters=tuple(each.meant for each in conditions))
+    keys = _first(_Asked(connection, words, conditions, query.sort).hits(), limit + 1)
+    if keys:
+        return Hits(tuple(keys[:limit]), len(keys) > limit, meant)
+    return Hits((), more=False, meant=meant, emptied_by=_emptied_by(connection, words, conditions))
+
+
+def _first(rows: Iterator[tuple[int, int]], limit: int) -> list[int]:
+    """Return the keys of the first entries of `limit` cards."""
+    seen: dict[int, int] = {}
+    for key, card in rows:
+        seen.setdefault(card, key)
+        if len(seen) >= limit:
+            break
+    return list(seen.values())
+
+
+def _emptied_by(
+    connection: sqlite3.Connection, words: Sequence[str], conditions: Sequence[Condition]
+) -> tuple[str, ...]:
+    """Return the words and filters without any one of which something is found, by one look at all entries."""
+    has = "e.key IN (SELECT rowid FROM words WHERE words MATCH ?)"
+    tests: list[tuple[str, str, tuple[float | str, ...]]] = [(word, has, (_begins(word),)) for word in words]
+    tests += [(str(each.meant), each.sql, each.parameters) for each in conditions]
+    columns = ", ".join(f"coalesce(({sql}) <> 0, 0) AS t{number}" for number, (_, sql, _) in enumerate(tests))
+    failed = " ".join(f"WHEN NOT t{number} THEN {number}" for number in range(len(tests)))
+    met = " + ".join(f"t{number}" for number in range(len(tests)))
+    query = f"SELECT DISTINCT CASE {failed} END FROM (SELECT {columns} FROM entries e) WHERE {met} = ?"  # noqa: S608  constants
+    parameters = [each for _, _, several in tests for each in several]
+    alone = {number for (number,) in connection.execute(query, (*parameters, len(tests) - 1))} if tests else set()
+    return tuple(name for number, (name, _, _) in enumerate(tests) if number in alone)
+
+
+def _begins(word: str) -> str:
+    """Return what to match for a word; a single letter or digit begins too much."""
+    return f'"{word}"*' if len(word) > 1 else f'"{word}"'
+
+
+class _Asked:
+    """One question to the index."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, words: Sequence[str], conditions: Sequence[Condition], sort: str
+    ) -> None:
+        self._do = connection.execute
+        self._words = words
+        self._sort = sort or ("match" if words else "downloads")
+        self._where = " AND ".join(each.sql for each in conditions)
+        self._parameters = tuple(each for one in conditions for each in one.parameters)
+        self._match = " ".join(self._term(word) for word in words)
+
+    def _term(self, word: str) -> str:
+        """Return what to match: the word alone where it is common, else whatever begins so."""
+        row = self._do("SELECT doc FROM terms WHERE term = ?", (word,)).fetchone()
+        return _begins(word) if row is None or row[0] <= _RARE else f'"{word}"'
+
+    def hits(self) -> Iterator[tuple[int, int]]:
+        """Yield (key, card) in order; a card may come several times."""
+        if not self._words:
+            yield from self._walk("", ())
+            return
+        query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+        (count,) = self._do(query, (self._match, _COMMON + 1)).fetchone()
+        if count <= _RARE:
+            yield from self._ranked()
+            return
+        if self._sort == "match":
+            yield from self._named_so()
+        if count <= _COMMON:
+            yield from self._walk("e.key IN (SELECT rowid FROM words WHERE words MATCH ?)", (self._match,))
+        else:
+            has = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = e.key)"
+            yield from self._walk(has, (self._match,))
+
+    def _and(self, *others: str) -> str:
+        return " AND ".join(each for each in (self._where, *others) if each) or "1"
+
+    def _walk(self, has: str, parameters: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+        column = _COLUMNS.get(self._sort, "downloads" if self._sort == "match" else self._sort)
+        walked = f"INDEXED BY entries_by_{column}" if column in SORTED else ""
+        order = {"size": "e.parameters IS NULL, e.parameters", "name": "e.identity"}.get(column, f"e.{column} DESC")
+        query = f"SELECT e.key, e.card FROM entries e {walked} WHERE {self._and(has)} ORDER BY {order}"  # noqa: S608
+        yield from self._do(query, (*self._parameters, *parameters))
+
+    def _named_so(self) -> Iterator[tuple[int, int]]:
+        query = f"SELECT e.key, e.card FROM entries e WHERE {self._and('e.identity = ?')} ORDER BY e.downloads DESC"  # noqa: S608
+        yield from self._do(query, (*self._parameters, "-".join(self._words)))
+
+    def _ranked(self) -> Iterator[tuple[int, int]]:
+        # CROSS JOIN keeps SQLite from asking the index of words for each entry.
+        query = f"""
+        SELECT e.key, e.card, e.identity, e.downloads, e.likes, e.trending, e.created, e.updated, e.parameters,
+        bm25(words, {_TITLE_WEIGHT}, {_ABOUT_WEIGHT}) FROM words CROSS JOIN entries e ON e.key = words.rowid
+        WHERE words MATCH ? AND {self._and()}
+        """  # noqa: S608  constants, and conditions of ours
+        rows = [_Row(*row) for row in self._do(query, (self._match, *self._parameters))]
+        for row in sorted(rows, key=self._order):
+            yield row.key, row.card
+
+    def _order(self, row: _Row) -> tuple[float | str, ...]:
+        match self._sort:
+            case "name":
+                return row.identity, row.key
+            case "size":
+                return row.parameters is None, row.parameters or 0
+            case "match":
+                return -self._score(row), row.key
+        return -getattr(row, _COLUMNS.get(self._sort, self._sort)), row.key
+
+    def _score(self, row: _Row) -> float:
+        # bm25 is negative, and the more so the better.
+        named = "-".join(self._words)
+        exactly = _EXACTLY if row.identity == named else 0.0
+        begins = _BEGINS if row.identity.startswith(named) else 1.0
+        return exactly - row.rank * begins * (1 + _POPULAR * math.log10(1 + row.downloads))
+
+
+class _Row(NamedTuple):
+    key: int
+    card: int
+    identity: str
+    downloads: int
+    likes: int
+    trending: float
+    created: int
+    updated: int
+    parameters: int | None
+    rank: float

@@ -1,0 +1,180 @@
+"""Recording what a catalog told."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from papin._index._facets import Facets
+from papin._index._facts import Facts, clean, facts_of, pack
+from papin._index._identity import Identity, digests, is_same
+from papin._registry._times import to_stored
+from papin.catalogs import Page
+from papin.errors import NameInvalid, Problem
+from papin.models import CatalogEntry
+
+__all__ = ["Stored", "fail", "forget", "put", "put_entries"]
+
+
+class Stored(NamedTuple):
+    """What a page changed: how many entries are new or other than before, are gone, and could not be taken."""
+
+    changed: int = 0
+    gone: int = 0
+    refused: int = 0
+
+
+def put(connection: sqlite3.Connection, catalog: str, prefix: str, page: Page, now: datetime) -> Stored:
+    """Record a page of a refresh, and the state from which the next one goes on."""
+    stored = put_entries(connection, catalog, prefix, page.entries)
+    writer = _Writer(connection, catalog)
+    gone = [each for name in page.gone if (each := writer.existing(name)) is not None]
+    if page.whole:
+        kept = {entry.name for entry in page.entries}
+        gone += [key for name, key in writer.all_names() if name not in kept]
+    for key in gone:
+        writer.remove(key)
+    query = "UPDATE catalogs SET state = ?, problem = NULL, refreshed_at = coalesce(?, refreshed_at) WHERE name = ?"
+    connection.execute(query, (page.state, None if page.more else to_stored(now), catalog))
+    return stored._replace(gone=len(gone))
+
+
+def put_entries(connection: sqlite3.Connection, catalog: str, prefix: str, entries: Iterable[CatalogEntry]) -> Stored:
+    """Record entries, whatever else the catalog has."""
+    _know(connection, catalog, prefix)
+    writer = _Writer(connection, catalog)
+    changed = refused = 0
+    for entry in entries:
+        try:
+            changed += writer.put(clean(entry, catalog, prefix))
+        except NameInvalid:
+            refused += 1
+    return Stored(changed=changed, refused=refused)
+
+
+def _know(connection: sqlite3.Connection, catalog: str, prefix: str) -> None:
+    query = (
+        "INSERT INTO catalogs (name, prefix) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET prefix = excluded.prefix"
+    )
+    connection.execute(query, (catalog, prefix))
+
+
+def fail(connection: sqlite3.Connection, catalog: str, prefix: str, problem: Problem) -> None:
+    """Record why a refresh failed; what the catalog told before stays."""
+    _know(connection, catalog, prefix)
+    connection.execute("UPDATE catalogs SET problem = ? WHERE name = ?", (msgspec.json.encode(problem), catalog))
+
+
+def forget(connection: sqlite3.Connection, catalog: str) -> None:
+    """Forget a catalog and all that it has."""
+    writer = _Writer(connection, catalog)
+    for _, key in writer.all_names():
+        writer.remove(key)
+    connection.execute("DELETE FROM catalogs WHERE name = ?", (catalog,))
+
+
+class _Writer:
+    """Writes the entries of one catalog, inside a transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, catalog: str) -> None:
+        self._do = connection.execute
+        self._facets = Facets(connection)
+        self._catalog = self._facets.number("catalog", catalog)
+
+    def existing(self, name: str) -> int | None:
+        row = self._do("SELECT key FROM entries WHERE catalog = ? AND name = ?", (self._catalog, name)).fetchone()
+        return None if row is None else int(row[0])
+
+    def all_names(self) -> list[tuple[str, int]]:
+        return self._do("SELECT name, key FROM entries WHERE catalog = ?", (self._catalog,)).fetchall()
+
+    def put(self, entry: CatalogEntry) -> bool:
+        """Record an entry; return whether anything of it is new."""
+        packed = pack(entry)
+        key = self.existing(entry.name)
+        if key is not None:
+            if self._do("SELECT entry FROM details WHERE key = ?", (key,)).fetchone()[0] == packed:
+                return False
+            self._remove_details(key)
+        self._insert(key, entry, packed)
+        return True
+
+    def _insert(self, key: int | None, entry: CatalogEntry, packed: bytes) -> None:
+        facts, keys = facts_of(entry), digests(entry)
+        columns = {"name": entry.name, "catalog": self._catalog} | self._columns(entry, facts)
+        columns["card"] = self._card(facts.identity, keys, key)
+        if key is not None:
+            columns["key"] = key
+        query = (
+            f"INSERT OR REPLACE INTO entries ({', '.join(columns)})"  # noqa: S608  constants
+            f" VALUES ({', '.join('?' * len(columns))})"
+        )
+        made = self._do(query, tuple(columns.values())).lastrowid
+        assert made is not None
+        if not columns["card"]:
+            self._do("UPDATE entries SET card = key WHERE key = ?", (made,))
+        about = _about(entry)
+        self._do("INSERT INTO details VALUES (?, ?, ?, ?)", (made, *about, packed))
+        self._do("INSERT INTO words (rowid, title, about) VALUES (?, ?, ?)", (made, *about))
+        for digest in keys:
+            self._do("INSERT INTO digests VALUES (?, ?)", (digest, made))
+
+    def _columns(self, entry: CatalogEntry, facts: Facts) -> dict[str, object]:
+        number, mask = self._facets.number, self._facets.mask
+        return {
+            "identity": facts.identity.name,
+            "arch": number("arch", entry.architecture),
+            "license": number("license", entry.license),
+            "publisher": number("publisher", entry.publisher.lower()),
+            "access": number("access", entry.access),
+            "can": mask("can", entry.capabilities),
+            "formats": mask("format", entry.formats),
+            "quants": mask("quant", sorted(facts.quantizations)),
+            "parameters": facts.parameters,
+            "context": entry.context_length,
+            "need": facts.need,
+            "size": facts.size,
+            "downloads": entry.downloads or 0,
+            "likes": entry.likes or 0,
+            "trending": entry.trending or 0.0,
+            "created": to_stored(entry.created_at) if entry.created_at else 0,
+            "updated": to_stored(entry.updated_at) if entry.updated_at else 0,
+        }
+
+    def _card(self, known: Identity, keys: set[int], key: int | None) -> int:
+        """Return the card of the same model, of any catalog; 0 for one of its own."""
+        for digest in keys:
+            query = "SELECT e.card FROM digests d JOIN entries e ON e.key = d.entry WHERE d.digest = ? AND e.key <> ?"
+            row = self._do(query, (digest, key or 0)).fetchone()
+            if row is not None:
+                return int(row[0])
+        query = """
+        SELECT e.card, f.value, e.parameters FROM entries e JOIN facets f ON f.facet = 'arch' AND f.number = e.arch
+        WHERE e.identity = ? AND e.key <> ? LIMIT 50
+        """
+        for card, architecture, parameters in self._do(query, (known.name, key or 0)):
+            if is_same(known, Identity(known.name, architecture, parameters)):
+                return int(card)
+        return 0
+
+    def remove(self, key: int) -> None:
+        self._remove_details(key)
+        self._do("DELETE FROM entries WHERE key = ?", (key,))
+
+    def _remove_details(self, key: int) -> None:
+        # What is searched must be told exactly as it was, to be taken out of the index of words.
+        told = "SELECT 'delete', key, title, about FROM details WHERE key = ?"
+        self._do(f"INSERT INTO words (words, rowid, title, about) {told}", (key,))
+        self._do("DELETE FROM details WHERE key = ?", (key,))
+        self._do("DELETE FROM digests WHERE entry = ?", (key,))
+
+
+def _about(entry: CatalogEntry) -> tuple[str, str]:
+    """Return the words of an entry: those of its names, and those that are said of it."""
+    title = dict.fromkeys([entry.title, entry.name, entry.base_model])
+    about = [entry.summary, entry.publisher, entry.architecture, *entry.capabilities]
+    return " ".join(each for each in title if each), " ".join(each for each in about if each)

@@ -1,0 +1,68 @@
+"""What finding models answers: cards, pages and what there is new, as values that every frontend renders.
+
+Frozen msgspec Structs like those of `papin.models`; their JSON is the documented shape of `--json` and of the HTTP API.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from papin.models import CatalogEntry, Value, Variant
+
+__all__ = ["Card", "Fit", "Found", "Judged", "Source"]
+
+Fit = Literal["gpu", "memory", "no", "unknown"]
+"""Where a build would run: on the GPU, in main memory, nowhere here; or nobody knows how large it is."""
+
+
+class Judged(Value, frozen=True, kw_only=True):
+    """A variant as its model's page shows it: where it would run, the memory it needs, a note in plain words.
+
+    `is_default` marks the one that is taken when nobody says which; `installed` is the id of the model it is here.
+    """
+
+    variant: Variant
+    fit: Fit
+    memory: int | None = None
+    note: str = ""
+    is_default: bool = False
+    installed: str = ""
+
+
+class Source(Value, frozen=True, kw_only=True):
+    """Where the model of a card can be had: a reference to paste into a download, and by whom."""
+
+    ref: str
+    catalog: str
+    publisher: str = ""
+    downloads: int | None = None
+
+
+class Card(Value, frozen=True, kw_only=True):
+    """A model as a list shows it: what the best matching catalog tells, and all sources of the same model.
+
+    `memory` is what its smallest variant needs, in bytes; `installed` are the ids of models that are here; `why` says
+    why it stands in a row of recommendations.
+    """
+
+    entry: CatalogEntry
+    sources: tuple[Source, ...] = ()
+    fit: Fit = "unknown"
+    memory: int | None = None
+    installed: tuple[str, ...] = ()
+    why: str = ""
+
+
+class Found(Value, frozen=True, kw_only=True):
+    """What a search found, the best first; `more` tells that there is more than was asked for.
+
+    `query` is what was searched for after mistyped words and values were mended. When nothing was found, `emptied_by`
+    are the words and filters without any one of which something would have been.
+    """
+
+    query: str
+    cards: tuple[Card, ...] = ()
+    more: bool = False
+    emptied_by: tuple[str, ...] = ()
+    entries: int = 0
+    """How many entries there are in all catalogs together."""

@@ -1,0 +1,236 @@
+"""Searching: against a search that looks at every entry, and what is said when nothing is found."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from papin._index import _search
+from papin._index._file import Index
+from papin._index._spelling import distance, tokens
+from papin.errors import NameInvalid, NotFound
+from papin.query import parse
+
+from .shelf import entry, find, names, put
+
+WORDS = ("lake", "lakeside", "sea", "seal", "öl", "coder")
+ENTRIES = st.lists(
+    st.builds(
+        lambda number, title, facts, quantizations: (number, title, facts, quantizations),
+        st.integers(0, 10**6),
+        st.lists(st.sampled_from(WORDS), min_size=1, max_size=3),
+        st.fixed_dictionaries(
+            {
+                "architecture": st.sampled_from(["llama", "qwen2", "qwen3", ""]),
+                "license": st.sampled_from(["mit", "apache-2.0", ""]),
+                "capabilities": st.lists(st.sampled_from(["chat", "vision", "tools"]), unique=True).map(tuple),
+                "parameters": st.sampled_from([None, 10**9, 8 * 10**9, 70 * 10**9]),
+                "downloads": st.integers(0, 5),
+                "context_length": st.sampled_from([None, 2048, 32768]),
+            }
+        ),
+        st.lists(st.sampled_from(["Q4_K_M", "IQ4_XS", "Q8_0", "F16"]), unique=True),
+    ),
+    max_size=12,
+    unique_by=lambda each: each[0],
+)
+QUERIES = st.builds(
+    lambda words, filters: " ".join([*words, *filters]),
+    st.lists(st.sampled_from([*WORDS, "la", "SEA", "Ol"]), max_size=2),
+    st.lists(
+        st.sampled_from(
+            ["arch:llama", "arch:qwen", "license:mit", "can:vision", "can:chat,tools", "size:<=8b", "size:8b", "size:2b-9b",
+             "quant:q4", "quant:8bit", "context:>=32k", "format:gguf"]
+        ),
+        max_size=3,
+    ),
+)  # fmt: skip
+
+
+def is_found(told, query):
+    """Tell whether an entry is found, by looking at it."""
+    number, title, facts, quantizations = told
+    have = tokens([*title, f"m{number}", *facts["capabilities"], facts["architecture"]])
+    if not all(
+        any(word.startswith(each) if len(each) > 1 else word == each for word in have) for each in tokens(query.words)
+    ):
+        return False
+    return all(_meets(each, facts, quantizations) for each in query.filters)
+
+
+def _meets(each, facts, quantizations):
+    value = each.values[0]
+    match each.key:
+        case "arch" | "license":
+            return facts["architecture" if each.key == "arch" else "license"].startswith(value)
+        case "can":
+            return bool(set(each.values) & set(facts["capabilities"]))
+        case "quant":
+            wanted = {"q4": {"Q4_K_M", "IQ4_XS"}, "8bit": {"Q8_0"}}[value]
+            return bool(wanted & set(quantizations))
+        case "size" | "context":
+            have = facts["parameters" if each.key == "size" else "context_length"]
+            bound = {"b": 10**9, "k": 1000}[value[-1]] * int(value[:-1])
+            if have is None:
+                return False
+            return {"<=": have <= bound, ">=": have >= bound, "=": abs(have - bound) <= bound / 10}[each.relation]
+    return True
+
+
+@settings(max_examples=80, deadline=None)
+@given(told=ENTRIES, text=QUERIES, common=st.booleans())
+def test_it_finds_what_looking_at_each_entry_finds(tmp_path_factory, told, text, common):
+    index = Index(tmp_path_factory.mktemp("index"))
+    put(index, *(entry(f"m{n}", *q, title=f"{' '.join(t)} m{n}", **f) for n, t, f, q in told))
+    query = parse(text)
+    before = _search._RARE, _search._COMMON
+    try:
+        if common:  # few entries as if they were many
+            _search._RARE, _search._COMMON = 0, 2
+        found = find(index, text)
+    finally:
+        _search._RARE, _search._COMMON = before
+    meant = parse(found.query)
+    if meant.words == query.words and [f.values for f in meant.filters] == [f.values for f in query.filters]:
+        expected = {f"m{each[0]}" for each in told if is_found(each, query)}
+        assert {card.entry.name for card in found.cards} <= expected
+        if not common:
+            assert {card.entry.name for card in found.cards} == expected
+    index.close()
+
+
+@pytest.fixture
+def shelf(index):
+    put(
+        index,
+        entry(
+            "lake-8b",
+            "Q4_K_M",
+            "Q8_0",
+            size=5 * 10**9,
+            architecture="llama",
+            license="apache-2.0",
+            downloads=10,
+            capabilities=("chat",),
+        ),
+        entry("lake-70b", "Q4_K_M", size=40 * 10**9, architecture="llama", license="llama3.1", downloads=90, likes=3),
+        entry(
+            "sea-vision-3b", "Q8_0", architecture="qwen3", license="mit", capabilities=("vision", "chat"), trending=5.0
+        ),
+        entry(
+            "sea-1b", "safetensors", formats=("safetensors",), publisher="Acme", access="gated", context_length=131072
+        ),
+    )
+    return index
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ["lake-70b", "lake-8b", "sea-vision-3b", "sea-1b"]),
+        ("lake", ["lake-70b", "lake-8b"]),
+        ("lake-8b", ["lake-8b"]),
+        ("LAKE 8B", ["lake-8b"]),
+        ("arch:llama sort:size", ["lake-8b", "lake-70b"]),
+        ("size:<=8b sort:name", ["lake-8b", "sea-1b", "sea-vision-3b"]),
+        ("size:2b-9b sort:name", ["lake-8b", "sea-vision-3b"]),
+        ("quant:q8", ["lake-8b", "sea-vision-3b"]),
+        ("quant:q8_0,q4_k_m license:llama", ["lake-70b"]),
+        ("can:vision", ["sea-vision-3b"]),
+        ("can:vision can:chat", ["sea-vision-3b"]),
+        ("fits:no", ["lake-70b"]),
+        ("fits:yes sort:name", ["lake-8b", "sea-1b", "sea-vision-3b"]),
+        ("provider:ollama sort:name", ["lake-70b", "lake-8b", "sea-vision-3b"]),
+        ("provider:vllm", ["sea-1b"]),
+        ("publisher:acme", ["sea-1b"]),
+        ("access:gated", ["sea-1b"]),
+        ("context:>=100k", ["sea-1b"]),
+        ("disk:<10GB", ["lake-8b"]),
+        ("format:safetensors", ["sea-1b"]),
+        ("sort:likes", ["lake-70b", "lake-8b", "sea-vision-3b", "sea-1b"]),
+        ("sort:trending", ["sea-vision-3b", "lake-8b", "lake-70b", "sea-1b"]),
+        ("sea sort:name", ["sea-1b", "sea-vision-3b"]),
+    ],
+)
+def test_filters_and_orders(shelf, text, expected):
+    assert names(shelf, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant", "expected"),
+    [
+        ("laek", "lake", "lake-70b"),
+        ("visoin", "vision", "sea-vision-3b"),
+        ("arch:lama", "arch:llama", "lake-70b"),
+        ("arhc:llama", "arch:llama", "lake-70b"),
+        ("licence:apahce-2.0", "license:apache-2.0", "lake-8b"),
+        ("can:vison", "can:vision", "sea-vision-3b"),
+        ("provider:olama", "provider:ollama", "lake-70b"),
+    ],
+)
+def test_what_is_mistyped_means_the_nearest(shelf, typed, meant, expected):
+    found = find(shelf, typed)
+    assert (found.query, found.cards[0].entry.name) == (meant, expected)
+
+
+def test_an_exact_name_comes_first_however_popular_the_others_are(index):
+    put(index, entry("lake", "Q4_0"), *(entry(f"lake-{n}", "Q4_0", downloads=10**6) for n in range(30)))
+    assert names(index, "lake", limit=1) == ["lake"]
+    _search._RARE, before = 0, _search._RARE
+    try:
+        assert names(index, "lake", limit=1) == ["lake"]
+    finally:
+        _search._RARE = before
+
+
+@pytest.mark.parametrize(
+    ("text", "by"),
+    [
+        ("lake can:vision", ("lake", "can:vision")),
+        ("sea arch:qwen3 size:>10b", ("size:>10b",)),
+        ("lake arch:llama quant:f16", ("quant:f16",)),
+        ("lake license:mit quant:f16", ()),
+        ("zzzzzz", ("zzzzzz",)),
+        ("arch:llama fits:yes license:llama3.1", ("fits:yes", "license:llama3.1")),
+    ],
+)
+def test_an_empty_list_says_which_filter_did_it(shelf, text, by):
+    found = find(shelf, text)
+    assert found.cards == ()
+    assert found.emptied_by == by
+
+
+def test_there_is_more_than_was_asked_for(shelf):
+    assert (find(shelf, "", limit=4).more, find(shelf, "", limit=3).more) == (False, True)
+
+
+def test_a_provider_that_is_not_here(shelf):
+    with pytest.raises(NotFound, match="no provider"):
+        find(shelf, "provider:lightbulb")
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=st.text(max_size=60))
+def test_any_text_can_be_searched_for(tmp_path_factory, text):
+    index = Index(tmp_path_factory.getbasetemp() / "any")
+    if not index.exists:
+        put(index, entry("lake", "Q4_0"))
+    with suppress(NameInvalid, NotFound):
+        find(index, text)
+    index.close()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "far"),
+    [
+        ("lake", "lake", 0),
+        ("laek", "lake", 1),
+        ("lke", "lake", 1),
+        ("lakes", "lake", 1),
+        ("luke", "lake", 1),
+        ("elka", "lake", 3),
+    ],
+)
+def test_distances(one, other, far):
+    assert distance(one, other, 2) == distance(other, one, 2) == far
