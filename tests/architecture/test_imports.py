@@ -18,6 +18,7 @@ CORE = {
     "papin.discovery": {"papin.models"},
     "papin.inventories": {"papin.errors", "papin.models"},
     "papin.machine": {"papin.models"},
+    "papin.shards": {"papin.formats"},
     "papin.names": {"papin.errors"},
     "papin.query": {"papin.errors"},
     "papin.filenames": {"papin.models"},

@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from papin import shards
 from papin.errors import FormatInvalid
 from papin.formats import FileSet
 from papin.models import Header
 
-_NAME = re.compile(r"(?P<stem>.+)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.gguf", re.IGNORECASE)
+_SUFFIX = ".gguf"
 _SHOWN = 5
 _MAKE_WHOLE = "Put all parts of one download beside each other, under the names that they were published with."
 
 
-def _name(stem: str, number: int, count: int) -> str:
-    return f"{stem}-{number:05}-of-{count:05}.gguf"
-
-
 def group(names: Sequence[str]) -> tuple[FileSet, ...]:
-    """Group file names into sets, in the order of their first names; a file that is no part is a set of its own.
-
-    A set lists its parts in order, the names that are missing, and those that do not belong: there twice, or numbered
-    beyond the count.
-    """
-    sets: dict[tuple[str, int], list[str]] = defaultdict(list)
-    for name in names:
-        match = _NAME.fullmatch(name)
-        key = (match["stem"], int(match["count"])) if match else (name, -1)
-        sets[key].append(name)
-    return tuple(_set(stem, count, found) for (stem, count), found in sets.items())
-
-
-def _set(stem: str, count: int, found: list[str]) -> FileSet:
-    if count < 0:
-        return FileSet(name=stem, files=(stem,), extra=tuple(found[1:]))
-    parts: dict[int, str] = {}
-    extra: list[str] = []
-    for name in sorted(found):
-        match = _NAME.fullmatch(name)
-        number = int(match["number"]) if match else 0
-        if not 1 <= number <= count or number in parts:
-            extra.append(name)
-        else:
-            parts[number] = name
-    missing = tuple(_name(stem, number, count) for number in range(1, count + 1) if number not in parts)
-    return FileSet(
-        name=f"{stem}.gguf",
-        files=tuple(parts[number] for number in sorted(parts)),
-        missing=missing,
-        extra=tuple(extra),
-    )
+    """Group file names into sets; see `papin.shards`."""
+    return shards.group(names, _SUFFIX)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -72,8 +38,7 @@ def _total(header: Header) -> object:
 def _refuse_misplaced(headers: Mapping[str, Header]) -> None:
     wrong = []
     for index, (name, header) in enumerate(headers.items()):
-        match = _NAME.fullmatch(name)
-        told = (int(match["number"]) - 1, int(match["count"])) if match else (index, len(headers))
+        told = shards.part_of(name, _SUFFIX) or (index, len(headers))
         if header.shard != told:
             is_part = f"part {header.shard[0] + 1} of {header.shard[1]}" if header.shard else "no part of a set"
             wrong.append(f"{name} is {is_part}")

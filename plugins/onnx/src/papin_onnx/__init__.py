@@ -1,0 +1,1 @@
+"""ONNX for papin; the plugin's module is `papin_onnx.plugin`."""

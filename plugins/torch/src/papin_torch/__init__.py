@@ -1,0 +1,1 @@
+"""Formats of PyTorch's world for papin; the plugin's module is `papin_torch.plugin`."""
