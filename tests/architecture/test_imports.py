@@ -16,6 +16,7 @@ CORE = {
     "papin.answers": {"papin.errors", "papin.models", "papin.sizes"},
     "papin.links": {"papin.errors", "papin.models", "papin._disk"},
     "papin.discovery": {"papin.models"},
+    "papin.shares": {"papin.errors", "papin.models", "papin.links", "papin._disk"},
     "papin.inventories": {"papin.errors", "papin.models"},
     "papin.machine": {"papin.models"},
     "papin.shards": {"papin.formats"},
