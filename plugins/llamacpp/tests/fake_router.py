@@ -71,7 +71,7 @@ class Router:
                 if name not in now and "model" not in keys:
                     raise SystemExit(f"preset '{name}' is not a model and has no model of its own")
                 now.setdefault(name, Model(name, Path(keys.get("model", "")), "preset")).preset = keys
-                now[name].source = "preset"
+            now |= {name: each for name, each in self.models.items() if each.source == "cache"}
             for name, old in list(self.models.items()):
                 is_same = name in now and now[name].preset == old.preset
                 if old.status in RUNNING and not is_same:
@@ -124,7 +124,8 @@ class Router:
     def listed(self, model):
         args = ["/usr/bin/llama-server", "--host", "127.0.0.1", "--port", "0", "--alias", model.name]
         args += ["--model", str(model.path)]
-        status = {"value": model.status, "args": args, "preset": f"[{model.name}]\nmodel = {model.path}\n\n"}
+        preset = "".join(f"{name} = {value}\n" for name, value in {**model.preset, "model": model.path}.items())
+        status = {"value": model.status, "args": args, "preset": f"[{model.name}]\n{preset}\n"}
         if model.status == "unloaded" and model.exit_code:
             status |= {"failed": True, "exit_code": model.exit_code}
         more = {"meta": self.meta(model)} if model.status in RUNNING else {}
@@ -219,6 +220,10 @@ class Handler(BaseHTTPRequestHandler):
         model = self.named()
         if model is None:
             self.refuse(400, "model is not found")
+        elif model.status == "downloading":
+            del self.router.models[model.name]
+            self.router.tell(model.name, "download_failed", {})
+            self.answer(200, {"success": True})
         elif model.status not in RUNNING:
             self.refuse(400, "model is not running")
         else:

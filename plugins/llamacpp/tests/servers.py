@@ -88,7 +88,7 @@ def real_server(program, folder, *flags):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [str(program.path), "--host", "127.0.0.1", "--port", str(port), "--api-key-file", _key_file(folder)]
-    command += ["--threads", "1", "--ctx-size", "512", "--parallel", "1", *flags]
+    command += ["--threads", "1", "--parallel", "1", *flags]
     environ = {**os.environ, **program.environ, "LLAMA_CACHE": str(folder / "cache"), "HF_HOME": str(folder / "cache")}
     with (folder / "log").open("wb") as log, subprocess.Popen(command, env=environ, stdout=log, stderr=log) as child:
         try:

@@ -43,9 +43,7 @@ class TestRealRouter(_Described):
 
     @pytest.fixture
     def server(self, tmp_path, path, find_program):
-        presets = tmp_path / "presets.ini"
-        presets.touch()
-        flags = ("--models-dir", str(tmp_path / "models"), "--models-preset", str(presets))
+        flags = ("--models-dir", str(tmp_path / "models"), "--ctx-size", "512")
         with real_server(find_program("llama-server"), tmp_path, *flags) as running:
             yield running
 

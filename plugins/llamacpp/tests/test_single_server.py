@@ -16,7 +16,7 @@ pytestmark = pytest.mark.live
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, smollm2, find_program):
-    flags = ("--model", str(smollm2), "--embeddings", "--pooling", "mean")
+    flags = ("--model", str(smollm2), "--embeddings", "--pooling", "mean", "--ctx-size", "512")
     with real_server(find_program("llama-server"), tmp_path_factory.mktemp("single"), *flags) as running:
         yield running
 

@@ -37,7 +37,17 @@ def sent(event, **data):
         (sent("status_change", status="unloaded", exit_code=-9), Change(model="m", what="failed", exit_code=-9)),
         (sent("model_status", status="unloaded"), Change(model="m", what="unloaded")),
         (sent("model_status", status="brewing"), None),
-        (sent("download_progress", progress={"u": {"done": 1, "total": 2}}), Change(model="m", what="progress")),
+        (
+            sent("download_progress", u={"done": 1, "total": 2}, v={"done": 3, "total": 4}),
+            Change(model="m", what="progress", bytes=(4, 6)),
+        ),
+        (
+            sent("download_progress", progress={"u": {"done": 1, "total": 2}}),
+            Change(model="m", what="progress", bytes=(1, 2)),
+        ),
+        (sent("download_progress", progress=3), None),
+        (sent("download_finished"), Change(model="m", what="finished")),
+        (sent("download_failed"), Change(model="m", what="broken")),
         ('data: {"model":"*","event":"models_reload"}', Change(model="*", what="list")),
         ("", None),
         (": ping", None),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from papin.context import Context
 from papin.hookspecs import hookimpl
-from papin.models import LoadSettings, ModelSettings
+from papin.models import ModelSettings
 from papin.providers import Provider
 from papin_llamacpp._servers.settings import ServerSettings
 from papin_llamacpp._settings import LlamaCppSettings
@@ -24,7 +24,8 @@ _LACKS = dict.fromkeys(("lists", "shows", "pulls", "removes", "copies", "renames
     "configures": "It keeps no settings: those that papin keeps for a model are all it is told."
 }
 
-_SAMPLING = tuple(name for name in ModelSettings.__struct_fields__ if name not in LoadSettings.__struct_fields__)
+# How long a router keeps a model is one rule for all of them, given when it is started.
+_ACCEPTED = tuple(name for name in ModelSettings.__struct_fields__ if name != "keep_alive")
 _SERVER_LACKS = {
     "shows": "A llama-server tells no more of a model than its list.",
     "copies": "A llama-server names models after their files.",
@@ -66,7 +67,7 @@ def papin_providers() -> Iterable[Provider]:
         summary="A llama-server that runs already, with one model or as a router of many.",
         open=_open_server,
         formats=("gguf",),
-        accepts=_SAMPLING,
+        accepts=_ACCEPTED,
         lacks=_SERVER_LACKS,
         settings=ServerSettings,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +15,15 @@ from papin.errors import EngineMissing, NotFound, PapinError, ProviderFailed
 from papin.http import is_loopback_url
 from papin.inventories import Listing, ProviderModel
 from papin.links import is_same_file
-from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Reply
-from papin.names import nearest
+from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Placement, Progress, Reply
 from papin.providers import reference_of
 from papin_llamacpp._options import translate
 from papin_llamacpp._servers.files import seen_files
+from papin_llamacpp._servers.router import Router
 from papin_llamacpp._servers.server import Server
 from papin_llamacpp._servers.settings import ServerSettings
-from papin_llamacpp._servers.watch import Watch, failure
+from papin_llamacpp._servers.sharing import Sharing
+from papin_llamacpp._servers.watch import Watch
 from papin_llamacpp._servers.wire import ListedModel, Meta, Props, file_of, provider_model
 
 __all__ = ["Session", "open_session"]
@@ -44,6 +45,8 @@ class Session:
         self._server = Server(context.http, context.name, context.settings)
         self._is_here = is_loopback_url(self._server.address)
         self._watch = Watch(self._server, context.name, context.publish, nursery)
+        self._router = Router(self._server, self._watch, context.name)
+        self._sharing = Sharing(context, self._server, self._router)
         self._since: dict[str, datetime] = {}
 
     async def engine(self) -> Engine:
@@ -75,26 +78,9 @@ class Session:
             raise ProviderFailed(f"the llama-server at {self._server.address} is still loading", next_step="Ask again.")
         if not props.is_router:
             return await self._the_single_one(model, props)
-        reference = (await self._wanted(model)).id
+        reference = (await self._router.wanted(model)).id
         self._watch.ids[reference] = model.id
-        with self._watch.asked(reference, "loaded"):
-            return await self._load(reference)
-
-    async def _load(self, reference: str) -> LoadedModel:
-        is_asked = False
-        while True:
-            listed = await self._listed(reference)
-            status = listed.status
-            if status.value in {"loaded", "sleeping"}:
-                return self._loaded(listed)
-            if status.value == "unloaded" and is_asked:
-                raise failure(self._watch.ids.get(reference, reference), status.exit_code)
-            if status.value == "unloaded":
-                refusal = await self._server.post("/models/load", {"model": reference})
-                if refusal is not None and "already running" not in refusal.message:
-                    raise self._server.errors(refusal)
-                is_asked = True
-            await self._watch.wait_change()
+        return self._loaded(await self._router.load(reference))
 
     async def unload(self, reference: str) -> bool:
         """Have a router unload; a single model stays for as long as its server runs."""
@@ -102,24 +88,15 @@ class Session:
         if props is None:
             return False
         found = next((each for each in await self._server.models() if reference in self._names(each)), None)
-        if found is None or (props.is_router and found.status.value not in {"loading", "loaded", "sleeping"}):
+        if found is None:
             return False
         if not props.is_router:
             raise ProviderFailed(
                 f"{reference} stays loaded for as long as the llama-server at {self._server.address} runs",
                 next_step="End that server where it was started.",
             )
-        with self._watch.asked(found.id, "unloaded"):
-            await self._unload(found.id)
-        return True
-
-    async def _unload(self, reference: str) -> None:
-        refusal = await self._server.post("/models/unload", {"model": reference})
-        if refusal is not None and "not running" not in refusal.message:
-            raise self._server.errors(refusal)
-        while (await self._listed(reference)).status.value != "unloaded":
-            await self._watch.wait_change()
-        self._since.pop(reference, None)
+        self._since.pop(found.id, None)
+        return await self._router.unload(found)
 
     async def loaded(self) -> Sequence[LoadedModel]:
         """Return what is in memory; nothing where no server answers."""
@@ -154,6 +131,45 @@ class Session:
         async with self._server.asking() as api:
             return await api.embed(loaded.reference, texts)
 
+    async def pull(self, reference: str, report: Callable[[Progress], None]) -> None:
+        """Have a router fetch a model; see `papin.providers.Pulls`."""
+        await self._need_router()
+        await self._router.pull(reference, report)
+
+    async def remove(self, reference: str) -> None:
+        """Have a router remove what it fetched; see `papin.providers.Removes`."""
+        await self._need_router()
+        await self._router.remove(reference)
+
+    async def share(self, model: Model, paths: Sequence[Path], *, name: str, copy: bool) -> Placement:
+        """Put links to the files into a router's folder; see `papin.providers.Shares`."""
+        await self._need_router()
+        placement = await self._sharing.share(model, paths, name=name, copy=copy)
+        self._watch.ids[placement.reference] = model.id
+        return placement
+
+    async def unshare(self, reference: str) -> None:
+        """Take the links back; see `papin.providers.Shares`."""
+        await self._sharing.unshare(reference)
+
+    async def settings(self, reference: str) -> Mapping[str, str | int | float | bool]:
+        """Return what a router's presets hold for a model; see `papin.providers.Configures`."""
+        await self._need_router()
+        return await self._sharing.settings(reference)
+
+    async def configure(self, reference: str, settings: Mapping[str, str | int | float | bool | None]) -> None:
+        """Change a router's presets; see `papin.providers.Configures`."""
+        await self._need_router()
+        await self._sharing.configure(reference, settings)
+
+    async def _need_router(self) -> None:
+        props = await self._look()
+        if props is None or not props.is_router:
+            raise ProviderFailed(
+                f"the llama-server at {self._server.address} serves one model and takes no others",
+                next_step="Start it as a router: llama-server --models-dir FOLDER --models-preset FILE",
+            )
+
     async def _look(self) -> Props | None:
         props = await self._server.props()
         if props is not None and props.is_router:
@@ -166,29 +182,8 @@ class Session:
         except EngineMissing:
             return None
 
-    async def _listed(self, reference: str) -> ListedModel:
-        for each in await self._server.models():
-            if reference == each.id:
-                return each
-        raise NotFound(
-            f"the router has no {reference} any more", next_step=f"papin providers show {self._context.name}"
-        )
-
     def _names(self, listed: ListedModel) -> tuple[str, ...]:
         return (listed.id, *(listed.aliases or ()), self._watch.ids.get(listed.id, listed.id))
-
-    async def _wanted(self, model: Model) -> ListedModel:
-        """Return the router's model that is `model`: where it was shared as, else the one of that name."""
-        listed = await self._server.models()
-        wanted = reference_of(model, self._context.name) or model.id
-        found = next((each for each in listed if wanted in (each.id, *(each.aliases or ()))), None)
-        if found is None:
-            near = ", ".join(nearest(wanted, [each.id for each in listed])) or "nothing of that name"
-            raise NotFound(
-                f"the router at {self._server.address} has no {wanted}; it has {near}",
-                next_step=f"Type: papin models share {model.id} --with {self._context.name}",
-            )
-        return found
 
     async def _the_single_one(self, model: Model, props: Props) -> LoadedModel:
         listed = await self._server.models()

@@ -36,6 +36,10 @@ class Watch:
         self._changed = trio.Event()
         self._asked: set[str] = set()
         self._known: dict[str, str] = {}
+        self.downloads: dict[str, tuple[int, int]] = {}
+        """Bytes done and in all of what the router fetches, by its names."""
+        self.ended: dict[str, str] = {}
+        """How downloads ended: `finished` or `failed`."""
         self.ids: dict[str, str] = {}
         """Papin's id of a model by the router's name for it, as far as this session was told."""
 
@@ -76,6 +80,10 @@ class Watch:
     def _tell(self, change: Change | None) -> None:
         if change is None:
             return
+        if change.what == "progress":
+            self.downloads[change.model] = change.bytes
+        if change.what in {"finished", "broken"}:
+            self.ended[change.model] = "finished" if change.what == "finished" else "failed"
         self._wake()
         event = self._event(change)
         is_new, self._known[change.model] = self._known.get(change.model) != change.what, change.what

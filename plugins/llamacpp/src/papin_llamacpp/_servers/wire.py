@@ -75,6 +75,7 @@ class Status(msgspec.Struct, kw_only=True):
 
     value: str = "unloaded"
     args: list[str] = []
+    preset: str | None = None
     failed: bool = False
     exit_code: int | None = None
 
@@ -157,6 +158,15 @@ def _capabilities(listed: ListedModel, props: Props) -> tuple[str, ...]:
     return tuple(word for word in ("text", chat, "vision" if vision else "") if word)
 
 
+class _Bytes(msgspec.Struct):
+    done: int = 0
+    total: int = 0
+
+
+class _Downloading(msgspec.Struct):
+    progress: dict[str, _Bytes] | None = None
+
+
 class _Data(msgspec.Struct):
     status: str | None = None
     exit_code: int | None = None
@@ -165,18 +175,25 @@ class _Data(msgspec.Struct):
 class _Sent(msgspec.Struct):
     model: str
     event: str
-    data: _Data | None = None
+    data: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What a line of a router's `/models/sse` tells of the model `model`; `list` is for all of them (`*`)."""
+    """What a line of a router's `/models/sse` tells of the model `model`; `list` means that the list changed.
+
+    `progress`, `finished` and `broken` are of a download, with `bytes` done and in all.
+    """
 
     model: str
-    what: Literal["loading", "loaded", "sleeping", "unloaded", "failed", "list", "progress"]
+    what: Literal["loading", "loaded", "sleeping", "unloaded", "failed", "list", "progress", "finished", "broken"]
     exit_code: int = 0
+    bytes: tuple[int, int] = (0, 0)
 
 
 _sent = msgspec.json.Decoder(_Sent)
+_data = msgspec.json.Decoder(_Data)
+_progress = msgspec.json.Decoder(dict[str, _Bytes])
+_nested = msgspec.json.Decoder(_Downloading)
 
 
 def parse_change(line: str) -> Change | None:
@@ -186,18 +203,33 @@ def parse_change(line: str) -> Change | None:
         return None
     try:
         sent = _sent.decode(data.strip())
+        if not sent.model or len(sent.model) > _NAME or not sent.model.isprintable():
+            return None
+        return _of_download(sent) if sent.event.startswith("download_") else _change(sent)
     except (msgspec.DecodeError, RecursionError):
         return None
-    if not sent.model or len(sent.model) > _NAME or not sent.model.isprintable():
-        return None
-    return _change(sent)
+
+
+def _of_download(sent: _Sent) -> Change | None:
+    if sent.event == "download_finished":
+        return Change(model=sent.model, what="finished")
+    if sent.event == "download_failed":
+        return Change(model=sent.model, what="broken")
+    # The files stand in the data itself, or a level deeper, depending on the build.
+    nested = _nested.decode(sent.data).progress
+    found = list((_progress.decode(sent.data) if nested is None else nested).values())
+    return Change(
+        model=sent.model,
+        what="progress",
+        bytes=(sum(each.done for each in found), sum(each.total for each in found)),
+    )
 
 
 def _change(sent: _Sent) -> Change | None:
     # The one event has two names: a router of today sends both, by the way on which it notices.
     if sent.event not in {"model_status", "status_change"}:
-        return Change(model=sent.model, what="progress" if sent.event == "download_progress" else "list")
-    data = sent.data or _Data()
+        return Change(model=sent.model, what="list")
+    data = _data.decode(sent.data)
     code = data.exit_code or 0
     if data.status == "unloaded":
         return Change(model=sent.model, what="failed" if code else "unloaded", exit_code=code)
