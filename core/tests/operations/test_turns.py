@@ -13,6 +13,7 @@ import trio
 import trio.testing
 
 from papin._jobs import JobHandle, Ledger, Wakeups
+from papin._operations import _turns
 from papin._operations._hours import parse_hours
 from papin._operations._limits import Limits
 from papin._operations._line import Line
@@ -206,8 +207,9 @@ def world(tmp_path):
 
 
 @pytest.fixture
-def clock():
-    """Starts at 0, and jumps over waits once nothing has happened for a while."""
+def clock(monkeypatch):
+    """Starts at 0, and jumps over waits once nothing has happened for a while; waits in a few pieces, as each takes it."""
+    monkeypatch.setattr(_turns, "_LONGEST", 3 * 3600.0)
     return trio.testing.MockClock(autojump_threshold=0.1)
 
 
