@@ -1,4 +1,4 @@
-"""What the tests of every distribution share: compiled modules for child processes, and programs for live tests.
+"""What the tests of every distribution share: how they run, and the programs that live tests run.
 
 `.ci/provision` brings those programs. A test or a fixture asks for one with the fixture `find_program`, at any scope:
 
@@ -35,6 +35,14 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.dont_write_bytecode, sys.pycache_prefix = False, folder
         del os.environ["PYTHONDONTWRITEBYTECODE"]
         os.environ["PYTHONPYCACHEPREFIX"] = folder
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Share the whole suite out among the cores; what is named on the command line runs in one process, unless `-n`."""
+    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if is_whole and config.option.numprocesses is None and not hasattr(config, "workerinput"):
+        config.option.numprocesses, config.option.dist = "auto", "worksteal"
 
 
 @dataclass(frozen=True)

@@ -107,3 +107,11 @@ def test_the_llama_cpp_tools_come_with_their_libraries(find_program, tools):
 def test_a_missing_one_skips_and_says_how_to_get_it(find_program, tools):
     with pytest.raises(pytest.skip.Exception, match=r"no-such-server is neither .* run \.ci/provision"):
         find_program("no-such-server")
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("name", ["ollama", "llama-server", "llama-fit-params", "nginx", "aria2c", "docker-registry"])
+def test_the_real_ones_start(find_program, name):
+    real = find_program(name)
+    option = {"nginx": "-v", "llama-fit-params": "--help"}.get(name, "--version")
+    subprocess.run([real, option], env={**os.environ, **real.environ}, check=True, capture_output=True)

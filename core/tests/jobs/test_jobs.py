@@ -190,6 +190,25 @@ async def test_a_job_is_begun_again_under_its_id(home):
     assert home.history(job.id) == ["DownloadQueued", "DownloadInterrupted", "DownloadResumed", "DownloadCompleted"]
 
 
+async def test_a_job_that_is_begun_again_while_it_ends_is_a_run_of_its_own(home, monkeypatch):
+    async with home.jobs() as jobs, trio.open_nursery() as nursery:
+        drop, may_go_on, dropped = jobs._locks.drop, trio.Event(), trio.Event()
+
+        async def drop_and_linger(job_id):
+            await drop(job_id)
+            dropped.set()
+            await may_go_on.wait()
+
+        monkeypatch.setattr(jobs._locks, "drop", drop_and_linger)
+        job = await jobs.start("download", "x", b"", _wait)
+        nursery.start_soon(jobs.pause, job.id)
+        await dropped.wait()
+        await jobs.restart(job.id, _wait)
+        may_go_on.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert (await jobs.cancel(job.id)).state == "cancelled"
+
+
 async def test_who_begins_a_job_again_twice_gets_a_conflict_and_no_wait_for_its_end(home, jumping_clock):
     conflicts = []
 

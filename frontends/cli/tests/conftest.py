@@ -4,6 +4,7 @@ import codecs
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -62,15 +63,16 @@ class Terminal:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def until(self, text, seconds=60):
-        """Read until `text` is shown, and return everything shown so far; the next call looks behind it."""
+        """Read until `text`, or what a pattern finds, is shown; return all that is shown. The next call looks behind it."""
         end = time.monotonic() + seconds
         start = len(self.shown) if not hasattr(self, "_seen") else self._seen
-        while (at := self.shown.find(text, start)) < 0:
+        pattern = re.compile(re.escape(text) if isinstance(text, str) else text)
+        while (found := pattern.search(self.shown, start)) is None:
             assert select.select([self._master], [], [], max(0, end - time.monotonic()))[0], (
                 f"no {text!r} in {self.shown}"
             )
             assert self._read(), f"ended without {text!r}: {self.shown}"
-        self._seen = at + len(text)
+        self._seen = found.end()
         return self.shown
 
     def _read(self):

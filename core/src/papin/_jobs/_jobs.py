@@ -276,6 +276,9 @@ class Jobs:
             finally:
                 del self._running[job_id]
                 running.over.set()
+                # The last of all: from here on, another run of this job may hold its lock.
+                with trio.CancelScope(shield=True):
+                    await self._locks.drop(job_id)
 
     async def _live(self, job: Job, running: _Running, body: Body) -> None:
         ending: Ending = Interrupted()
@@ -284,7 +287,6 @@ class Jobs:
         finally:
             with trio.CancelScope(shield=True):
                 await self._settle(job, ending, running.handle)
-                await self._locks.drop(job.id)
 
     async def _attempt(self, running: _Running, body: Body) -> Ending:
         try:
