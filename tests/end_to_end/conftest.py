@@ -78,8 +78,7 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environ(home: Path) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("PAPIN_")}
-    return {**kept, "PAPIN_HOME": str(home), "PYTHONWARNINGS": "error"}
+    return Program.plain_environ(home)
 
 
 @pytest.fixture
@@ -94,6 +93,12 @@ class Program:
 
     def __init__(self, environ: dict[str, str]) -> None:
         self.environ = environ
+
+    @staticmethod
+    def plain_environ(home: Path) -> dict[str, str]:
+        """Return the environment with a home of its own, and nothing else of papin."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("PAPIN_")}
+        return {**kept, "PAPIN_HOME": str(home), "PYTHONWARNINGS": "error"}
 
     def __call__(self, *arguments: object, status: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [*LAUNCH, *map(str, arguments)]

@@ -8,6 +8,8 @@ __all__ = ["duration_text", "parse_size", "size_text"]
 
 _STEP = 1000
 _MINUTE = 60
+_DAY = 24
+_DAYS = 2 * _DAY  # from so many hours on, days say more
 _SIZE = re.compile(r"(?P<number>\d+(\.\d+)?) ?(?P<unit>[kmgt]?)(?P<binary>i?)b?", re.IGNORECASE)
 
 
@@ -38,10 +40,12 @@ def size_text(count: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Return `seconds` in the two largest units that matter: `45 s`, `3 min 20 s`, `2 h 05 min`."""
+    """Return `seconds` in the two largest units that matter: `45 s`, `3 min 20 s`, `2 h 05 min`, `3 days`."""
     whole = max(0, round(seconds))
     minutes, rest = divmod(whole, _MINUTE)
     hours, minutes = divmod(minutes, _MINUTE)
+    if hours >= _DAYS:
+        return f"{hours // _DAY} days"
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

@@ -58,9 +58,9 @@ class Mirrors:
         self._left.remove(source)
 
     def note(self, source: HttpSource, error: PapinError) -> None:
-        """Remember what was wrong with a source, and log it."""
+        """Remember what was wrong with a source; whoever wants the file is told by the result or the error."""
         self.blamed.append((source, error))
-        _log.warning("a source of a download was wrong: %s", error.message)
+        _log.info("a source of a download was wrong: %s", error.message)
 
 
 def all_of(errors: Sequence[PapinError], what: str = "this file") -> PapinError:
