@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from papin.errors import DiskSpace, Problem
+from papin.inventories import Inventory
 from papin.models import Engine, LoadedModel, Value
 from papin.sizes import size_text
 
@@ -21,6 +24,7 @@ __all__ = [
     "PluginHook",
     "PluginInfo",
     "ProviderStatus",
+    "ProviderView",
     "RemovalPlan",
     "Space",
     "Verification",
@@ -162,7 +166,12 @@ class PluginInfo(Value, frozen=True, kw_only=True):
 
 
 class ProviderStatus(Value, frozen=True, kw_only=True):
-    """A provider as it is now. `state` is `ready`, `missing` (its program is not installed) or `failed`."""
+    """A provider as it is now. `state` is `ready`, `missing` (its program is not installed) or `failed`.
+
+    `lacks` says of a capability that it does not have why not, in plain words. `models` counts those that it has, as
+    it told last; None where it does not tell. `accepts` are the settings that it can take, by their names in
+    `papin.models.ModelSettings`.
+    """
 
     name: str
     summary: str
@@ -174,6 +183,16 @@ class ProviderStatus(Value, frozen=True, kw_only=True):
     engine: Engine | None = None
     loaded: tuple[LoadedModel, ...] = ()
     problem: Problem | None = None
+    lacks: dict[str, str] = msgspec.field(default_factory=dict)
+    accepts: tuple[str, ...] = ()
+    models: int | None = None
+
+
+class ProviderView(Value, frozen=True, kw_only=True):
+    """A provider as it is now, and everything that it has; `inventory` is None where it keeps no models."""
+
+    status: ProviderStatus
+    inventory: Inventory | None = None
 
 
 class CatalogStatus(Value, frozen=True, kw_only=True):

@@ -16,13 +16,24 @@ import msgspec
 from papin.errors import Problem
 from papin.models import FileRole, Value
 
-__all__ = ["Inventory", "Listing", "ProviderDetails", "ProviderFile", "ProviderModel", "Stamp", "is_current", "stamp"]
+__all__ = [
+    "Inventory",
+    "Listing",
+    "ProviderDetails",
+    "ProviderFile",
+    "ProviderModel",
+    "Remark",
+    "Stamp",
+    "is_current",
+    "stamp",
+]
 
 
 class ProviderFile(Value, frozen=True, kw_only=True):
     """A file of a provider's model. `path` is empty where the provider does not tell, as one on another machine.
 
     `name` is a plain file name for people. `sha256` is what the provider says and nobody has checked; empty: unknown.
+    `inode` is (device, inode) of the file that `path` leads to, which the kernel finds out.
     """
 
     name: str
@@ -30,6 +41,7 @@ class ProviderFile(Value, frozen=True, kw_only=True):
     path: str = ""
     sha256: str = ""
     role: FileRole = "weights"
+    inode: tuple[int, int] | None = None
 
 
 class ProviderModel(Value, frozen=True, kw_only=True):
@@ -88,12 +100,32 @@ class Listing(Value, frozen=True, kw_only=True):
 
 
 class Inventory(Value, frozen=True, kw_only=True):
-    """A recorded list. `problem` tells why the provider could not be asked last: then the list is an older one."""
+    """A recorded list. `problem` tells why the provider could not be asked last: then the list is an older one.
+
+    `shared` are the digests of the files that are one file with a payload of papin.
+    """
 
     provider: str
     at: datetime
     listing: Listing
     problem: Problem | None = None
+    shared: tuple[str, ...] = ()
+
+    @property
+    def is_there(self) -> bool:
+        """Tell whether the provider answered last, and was there."""
+        return self.problem is None and self.listing.is_present
+
+
+class Remark(Value, frozen=True, kw_only=True, omit_defaults=True):
+    """What the user says of a model that only a provider has, and how it was used: as in `papin.models.Model`."""
+
+    favourite: bool = False
+    tags: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
+    settings: dict[str, str | int | float | bool] = msgspec.field(default_factory=dict)
+    last_used_at: datetime | None = None
+    uses: int = 0
 
 
 def stamp(paths: Iterable[Path | str]) -> tuple[Stamp, ...]:

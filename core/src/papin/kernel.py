@@ -146,7 +146,7 @@ async def _running(
     contexts = ContextMaker(config, paths, reports.publish, http, machine)
     async with hold_sessions(contexts.openers(plugins), bus.publish) as sessions, trio.open_nursery() as nursery:
         nursery.start_soon(reports.run)
-        contexts.files = StoredFiles(sessions)
+        contexts.files = files = StoredFiles(sessions, records)
         services = Services(
             config=config,
             paths=paths,
@@ -157,6 +157,7 @@ async def _running(
             http=http,
             jobs=Jobs(nursery, registry, paths.run, bus),
             machine=machine,
+            files=files,
         )
         for problem in plugins.problems:
             bus.publish(problem)

@@ -28,6 +28,7 @@ from papin._registry._schema import FILE_NAME
 from papin._registry._summaries import Summary
 from papin._registry._wakeup import Follower
 from papin.events import Envelope
+from papin.inventories import is_current
 from papin.models import Job, Model
 
 __all__ = ["Library", "Summary", "open_library"]
@@ -46,12 +47,21 @@ class Library:
         self._run = run
 
     def models(self) -> tuple[Model, ...]:
-        """Return all installed models in the order of their ids."""
-        return self._read.models()
+        """Return all models of this machine: the installed ones by id, then those that only providers have."""
+        return self._read.everything()
 
     def summaries(self) -> tuple[Summary, ...]:
-        """Return what a list shows of each installed model, in the order of their ids: much faster than `models`."""
+        """Return what a list shows of each model of this machine, by id: much faster than `models`."""
         return self._read.summaries()
+
+    def is_current(self) -> bool:
+        """Tell whether what providers have is still as recorded, as far as the time stamps of their folders tell.
+
+        Where it is not, `kernel.providers.refresh_stale()` brings it up to date; nobody is asked here.
+        """
+        stamps = self._read.plugin_stamps()
+        recorded = (stamp for inventory in self._read.inventories() for stamp in inventory.listing.stamps)
+        return stamps is not None and is_current((*stamps, *recorded))
 
     def payload_bytes(self) -> int:
         """Return how many bytes the payloads of all models have, each counted once."""
@@ -64,11 +74,14 @@ class Library:
     def find(self, text: str) -> Model:
         """Return the model that `text` means: its id, what it was installed from, or an unambiguous begin of its id.
 
+        Papin's own models come first; then those of providers, by `PROVIDER:NAME`, the provider's name for it, or its
+        begin.
+
         Raises:
             NotFound: nothing is called so; the nearest ids are listed.
             Ambiguous: several models are; they are listed.
         """
-        return self._read.find(text)
+        return self._read.find_anywhere(text)
 
     def jobs(self) -> tuple[Job, ...]:
         """Return all jobs that are remembered, the oldest first; those whose process died are interrupted."""

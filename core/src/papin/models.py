@@ -169,7 +169,10 @@ class CatalogEntry(Value, frozen=True, kw_only=True):
 
 
 class StoredFile(Value, frozen=True, kw_only=True):
-    """A file of an installed model. `storage` names the storage that keeps it under its digest."""
+    """A file of an installed model. `storage` names the storage that keeps it under its digest.
+
+    Of a model that only a provider has, `storage` is that provider, and the digest may be unknown: empty.
+    """
 
     name: str
     sha256: str
@@ -192,8 +195,9 @@ class Placement(Value, frozen=True, kw_only=True):
 
 
 class Model(Value, frozen=True, kw_only=True):
-    """An installed model. `id` is short, stable and typeable; `ref` is where it came from, or empty.
+    """A model of this machine. `id` is short, stable and typeable; `ref` is where it came from, or empty.
 
+    One that only a provider has is called `PROVIDER:REFERENCE`, has that provider as its `source`.
     `settings` are the user's own words for how to load and run it, by the names of `ModelSettings`.
     """
 
@@ -219,6 +223,8 @@ class Model(Value, frozen=True, kw_only=True):
     uses: int = 0
     size: int = 0
     """Bytes of all files; a payload that another model shares is counted here too."""
+    duplicated: int = 0
+    """Bytes of it that are stored a second time, as another program fetched them too."""
 
 
 class Header(Value, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from papin._operations._aftercare import is_low
 from papin._operations._catalogs import choose
 from papin._operations._install import describe
 from papin._operations._removal import plan_removal
-from papin._operations._settings import checked_settings, settings_for
+from papin._operations._settings import checked_settings, load_settings
 from papin._operations._storage import allowed
 from papin._operations._wanted import Held
 from papin._operations._whole import Whole
@@ -148,7 +148,7 @@ class TestSettings:
 
     def test_what_is_asked_now_wins(self):
         saved = model(settings={"n_ctx": 1024, "n_threads": 2})
-        assert settings_for(saved, LoadSettings(n_ctx=8)) == LoadSettings(n_ctx=8, n_threads=2)
+        assert load_settings(saved, LoadSettings(n_ctx=8)) == LoadSettings(n_ctx=8, n_threads=2)
 
 
 class TestWanted:

@@ -21,7 +21,7 @@ class Advice:
 
     async def recommend(self) -> tuple[Recommendation, ...]:
         """Return what the recommenders think of everything that the catalogs here have, the best first."""
-        installed = await self._models.list()
+        installed = await self._models.installed()
         refs = {model.ref for model in installed}
         candidates = [
             Candidate(variant=variant, memory=estimate_variant(variant), installed=variant.ref in refs)

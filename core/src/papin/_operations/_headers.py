@@ -53,6 +53,10 @@ async def read_all_at(services: Services, files: Sequence[StoredFile], paths: Se
 
 
 async def read_header(services: Services, model: Model) -> Header:
-    """Read the header of an installed model."""
-    storage = await services.storage(model.files[0].storage)
-    return await read_all_at(services, model.files, await storage.paths(model))
+    """Read the header of a model whose files are on this machine.
+
+    Raises:
+        NotFound: they are not.
+        FormatInvalid: as `read_header_at`.
+    """
+    return await read_all_at(services, model.files, await services.files.paths(model))

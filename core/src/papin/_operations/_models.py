@@ -37,11 +37,21 @@ class Models(Running):
         self._records = services.records
 
     async def list(self) -> tuple[Model, ...]:
-        """Return every installed model, by id."""
-        return tuple(await self._records.read(lambda read: read.models()))
+        """Return every model of this machine: the installed ones by id, then those that only providers have.
+
+        Providers on this machine whose folders changed are asked first; nothing waits for a network.
+        """
+        await self._providers.refresh_stale()
+        return await self._records.read(lambda read: read.everything())
+
+    async def installed(self) -> tuple[Model, ...]:
+        """Return papin's own models, by id."""
+        return await self._records.read(lambda read: read.models())
 
     async def show(self, ref: str) -> Model:
-        """Return the installed model that `ref` names: its id, an unambiguous prefix, or where it came from.
+        """Return the model that `ref` names: its id, an unambiguous begin of it, or where it came from.
+
+        Papin's own come first; then those of providers, by `PROVIDER:NAME` or the provider's name for it.
 
         Raises:
             NotFound: none; the nearest are listed.
@@ -61,7 +71,11 @@ class Models(Running):
 
     async def verify(self, ref: str, *, on_check: OnCheck = _ignore, on_progress: OnProgress = _ignore) -> Verification:
         """Go through the check list of a model, telling each check and the progress of reading as they come."""
-        return await verify(self._services, self._providers, await self.show(ref), on_check, on_progress)
+        return await verify(self._services, self._runner_name, await self.show(ref), on_check, on_progress)
+
+    async def _runner_name(self, model: Model) -> str:
+        name, _ = await self._runners.choose(model, None, has_files=await self._has_files(model))
+        return name
 
     # --- remove ---
 

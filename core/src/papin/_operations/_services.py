@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import trio
+
 from papin import locks
 from papin._paths import Paths
 from papin._plugins import Plugins, Sessions
 from papin.catalogs import CatalogSession
 from papin.config import Config
+from papin.errors import NotFound
 from papin.formats import Format
 from papin.machine import Machine
 from papin.models import Model
 from papin.providers import ProviderSession
+from papin.shelf import is_foreign, paths_of
 from papin.storages import StorageSession
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ class Services:
     http: Http
     jobs: Jobs
     machine: Callable[[], Machine]
+    files: StoredFiles
 
     @property
     def formats(self) -> tuple[Format, ...]:
@@ -70,12 +75,28 @@ class Services:
 
 
 class StoredFiles:
-    """The kernel's service `context.files`: where the files of an installed model are."""
+    """The kernel's service `context.files`: where the files of a model are, whoever keeps them."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, records: Ledger) -> None:
         self._sessions = sessions
+        self._records = records
 
     async def paths(self, model: Model) -> Sequence[Path]:
         """Return a path for each file of `model`, in its order."""
+        if is_foreign(model):
+            return await self._foreign(model)
         storage: StorageSession = await self._sessions.use(f"storage {model.files[0].storage}")
         return await storage.paths(model)
+
+    async def _foreign(self, model: Model) -> Sequence[Path]:
+        shelf = await self._records.read(lambda read: read.shelf())
+        found = shelf.find(model.id)
+        holding = found[1] if found else None
+        paths = paths_of(holding) if holding else ()
+        there = await trio.to_thread.run_sync(lambda: all(path and Path(path).is_file() for path in paths))
+        if not paths or not there:
+            raise NotFound(
+                f"The files of {model.id} are not on this machine, or are not there any more",
+                next_step=f"papin providers refresh {model.source}",
+            )
+        return [Path(path) for path in paths]

@@ -2,38 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from papin.errors import NameInvalid
-from papin.models import LoadSettings, Model
+from papin.models import LoadSettings, Message, Model, ModelSettings
+
+LOADING = LoadSettings.__struct_fields__
+SAMPLING = tuple(name for name in ModelSettings.__struct_fields__ if name not in (*LOADING, "system_prompt"))
 
 
 def checked_settings(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
-    """Return `old` with `change` applied, by the names of `LoadSettings`; a value of None takes a setting away.
+    """Return `old` with `change` applied, by the names of `ModelSettings`; a value of None takes a setting away.
 
     Raises:
         NameInvalid: there is no such setting, or the value is of another type.
     """
     merged = {**old, **change}
     kept = {key: value for key, value in merged.items() if value is not None}
+    names = f"Settings: {', '.join(ModelSettings.__struct_fields__)}."
     try:
-        checked = msgspec.convert(kept, LoadSettings, strict=False)
+        checked = msgspec.convert(kept, ModelSettings, strict=False)
     except msgspec.ValidationError as error:
-        raise NameInvalid(
-            f"a setting is not valid: {error}", next_step=f"Settings: {', '.join(LoadSettings.__struct_fields__)}."
-        ) from error
-    unknown = set(kept) - set(LoadSettings.__struct_fields__)
+        raise NameInvalid(f"a setting is not valid: {error}", next_step=names) from error
+    unknown = set(kept) - set(ModelSettings.__struct_fields__)
     if unknown:
-        raise NameInvalid(
-            f"there is no setting {min(unknown)}",
-            next_step=f"Settings: {', '.join(LoadSettings.__struct_fields__)}.",
-        )
+        raise NameInvalid(f"there is no setting {min(unknown)}", next_step=names)
     return dict(msgspec.to_builtins(checked))
 
 
-def settings_for(model: Model, asked: LoadSettings) -> LoadSettings:
+def load_settings(model: Model, asked: LoadSettings) -> LoadSettings:
     """Return how to load `model`: what is asked now, else what is saved for it."""
     return msgspec.convert({**model.settings, **msgspec.to_builtins(asked)}, LoadSettings)
+
+
+def options_for(model: Model, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how to sample: what is asked now, else what is saved for `model`."""
+    saved = {name: value for name, value in model.settings.items() if name in SAMPLING}
+    return {**saved, **asked}
+
+
+def with_system_prompt(model: Model, messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Return `messages` after the system prompt that is saved for `model`, unless they begin with one."""
+    saved = model.settings.get("system_prompt")
+    if not saved or (messages and messages[0].role == "system"):
+        return tuple(messages)
+    return (Message(role="system", content=str(saved)), *messages)

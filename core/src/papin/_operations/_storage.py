@@ -45,7 +45,7 @@ class Storage:
         return allowed(wanted, inventory)
 
     async def _inventory(self) -> Inventory:
-        models = await self._models.list()
+        models = await self._models.installed()
         loaded = frozenset(each.model for each in await self._models.loaded())
         account = await (await self._services.storage()).account()
         frees = {model.id: (await self._models.plan_removal(model.id)).frees for model in models}

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
 from papin._operations import _checks
+from papin._operations._hashing import read_foreign
 from papin._operations._headers import read_header
-from papin._operations._providers import Providers
 from papin._operations._services import Services
 from papin.answers import Check, Verification
 from papin.errors import PapinError
 from papin.events import ModelDamaged
 from papin.models import Header, Model, Progress, StoredFile
+from papin.shelf import is_foreign
 
 OnCheck = Callable[[Check], None]
 OnProgress = Callable[[Progress], None]
 
 
 async def verify(
-    services: Services, providers: Providers, model: Model, on_check: OnCheck, on_progress: OnProgress
+    services: Services,
+    runner_of: Callable[[Model], Awaitable[str]],
+    model: Model,
+    on_check: OnCheck,
+    on_progress: OnProgress,
 ) -> Verification:
     """Return the outcome of every check, telling each as it comes."""
     checks: list[Check] = []
@@ -32,7 +37,7 @@ async def verify(
     tell(_checks.integrity_check(await _read_whole(services, model, on_progress)))
     header, format_error = await _header_of(services, model)
     tell(_checks.format_check(header, format_error))
-    runner, runner_error = await _runner_of(providers, model)
+    runner, runner_error = await _runner_of(runner_of, model)
     tell(_checks.provider_check(runner, runner_error))
     machine = await trio.to_thread.run_sync(services.machine)
     tell(_checks.memory_check(header, model, machine))
@@ -52,6 +57,8 @@ async def _read_one(services: Services, model: Model, file: StoredFile, before: 
     def report(done: int) -> None:
         on_progress(Progress(phase="verifying", done=before + done, total=model.size, file=file.name))
 
+    if is_foreign(model):
+        return await read_foreign(services, model, file, report)
     storage = await services.storage(file.storage)
     verdict = await storage.verify(file.sha256, report=report)
     if verdict != "ok":
@@ -66,9 +73,8 @@ async def _header_of(services: Services, model: Model) -> tuple[Header | None, P
         return None, error
 
 
-async def _runner_of(providers: Providers, model: Model) -> tuple[str, PapinError | None]:
+async def _runner_of(runner_of: Callable[[Model], Awaitable[str]], model: Model) -> tuple[str, PapinError | None]:
     try:
-        name, _ = await providers.runner(model)
+        return await runner_of(model), None
     except PapinError as error:
         return "", error
-    return name, None

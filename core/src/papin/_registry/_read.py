@@ -3,22 +3,38 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import msgspec
 
 from papin._registry import _journal
+from papin._registry._inventories import (
+    load_hashes,
+    load_inventories,
+    load_plugin_stamps,
+    load_remarks,
+    owners,
+    payloads_of_size,
+)
 from papin._registry._jobs import load_jobs, owner_of
 from papin._registry._load import load_model, load_models, load_versions
 from papin._registry._lookup import find_job, find_model, ids, model_key
 from papin._registry._owner import Owner
 from papin._registry._summaries import Summary, load_summaries, payload_bytes
 from papin._registry._times import now
+from papin.errors import NotFound
 from papin.events import Envelope
+from papin.inventories import Inventory, Stamp
 from papin.models import Job, Model, Progress
+from papin.shelf import Shelf, digests, merged
 
 __all__ = ["Read"]
+
+
+def _shelf(connection: sqlite3.Connection) -> Shelf:
+    inventories = load_inventories(connection)
+    return Shelf(inventories, owners(connection, digests(inventories)), load_remarks(connection))
 
 
 class Read:
@@ -38,10 +54,20 @@ class Read:
         with self._snapshot() as connection:
             return load_models(connection)
 
-    def summaries(self) -> tuple[Summary, ...]:
-        """Return what a list shows of each installed model, in the order of their ids."""
+    def everything(self) -> tuple[Model, ...]:
+        """Return all models of this machine: the installed ones by id, then those that only providers have."""
         with self._snapshot() as connection:
-            return load_summaries(connection)
+            return merged(load_models(connection), _shelf(connection))
+
+    def shelf(self) -> Shelf:
+        """Return what providers have, as they told it last."""
+        with self._snapshot() as connection:
+            return _shelf(connection)
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """Return what a list shows of each model of this machine, in the order of their ids."""
+        with self._snapshot() as connection:
+            return load_summaries(connection, _shelf(connection))
 
     def payload_bytes(self) -> int:
         """Return how many bytes the payloads of all models have, each counted once."""
@@ -63,7 +89,7 @@ class Read:
             return load_model(connection, model_key(connection, model_id))
 
     def find(self, text: str) -> Model:
-        """Return the model that `text` means: its id, what it was installed from, or an unambiguous begin of its id.
+        """Return the installed model that `text` means: its id, where it came from, or an unambiguous begin of its id.
 
         Raises:
             NotFound: nothing is called so; the nearest ids are listed.
@@ -71,6 +97,25 @@ class Read:
         """
         with self._snapshot() as connection:
             return load_model(connection, find_model(connection, text))
+
+    def find_anywhere(self, text: str) -> Model:
+        """Return what `find` finds, with where it is usable, or else the model of a provider that `text` means.
+
+        Raises:
+            NotFound, Ambiguous: as `find`, and as `papin.shelf.Shelf.find`.
+        """
+        with self._snapshot() as connection:
+            shelf = _shelf(connection)
+            try:
+                return shelf.placed(load_model(connection, find_model(connection, text)))
+            except NotFound:
+                found = shelf.find(text)
+                if found is None:
+                    raise
+                shelved, holding = found
+                if shelved.owner and holding is None:
+                    return shelf.placed(load_model(connection, model_key(connection, shelved.owner)))
+                return shelf.model(shelved, holding)
 
     def versions(self, model_id: str) -> tuple[Model, ...]:
         """Return what the model was and is, the oldest version first and the current one last.
@@ -98,6 +143,33 @@ class Read:
         """
         with self._snapshot() as connection:
             return tuple(connection.execute(query))
+
+    # --- providers
+
+    def inventories(self) -> tuple[Inventory, ...]:
+        """Return what is recorded of each provider, by its name."""
+        with self._snapshot() as connection:
+            return load_inventories(connection)
+
+    def plugin_stamps(self) -> tuple[Stamp, ...] | None:
+        """Return what `Write.save_inventories` recorded of where plugins and settings lie; None before the first."""
+        with self._snapshot() as connection:
+            return load_plugin_stamps(connection)
+
+    def payloads_of_size(self, sizes: Iterable[int]) -> Mapping[int, Sequence[tuple[str, str]]]:
+        """Return papin's payloads that have one of `sizes`, as (storage, digest) by size."""
+        with self._snapshot() as connection:
+            return payloads_of_size(connection, sizes)
+
+    def hashes(self) -> dict[str, tuple[str, str]]:
+        """Return (mark, digest) of each file that is not papin's and whose digest is known, by its path."""
+        with self._snapshot() as connection:
+            return load_hashes(connection)
+
+    def shares(self) -> tuple[tuple[str, str, str], ...]:
+        """Return the shares that were begun and not recorded as placements, as (provider, name, model)."""
+        with self._snapshot() as connection:
+            return tuple(connection.execute("SELECT provider, name, model FROM shares"))
 
     # --- jobs
 

@@ -184,4 +184,34 @@ _TOLD: Migration = (
     "ALTER TABLE jobs ADD COLUMN warnings BLOB NOT NULL DEFAULT '[]'",
 )
 
-MIGRATIONS: Final[Sequence[Migration]] = (_FIRST, _CONTROL, _TOLD)
+# What providers have, as they told it last; what the user says of models that only they have, and when those were used.
+# `shares` are those that were begun: a placement takes their place, or the next start takes them back. `mark` is the
+# size, time stamp and inode of the file whose digest is known.
+_PROVIDERS: Migration = (
+    "CREATE TABLE inventories (provider TEXT NOT NULL PRIMARY KEY, inventory BLOB NOT NULL)",
+    """
+    CREATE TABLE remarks (
+        provider TEXT NOT NULL,
+        reference TEXT NOT NULL,
+        remark BLOB NOT NULL,
+        PRIMARY KEY (provider, reference)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE shares (
+        provider TEXT NOT NULL,
+        name TEXT NOT NULL,
+        model TEXT NOT NULL,
+        PRIMARY KEY (provider, name)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE hashes (
+        path TEXT NOT NULL PRIMARY KEY,
+        mark TEXT NOT NULL,
+        sha256 TEXT NOT NULL CHECK (length(sha256) = 64)
+    ) WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = (_FIRST, _CONTROL, _TOLD, _PROVIDERS)

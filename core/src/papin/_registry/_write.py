@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 
 import msgspec
 
 from papin._registry import _journal
+from papin._registry._inventories import (
+    forget_inventories,
+    load_remarks,
+    save_hash,
+    save_inventory,
+    save_plugin_stamps,
+    save_remark,
+)
 from papin._registry._jobs import ENDED, OPEN, insert_job, load_jobs, owner_of, update_job
 from papin._registry._load import load_versions
 from papin._registry._lookup import is_taken, model_key, unclear_job
@@ -20,6 +28,7 @@ from papin._registry._store import check, insert_model, replace_model
 from papin._registry._times import to_stored
 from papin.errors import Conflict, NameInvalid, RegistryFailed
 from papin.events import Envelope, Event
+from papin.inventories import Inventory, Remark, Stamp
 from papin.models import Job, Model, Progress, StoredFile
 
 __all__ = ["Write"]
@@ -125,6 +134,21 @@ class Write(Read):
         )
         self._connection.execute(query, (model_key(self._connection, model_id), to_stored(at)))
 
+    def use(self, name: str, at: datetime) -> None:
+        """Count a use of a model by papin's id for it or by `PROVIDER:REFERENCE`; an unknown one counts nothing."""
+        if is_taken(self._connection, name):
+            self.record_use(name, at)
+        elif ":" in name:
+            provider, _, reference = name.partition(":")
+            self.remark(provider, reference, lambda old: _used(old, at))
+
+    def last_use(self, name: str) -> datetime | None:
+        """Return when a model was last used, by the same names."""
+        if ":" in name:
+            provider, _, reference = name.partition(":")
+            return load_remarks(self._connection).get((provider, reference), Remark()).last_used_at
+        return self.model(name).last_used_at if is_taken(self._connection, name) else None
+
     def adopt(self, models: Iterable[Model]) -> tuple[str, ...]:
         """Record those of `models` (what the storages remember) whose ids are not recorded; return these ids.
 
@@ -148,6 +172,36 @@ class Write(Read):
         finally:
             self._connection.execute("RELEASE adopt")
         return True
+
+    # --- providers
+
+    def save_inventories(self, found: Iterable[Inventory]) -> None:
+        """Record what providers have."""
+        for inventory in found:
+            save_inventory(self._connection, inventory)
+
+    def save_plugin_stamps(self, stamps: Sequence[Stamp], *, providers: Iterable[str]) -> None:
+        """Record where plugins and settings lie, and forget what is not one of `providers` any more."""
+        save_plugin_stamps(self._connection, stamps)
+        forget_inventories(self._connection, providers)
+
+    def remark(self, provider: str, reference: str, change: Callable[[Remark], Remark]) -> Remark:
+        """Change what is said of a model that only a provider has; return it."""
+        new = change(load_remarks(self._connection).get((provider, reference), Remark()))
+        save_remark(self._connection, provider, reference, new)
+        return new
+
+    def save_hash(self, path: str, mark: str, sha256: str) -> None:
+        """Record the digest of a file that is not papin's; `mark` changes when the file does."""
+        save_hash(self._connection, path, mark, sha256)
+
+    def begin_share(self, provider: str, name: str, model_id: str) -> None:
+        """Record that a model is being made usable in a provider; `end_share` follows."""
+        self._connection.execute("INSERT OR REPLACE INTO shares VALUES (?, ?, ?)", (provider, name, model_id))
+
+    def end_share(self, provider: str, name: str) -> None:
+        """Record that a share has ended, whichever way."""
+        self._connection.execute("DELETE FROM shares WHERE provider = ? AND name = ?", (provider, name))
 
     # --- jobs
 
@@ -268,3 +322,8 @@ class Write(Read):
         query = "UPDATE jobs SET owner_pid = ?, owner_boot = ?, owner_started = ?, cancel = 0, pause = 0 WHERE id = ?"
         self._connection.execute(query, (owner.pid, owner.boot, owner.started, job.id))
         return taken
+
+
+def _used(old: Remark, at: datetime) -> Remark:
+    last = at if old.last_used_at is None else max(at, old.last_used_at)
+    return msgspec.structs.replace(old, uses=old.uses + 1, last_used_at=last)

@@ -13,7 +13,7 @@ __all__ = ["root"]
 _HERE = "papin_cli.commands"
 
 _MODELS = {
-    "list": Where(f"{_HERE}.models_list", "command", "Show the installed models."),
+    "list": Where(f"{_HERE}.models_list", "command", "Show the models of this machine."),
     "show": Where(f"{_HERE}.models_show", "command", "Show everything about one model."),
     "download": Where(f"{_HERE}.models_download", "command", "Download a model, or go on with a download."),
     "import": Where(f"{_HERE}.models_import", "command", "Take in a model file of this machine."),
@@ -32,7 +32,11 @@ _DOWNLOADS = {
     "resume": Where(f"{_HERE}.downloads", "resume", "Go on with a download."),
     "cancel": Where(f"{_HERE}.downloads", "cancel", "End a download."),
 }
-_PROVIDERS = {"list": Where(f"{_HERE}.parts", "providers", "Show the programs that can run models, and their state.")}
+_PROVIDERS = {
+    "list": Where(f"{_HERE}.parts", "providers", "Show the programs that run and keep models, and their state."),
+    "show": Where(f"{_HERE}.providers", "show", "Show everything about one provider, and what it has."),
+    "refresh": Where(f"{_HERE}.providers", "refresh", "Ask providers anew what they have."),
+}
 _CATALOGS = {"list": Where(f"{_HERE}.parts", "catalogs", "Show where models can be found.")}
 _PLUGINS = {"list": Where(f"{_HERE}.parts", "plugins", "Show the installed plugins, and what is wrong with them.")}
 _STORAGE = {
@@ -49,7 +53,7 @@ _TABLE: dict[str, Where | Branch] = {
     "run": Where(f"{_HERE}.run", "command", "Ask a model, or chat with it; it is downloaded on first use."),
     "models": Branch(_MODELS, "Find, install, check and remove models."),
     "downloads": Branch(_DOWNLOADS, "Show, pause, limit and end downloads."),
-    "providers": Branch(_PROVIDERS, "The programs that run models."),
+    "providers": Branch(_PROVIDERS, "The programs that run and keep models."),
     "catalogs": Branch(_CATALOGS, "The places where models can be found."),
     "plugins": Branch(_PLUGINS, "The parts that papin is made of."),
     "storage": Branch(_STORAGE, "Disk space."),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -55,7 +56,8 @@ class Engines:
 
     def loading_lock(self, model: str) -> Path:
         """Return the path of the lock under which `model` is loaded, by one process at a time."""
-        return place(self.run, f"{model}.loading")
+        # The id of a model that another program keeps (`ollama:qwen3:0.6b`) is no file name.
+        return place(self.run, f"{hashlib.sha256(model.encode()).hexdigest()}.loading")
 
     def reserve(self, keep_alive: float) -> tuple[str, int]:
         """Make the files of a new engine; return its name and the descriptor of its lock, which is held."""

@@ -1,4 +1,4 @@
-"""`papin models list`: reads the registry and nothing else."""
+"""`papin models list`: reads the registry, and asks providers only when something of theirs changed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from papin_cli._app import App, pass_app
+from papin_cli._kernel import in_session
 from papin_cli._library import read
 from papin_cli._params import examples, global_options
 from papin_cli.views import models as view
@@ -14,11 +15,20 @@ from papin_cli.views import models as view
 __all__ = ["command"]
 
 
-@click.command(epilog=examples("papin models list", "papin models list --json"))
+@click.command(epilog=examples("papin models list", "papin models list --refresh", "papin models list --json"))
+@click.option("--refresh", is_flag=True, help="Ask all providers anew, those on other machines included.")
 @global_options
 @pass_app
-def command(app: App) -> None:
-    """Show the installed models."""
+def command(app: App, *, refresh: bool) -> None:
+    """Show the models of this machine, whichever program has them, each payload once.
+
+    What other programs have is as they told it last; programs on this machine are asked again when their folders
+    changed.
+    """
+    if refresh or not read(app, lambda library: library.is_current()):
+        from papin_cli.actions import providers  # noqa: PLC0415 - imports trio
+
+        in_session(app, providers.refresh_all if refresh else providers.refresh_stale)
     if app.out.json:
         app.out.document(read(app, lambda library: library.models()))
     else:

@@ -20,6 +20,7 @@ _COLUMNS = (
     Column(title="QUANTIZATION", rank=2),
     Column(title="CONTEXT", right=True, rank=4),
     Column(title="USED", rank=1),
+    Column(title="ALSO IN", rank=2),
     Column(title="TAGS", rank=5),
 )
 _NONE = """No models are installed.
@@ -34,7 +35,9 @@ def listing(models: Sequence[Summary], payloads: int, now: datetime, width: int 
     """
     if not models:
         return _NONE
-    ids, sizes, parameters, quantizations, contexts, used, favourites, tags = zip(*models, strict=True)
+    ids, sizes, parameters, quantizations, contexts, used, favourites, tags, where, duplicated = zip(
+        *models, strict=True
+    )
     seconds = now.timestamp()
     columns = [
         names(ids),
@@ -43,9 +46,21 @@ def listing(models: Sequence[Summary], payloads: int, now: datetime, width: int 
         names(quantizations),
         ["" if context is None else str(context) for context in contexts],
         ["never" if at is None else _words.past(seconds - at) for at in used],
+        names([_others(*each) if each[1] else "" for each in zip(ids, where, strict=True)]),
         names([_tags(*each) for each in zip(favourites, tags, strict=True)]),
     ]
-    return f"{render_columns(_COLUMNS, columns, width)}\n{_sum(len(models), payloads)}\n"
+    foreign = sum(size for size, model in zip(sizes, ids, strict=True) if ":" in model)
+    total = _sum(len(models), payloads + foreign)
+    return f"{render_columns(_COLUMNS, columns, width)}\n{total}{_twice(sum(duplicated))}\n"
+
+
+def _others(model: str, where: Sequence[str]) -> str:
+    """Return where a model is usable besides the place that its id names."""
+    return ", ".join(each for each in where if not model.startswith(f"{each}:"))
+
+
+def _twice(size: int) -> str:
+    return f"; {_words.size(size)} of it a second time: papin storage dedupe" if size else ""
 
 
 def _tags(favourite: bool, tags: Sequence[str]) -> str:  # noqa: FBT001 - a cell of a row

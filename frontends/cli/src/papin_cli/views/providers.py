@@ -1,0 +1,85 @@
+"""One provider: its program, what it can do and why not the rest, and the models that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from papin.answers import ProviderStatus, ProviderView
+from papin.inventories import Inventory, ProviderModel
+from papin_cli import _words
+from papin_cli._errors import describe
+from papin_cli._safe import name
+from papin_cli._table import Column, render
+
+__all__ = ["details", "problems", "refreshed"]
+
+_MODELS = (
+    Column(title="MODEL", least=12),
+    Column(title="SIZE", right=True),
+    Column(title="QUANTIZATION", rank=2),
+    Column(title="STATE", rank=1),
+)
+
+
+def details(view: ProviderView, width: int | None) -> str:
+    """Return everything about a provider: facts, capabilities, what is missing and why, its models."""
+    status = view.status
+    facts = {
+        "Provider": status.name,
+        "About": status.summary,
+        "State": status.state,
+        "Program": f"{status.engine.name} {status.engine.version}".rstrip() if status.engine else "",
+        "Where": " ".join(filter(None, (status.engine.path, status.engine.address))) if status.engine else "",
+        "From": f"{status.distribution} {status.version}".rstrip(),
+        "Runs": ", ".join(status.formats),
+        "Can": ", ".join(status.capabilities),
+        "Takes": ", ".join(status.accepts),
+        "In memory": ", ".join(each.model for each in status.loaded) or "nothing",
+    }
+    lines = [f"{label + ':':<11}{name(text)}" for label, text in facts.items() if text]
+    return "\n".join([*lines, *_lacks(status)]) + "\n" + _listing(view.inventory, width) + _problem(status)
+
+
+def _lacks(status: ProviderStatus) -> list[str]:
+    reasons: dict[str, list[str]] = {}
+    for word, reason in status.lacks.items():
+        reasons.setdefault(reason, []).append(word)
+    return [f"{'Cannot:':<11}{name(', '.join(words))}. {name(reason)}" for reason, words in reasons.items()]
+
+
+def _listing(inventory: Inventory | None, width: int | None) -> str:
+    if inventory is None:
+        return ""
+    models = inventory.listing.models
+    if not models:
+        return "\nIt has no models.\n"
+    size = sum(model.size for model in models)
+    total = f"{_words.count(len(models), 'model')}, {_words.size(size)}, as told {_words.moment(inventory.at)}"
+    return f"\n{render(_MODELS, list(map(_row, models)), width)}\n{total}\n"
+
+
+def _row(model: ProviderModel) -> tuple[str, ...]:
+    state = "" if model.state == "ready" else f"{model.state}: {model.problem}" if model.problem else model.state
+    return name(model.reference), _words.size(model.size), name(model.quantization), name(state)
+
+
+def _problem(status: ProviderStatus) -> str:
+    return f"\n{describe(status.problem)}\n" if status.problem else ""
+
+
+def refreshed(found: Sequence[Inventory]) -> str:
+    """Return a line for each provider that was asked."""
+    return "".join(f"{name(each.provider)}: {_outcome(each)}\n" for each in found)
+
+
+def _outcome(inventory: Inventory) -> str:
+    if inventory.problem:
+        return describe(inventory.problem)
+    if not inventory.listing.is_present:
+        return "it keeps no models, or is not here."
+    return f"{_words.count(len(inventory.listing.models), 'model')}."
+
+
+def problems(found: Iterable[Inventory]) -> str:
+    """Return what is wrong with the providers that were asked, and that what they had is listed still."""
+    return "\n".join(f"{name(each.provider)}: {describe(each.problem)}" for each in found if each.problem)
