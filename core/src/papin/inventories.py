@@ -6,6 +6,7 @@ without asking anybody whether it may have changed.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,8 @@ __all__ = [
     "is_current",
     "stamp",
 ]
+
+_COARSE = 50_000_000
 
 
 class ProviderFile(Value, frozen=True, kw_only=True):
@@ -82,7 +85,7 @@ class ProviderDetails(Value, frozen=True, kw_only=True):
 
 
 class Stamp(Value, frozen=True, kw_only=True):
-    """When a folder or file was last changed, in nanoseconds of the epoch; None: it was not there."""
+    """When a folder or file was last changed, in nanoseconds of the epoch; None: it was not there; -1: just now."""
 
     path: str
     mtime_ns: int | None
@@ -130,7 +133,12 @@ class Remark(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 def stamp(paths: Iterable[Path | str]) -> tuple[Stamp, ...]:
     """Return the stamps of folders or files, to be taken before they are read. Blocks for a moment."""
-    return tuple(Stamp(path=str(path), mtime_ns=_mtime(path)) for path in paths)
+    return tuple([Stamp(path=str(path), mtime_ns=_settled(_mtime(path))) for path in paths])
+
+
+def _settled(mtime: int | None) -> int | None:
+    # Time stamps are coarse: what changed just now may change once more and keep its stamp. Read it again next time.
+    return -1 if mtime is not None and abs(time.time_ns() - mtime) < _COARSE else mtime
 
 
 def _mtime(path: Path | str) -> int | None:

@@ -359,7 +359,7 @@ EVENTS = [
     events.ModelUnloaded(model="m", provider="llamacpp", reason="idle"),
     events.ProviderAppeared(provider="ollama"),
     events.ProviderVanished(provider="ollama"),
-    events.ProviderChanged(provider="ollama", added=("m",)),
+    events.ProviderChanged(provider="ollama", added=("a",), removed=("b",)),
     events.DiskSpaceLow(path="/data", free=1000),
     events.CleanupDone(models=("m",), freed=1000),
     events.PluginProblem(plugin="p", problem=PROBLEM),

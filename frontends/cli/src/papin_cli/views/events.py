@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from papin.errors import Problem
@@ -27,6 +29,9 @@ from papin.events import (
     ModelRemoved,
     ModelUnloaded,
     PluginProblem,
+    ProviderAppeared,
+    ProviderChanged,
+    ProviderVanished,
     RegistryRebuilt,
     UnknownEvent,
 )
@@ -35,6 +40,8 @@ from papin_cli._safe import line
 from papin_cli.views import jobs, plans
 
 __all__ = ["describe", "text"]
+
+_SHOWN = 5
 
 
 def text(envelope: Envelope) -> str:
@@ -45,7 +52,7 @@ def text(envelope: Envelope) -> str:
 
 def describe(event: Event) -> str:
     """Return what happened in words; nothing of it is safe to print yet."""
-    kinds = (_of_jobs, _of_their_ends, _of_models, _of_memory, _of_space, _of_papin, _by_fields)
+    kinds = (_of_jobs, _of_their_ends, _of_models, _of_memory, _of_providers, _of_space, _of_papin, _by_fields)
     return next(filter(None, (describe_kind(event) for describe_kind in kinds)))
 
 
@@ -97,6 +104,23 @@ def _of_memory(event: Event) -> str:
         case ModelUnloaded():
             return f"{event.provider} unloaded {event.model} ({event.reason})"
     return ""
+
+
+def _of_providers(event: Event) -> str:
+    match event:
+        case ProviderAppeared():
+            return f"{event.provider} is there"
+        case ProviderVanished():
+            return f"{event.provider} does not answer any more; what it had is still listed"
+        case ProviderChanged():
+            found = (_changed("has", event.added), _changed("has no longer", event.removed))
+            return f"{event.provider} {', '.join(filter(None, found)) or 'has other versions of its models'}"
+    return ""
+
+
+def _changed(verb: str, models: Sequence[str]) -> str:
+    shown = ", ".join(models[:_SHOWN]) + (f" and {len(models) - _SHOWN} more" if len(models) > _SHOWN else "")
+    return f"{verb} {shown}" if models else ""
 
 
 def _of_space(event: Event) -> str:

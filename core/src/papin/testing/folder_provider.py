@@ -1,0 +1,279 @@
+"""A provider that is a folder: every `NAME.gguf` in it is a model, and answers are echoes.
+
+It has every capability, so that what papin does with providers can be tested without a program; and on demand it
+misbehaves. As a plugin, in a module of its own:
+
+    from papin.testing.folder_provider import papin_providers
+"""
+# ruff: noqa: ARG002  an echo needs little of what it is told
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import trio
+
+from papin.context import Context
+from papin.errors import Conflict, EngineMissing, NotFound, ProviderFailed
+from papin.hookspecs import hookimpl
+from papin.inventories import Listing, ProviderDetails, ProviderFile, ProviderModel, stamp
+from papin.links import is_same_file, link
+from papin.models import (
+    Embeddings,
+    Engine,
+    LoadedModel,
+    LoadSettings,
+    Message,
+    Model,
+    ModelSettings,
+    Placement,
+    Progress,
+    Reply,
+    Timings,
+)
+from papin.names import check
+from papin.providers import Provider, reference_of
+
+__all__ = ["FolderProvider", "FolderSettings", "folder_provider", "papin_providers"]
+
+_ENDING = ".gguf"
+
+
+class FolderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`path` is the folder; `source` is where `pull` takes models from. `behaviour` says how it fails its lists."""
+
+    path: str = ""
+    source: str = ""
+    behaviour: Literal["good", "hangs", "hangs-opening", "lies", "floods", "fails", "crashes", "absent"] = "good"
+
+
+class FolderProvider:
+    """The session."""
+
+    def __init__(self, context: Context[FolderSettings]) -> None:
+        self._context = context
+        self._behaviour = context.settings.behaviour
+        self._folder = Path(context.settings.path) if context.settings.path else context.folders.data
+
+    def _path(self, reference: str) -> Path:
+        return self._folder / f"{check(reference, 'file')}{_ENDING}"
+
+    def _present(self, reference: str) -> Path:
+        path = self._path(reference)
+        if not path.exists():
+            raise NotFound(f"{self._context.name} has no model {reference}", next_step="papin providers refresh")
+        return path
+
+    def _free(self, reference: str) -> Path:
+        path = self._path(reference)
+        if path.exists():
+            raise Conflict(f"{self._context.name} has a model {reference} already", next_step="Choose another name.")
+        return path
+
+    async def _misbehave(self) -> Any:
+        if self._behaviour == "hangs":
+            await trio.sleep_forever()
+        if self._behaviour == "fails":
+            raise ProviderFailed(f"{self._context.name} is broken", next_step="Mend it.")
+        if self._behaviour == "crashes":
+            raise RuntimeError("a bug")
+        await trio.lowlevel.checkpoint()
+        return None
+
+    # --- what it is and has
+
+    async def engine(self) -> Engine:
+        """Return the folder as a program; see `papin.providers.Reports`."""
+        await self._misbehave()
+        if self._behaviour == "absent":
+            raise EngineMissing("there is no folder", next_step="Make one.")
+        return Engine(name="folder", version="1", path=str(self._folder))
+
+    async def models(self) -> Listing:
+        """Return the files; see `papin.providers.Lists`."""
+        await self._misbehave()
+        if self._behaviour == "lies":
+            return "everything"  # type: ignore[return-value]
+        if self._behaviour == "floods":
+            return Listing(models=(ProviderModel(reference="x"),) * 1_000_000)
+        stamps = stamp([self._folder])
+        if self._behaviour == "absent":
+            return Listing(stamps=stamps, is_present=False)
+        files = sorted(self._folder.glob(f"*{_ENDING}"))
+        return Listing(models=tuple(map(_listed, files)), stamps=stamps)
+
+    async def show(self, reference: str) -> ProviderDetails:
+        """Return what is set for it; see `papin.providers.Shows`."""
+        settings = {key: str(value) for key, value in (await self.settings(reference)).items()}
+        return ProviderDetails(reference=reference, parameters=settings)
+
+    # --- changing what it has
+
+    async def pull(self, reference: str, report: Callable[[Progress], None]) -> None:
+        """Take a model from the folder `source`; see `papin.providers.Pulls`."""
+        source = Path(self._context.settings.source or self._folder / "none") / f"{check(reference, 'file')}{_ENDING}"
+        if not source.exists():
+            raise NotFound(f"there is no {reference} to pull", next_step="Choose another one.")
+        size = source.stat().st_size
+        report(Progress(phase="downloading", total=size))
+        await trio.lowlevel.checkpoint()
+        link(source, self._path(reference), allow_copy=True)
+        report(Progress(phase="downloading", done=size, total=size))
+
+    async def remove(self, reference: str) -> None:
+        """Remove the file; see `papin.providers.Removes`."""
+        await trio.lowlevel.checkpoint()
+        self._present(reference).unlink()
+        await self.unload(reference)
+        self._notes(reference).unlink(missing_ok=True)
+
+    async def copy(self, reference: str, to: str) -> None:
+        """Link the file; see `papin.providers.Copies`."""
+        await trio.lowlevel.checkpoint()
+        link(self._present(reference), self._free(to))
+
+    async def rename(self, reference: str, to: str) -> None:
+        """Rename the file; see `papin.providers.Renames`."""
+        await trio.lowlevel.checkpoint()
+        self._present(reference).rename(self._free(to))
+
+    async def share(self, model: Model, paths: Sequence[Path], *, name: str, copy: bool) -> Placement:
+        """Link the file; see `papin.providers.Shares`."""
+        await self._misbehave()
+        reference = name or model.id
+        target = self._path(reference)
+        if target.exists() and not is_same_file(paths[0], target):
+            self._free(reference)
+        how = link(paths[0], target, allow_copy=copy)
+        return Placement(provider=self._context.name, reference=reference, how=how)
+
+    async def unshare(self, reference: str) -> None:
+        """Remove the link; see `papin.providers.Shares`."""
+        await trio.lowlevel.checkpoint()
+        self._path(reference).unlink(missing_ok=True)
+
+    # --- running
+
+    async def load(self, model: Model, settings: LoadSettings) -> LoadedModel:
+        """Note that it is loaded; see `papin.providers.Loads`."""
+        reference = reference_of(model, self._context.name)
+        if reference is None:
+            raise NotFound(f"{self._context.name} has no {model.id}", next_step=f"papin models share {model.id}")
+        self._present(reference)
+        await self._misbehave()
+        mark = self._mark(reference)
+        if not mark.exists():
+            mark.write_text(datetime.now(UTC).isoformat())
+        return self._loaded(mark)
+
+    async def unload(self, reference: str) -> bool:
+        """Take the note away; see `papin.providers.Loads`."""
+        await trio.lowlevel.checkpoint()
+        try:
+            self._mark(reference).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def loaded(self) -> Sequence[LoadedModel]:
+        """Return what is noted; see `papin.providers.Loads`."""
+        await self._misbehave()
+        return [self._loaded(mark) for mark in sorted(self._folder.glob("*.loaded"))]
+
+    def _mark(self, reference: str) -> Path:
+        return self._folder / f"{check(reference, 'file')}.loaded"
+
+    def _loaded(self, mark: Path) -> LoadedModel:
+        reference = mark.name.removesuffix(".loaded")
+        return LoadedModel(
+            model=reference,
+            reference=reference,
+            provider=self._context.name,
+            address="",
+            loaded_at=datetime.fromisoformat(mark.read_text()),
+        )
+
+    @asynccontextmanager
+    async def chat(
+        self, loaded: LoadedModel, messages: Sequence[Message], options: dict[str, Any]
+    ) -> AsyncIterator[AsyncIterator[Reply]]:
+        """Say what was said, and what it was told to do; see `papin.providers.Chats`."""
+        said = " ".join(f"{each.role}:{each.content}" for each in messages)
+        yield _echo(f"{said} {json.dumps(options, sort_keys=True)}")
+
+    @asynccontextmanager
+    async def complete(
+        self, loaded: LoadedModel, prompt: str, options: dict[str, Any]
+    ) -> AsyncIterator[AsyncIterator[Reply]]:
+        """Say the prompt; see `papin.providers.Completes`."""
+        yield _echo(prompt)
+
+    async def embed(self, loaded: LoadedModel, texts: Sequence[str]) -> Embeddings:
+        """Return the lengths of the texts; see `papin.providers.Embeds`."""
+        await trio.lowlevel.checkpoint()
+        return Embeddings(vectors=tuple((float(len(text)), 1.0) for text in texts), prompt_n=len(texts))
+
+    # --- settings
+
+    def _notes(self, reference: str) -> Path:
+        return self._folder / f"{check(reference, 'file')}.json"
+
+    async def settings(self, reference: str) -> Mapping[str, str | int | float | bool]:
+        """Return what is noted; see `papin.providers.Configures`."""
+        await trio.lowlevel.checkpoint()
+        self._present(reference)
+        notes = self._notes(reference)
+        found: dict[str, str | int | float | bool] = json.loads(notes.read_text()) if notes.exists() else {}
+        return found
+
+    async def configure(self, reference: str, settings: Mapping[str, str | int | float | bool | None]) -> None:
+        """Note it; see `papin.providers.Configures`."""
+        merged = {**await self.settings(reference), **settings}
+        kept = {key: value for key, value in merged.items() if value is not None}
+        self._notes(reference).write_text(json.dumps(kept))
+
+
+def _listed(path: Path) -> ProviderModel:
+    size = path.stat().st_size
+    file = ProviderFile(name=path.name, size=size, path=str(path))
+    modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return ProviderModel(
+        reference=path.name.removesuffix(_ENDING), files=(file,), size=size, format="gguf", modified_at=modified
+    )
+
+
+async def _echo(text: str) -> AsyncIterator[Reply]:
+    words = text.split(" ")
+    for word in words:
+        await trio.lowlevel.checkpoint()
+        yield Reply(text=f"{word} ")
+    yield Reply(finish_reason="stop", timings=Timings(predicted_n=len(words), predicted_ms=1.0))
+
+
+@asynccontextmanager
+async def _open(context: Context[FolderSettings]) -> AsyncIterator[FolderProvider]:
+    if context.settings.behaviour == "hangs-opening":
+        await trio.sleep_forever()
+    yield FolderProvider(context)
+
+
+folder_provider = Provider(
+    name="folder",
+    summary="Keeps models in a folder, and answers with echoes.",
+    open=_open,
+    formats=("gguf",),
+    accepts=ModelSettings.__struct_fields__,
+    settings=FolderSettings,
+)
+
+
+@hookimpl
+def papin_providers() -> Iterable[Provider]:
+    """Register the provider `folder`."""
+    yield folder_provider

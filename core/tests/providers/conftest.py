@@ -1,0 +1,80 @@
+"""A kernel with providers that are folders, each behaving as the test says."""
+
+import os
+from itertools import count
+
+import pytest
+
+from papin.kernel import open_kernel
+
+OTHERS = (
+    "gguf",
+    "onnx",
+    "torch",
+    "huggingface",
+    "llamacpp",
+    "ollama",
+    "localai",
+    "found",
+    "advisor",
+    "tidy",
+    "starter",
+)
+
+
+class Folders:
+    """A home with instances of the provider `folder`."""
+
+    def __init__(self, root, site):
+        self.root = root
+        self.home = root / "home"
+        self.home.mkdir()
+        self._tables = {}
+        site.install("folder", source="from papin.testing.folder_provider import papin_providers\n")
+        self.add("folder")
+
+    def add(self, name, **settings):
+        """Make an instance; return its folder."""
+        folder = self.root / f"{name}-models"
+        if not folder.exists():
+            folder.mkdir()
+            touch(folder)
+        kind = "" if name == "folder" else 'kind = "folder"\n'
+        lines = "".join(f'{key} = "{value}"\n' for key, value in {"path": folder, **settings}.items())
+        self._tables[name] = f"[providers.{name}]\n{kind}{lines}"
+        text = f"disabled_plugins = {list(OTHERS)}\n" + "".join(self._tables.values())
+        (self.home / "config.toml").write_text(text)
+        touch(self.home / "config.toml")
+        return folder
+
+    @property
+    def environ(self):
+        return {**{key: value for key, value in os.environ.items() if "PAPIN" not in key}, "PAPIN_HOME": str(self.home)}
+
+    def open(self):
+        return open_kernel(environ=self.environ)
+
+
+@pytest.fixture
+def folders(tmp_path, site):
+    return Folders(tmp_path, site)
+
+
+_changes = count(10**18)
+
+
+def touch(folder):
+    """Give a folder another time stamp, which is not of just now."""
+    at = next(_changes)
+    os.utime(folder, ns=(at, at))
+
+
+def put(folder, name, content=b"weights"):
+    (folder / f"{name}.gguf").write_bytes(content)
+    touch(folder)
+    return folder / f"{name}.gguf"
+
+
+@pytest.fixture
+def put_model():
+    return put
