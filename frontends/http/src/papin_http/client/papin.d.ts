@@ -95,7 +95,7 @@ export interface Placement {
   how: "reflink" | "hardlink" | "symlink" | "in-place" | "copy";
 }
 
-/** A model on this machine. */
+/** A model on this machine; one that only a provider has is called `PROVIDER:NAME`, and its `source` is that provider. */
 export interface InstalledModel {
   installed: true;
   id: string;
@@ -119,6 +119,8 @@ export interface InstalledModel {
   last_used_at: string | null;
   uses: number;
   size: number;
+  /** Bytes of it that are stored a second time. */
+  duplicated: number;
 }
 
 export interface PackageSource {
