@@ -169,10 +169,7 @@ class CatalogEntry(Value, frozen=True, kw_only=True):
 
 
 class StoredFile(Value, frozen=True, kw_only=True):
-    """A file of an installed model. `storage` names the storage that keeps it under its digest.
-
-    Of a model that only a provider has, `storage` is that provider, and the digest may be unknown: empty.
-    """
+    """A file of a model. `storage` names what keeps it: a storage by its digest, or else a provider (may be empty)."""
 
     name: str
     sha256: str
@@ -197,8 +194,8 @@ class Placement(Value, frozen=True, kw_only=True):
 class Model(Value, frozen=True, kw_only=True):
     """A model of this machine. `id` is short, stable and typeable; `ref` is where it came from, or empty.
 
-    One that only a provider has is called `PROVIDER:REFERENCE`, has that provider as its `source`.
-    `settings` are the user's own words for how to load and run it, by the names of `ModelSettings`.
+    One that only a provider has is called `PROVIDER:REFERENCE`, and has that provider as its `source`.
+    `duplicated` bytes of it are stored a second time, as another program fetched them too. `settings` are the user's own words for how to load and run it, by the names of `ModelSettings`.
     """
 
     id: str
@@ -224,7 +221,6 @@ class Model(Value, frozen=True, kw_only=True):
     size: int = 0
     """Bytes of all files; a payload that another model shares is counted here too."""
     duplicated: int = 0
-    """Bytes of it that are stored a second time, as another program fetched them too."""
 
 
 class Header(Value, frozen=True, kw_only=True):
