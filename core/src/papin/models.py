@@ -195,7 +195,8 @@ class Model(Value, frozen=True, kw_only=True):
     """A model of this machine. `id` is short, stable and typeable; `ref` is where it came from, or empty.
 
     One that only a provider has is called `PROVIDER:REFERENCE`, and has that provider as its `source`.
-    `duplicated` bytes of it are stored a second time, as another program fetched them too. `settings` are the user's own words for how to load and run it, by the names of `ModelSettings`.
+    `duplicated` bytes of it are stored a second time, as another program fetched them too.
+    `settings` are the user's own words for how to load and run it, by the names of `ModelSettings`.
     """
 
     id: str
