@@ -188,3 +188,9 @@ def far(tmp_path):
         pytest.skip("there is no second file system to write to")
     with tempfile.TemporaryDirectory(dir=memory) as found:
         yield Path(found)
+
+
+@pytest.fixture
+def data():
+    """The folder of answers of the real Ollama."""
+    return HERE / "data"

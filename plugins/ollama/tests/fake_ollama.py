@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -357,6 +358,8 @@ class Handler(BaseHTTPRequestHandler):
             if moved.code != 307:
                 raise
             target = moved.headers["Location"]
+        if urllib.parse.urlsplit(target).hostname == urllib.parse.urlsplit(base).hostname:
+            raise ValueError("http: no Location header in response")  # it follows those, and is lost
         with urllib.request.urlopen(target) as answer:
             data = answer.read()
         if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:

@@ -26,10 +26,14 @@ def layer(kind, data):
 
 
 class Registry:
-    """Serves on a port of its own; `any_name` makes up a model for every name that is asked for."""
+    """Serves on a port of its own; `any_name` makes up a model for every name that is asked for.
 
-    def __init__(self, *, any_name=False):
+    Blobs are `elsewhere`, by another name of this machine: Ollama follows a redirect only to another host.
+    """
+
+    def __init__(self, *, any_name=False, elsewhere="localhost"):
         self.any_name = any_name
+        self.elsewhere = elsewhere
         self.manifests = {}
         self.blobs = {}
         self.asked = []
@@ -42,7 +46,8 @@ class Registry:
 
         Handler.registry = registry
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+        self.port = self._server.server_address[1]
+        self.host = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.host}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
@@ -116,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.command == "HEAD":
             self.send(200, registry.blobs[found[3]])
         else:
-            self.send(307, Location=f"{registry.url}/storage/{found[3]}?signature=secret")
+            self.send(307, Location=f"http://{registry.elsewhere}:{registry.port}/storage/{found[3]}?signature=secret")
 
     do_HEAD = do_GET
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from papin.errors import NameInvalid
 from papin.filenames import parameters_of
 from papin.inventories import Listing, ProviderFile, ProviderModel
+from papin.names import make_file_name
 from papin_ollama._layers import Layer, file_name, hex_of, role
 from papin_ollama._store import Entry, Store
 from papin_ollama._wire import Details, Tag, Tags
@@ -48,7 +49,16 @@ def _abilities(words: Iterable[str]) -> tuple[str, ...]:
 
 def from_store(store: Store) -> Listing:
     """Return what is in the folder of an Ollama."""
-    return Listing(models=tuple(_of_entry(each, store) for each in store.entries), stamps=store.stamps)
+    models = tuple(_of_entry(each, store) for each in store.entries)
+    return Listing(models=models, unused=tuple(_unused(store)), stamps=store.stamps)
+
+
+def _unused(store: Store) -> Iterable[ProviderFile]:
+    """Yield the blobs that no model has, which Ollama removes when it starts, and what downloads left."""
+    used = {layer.digest for entry in store.entries for layer in entry.layers}
+    sizes = {f"sha256-{digest}": size for digest, size in store.blobs.items() if f"sha256:{digest}" not in used}
+    for name, size in sorted((sizes | store.others).items()):
+        yield ProviderFile(name=make_file_name(name), size=size, path=f"{store.place.blobs}/{name}", role="sidecar")
 
 
 def _of_entry(entry: Entry, store: Store) -> ProviderModel:

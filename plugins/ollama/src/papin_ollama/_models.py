@@ -8,7 +8,7 @@ from pathlib import Path
 
 import trio
 
-from papin.errors import PapinError, ProviderFailed
+from papin.errors import EngineMissing, PapinError, ProviderFailed
 from papin.http import is_loopback_url
 from papin.inventories import Listing, stamp
 from papin_ollama._api import Api
@@ -65,7 +65,7 @@ class Models:
             return from_store(await self.read(place))
         try:
             return from_tags(await self._api.tags())
-        except ProviderFailed as error:
+        except EngineMissing as error:
             if place is not None:
                 raise unreadable(place) from error
             if not candidates:

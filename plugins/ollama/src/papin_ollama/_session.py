@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from papin.context import Context
-from papin.inventories import Listing
-from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Placement, Reply
+from papin.inventories import Listing, ProviderDetails
+from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Placement, Progress, Reply
 from papin_ollama._answers import embed, open_chat, open_completion
 from papin_ollama._api import Api
 from papin_ollama._environment import address
+from papin_ollama._keeping import Keeping
 from papin_ollama._memory import Memory
 from papin_ollama._models import Models
-from papin_ollama._names import parse
+from papin_ollama._pulling import pull
 from papin_ollama._settings import ProviderSettings
 from papin_ollama._sharing import Sharing
 
@@ -31,6 +32,8 @@ class Session:
         self._api = Api(context.http, address(settings.url or os.environ.get("OLLAMA_HOST", "")), settings.key)
         self._models = Models(self._api, settings.models)
         self._memory = Memory(self._api, context.name, context.folders.run)
+        self._keeping = Keeping(self._api, self._models)
+        self._patience = settings.patience
         self._sharing = Sharing(self._api, self._models, context.name, context.folders)
 
     async def engine(self) -> Engine:
@@ -41,9 +44,36 @@ class Session:
         """Return everything it has, from its folder where that can be read."""
         return await self._models.list()
 
+    async def show(self, reference: str) -> ProviderDetails:
+        """Return what it knows of a model."""
+        return await self._keeping.show(reference)
+
+    async def pull(self, reference: str, report: Callable[[Progress], None]) -> None:
+        """Have it fetch a model itself."""
+        await pull(self._api, reference, report, self._patience)
+
     async def remove(self, reference: str) -> None:
         """Have it remove a model."""
-        await self._api.tell("DELETE", "/api/delete", {"model": str(parse(reference))})
+        await self._keeping.remove(reference)
+        self._sharing.forget(reference)
+
+    async def settings(self, reference: str) -> Mapping[str, str | int | float | bool]:
+        """Return the settings that it keeps for a model."""
+        return await self._keeping.settings(reference)
+
+    async def configure(self, reference: str, settings: Mapping[str, str | int | float | bool | None]) -> None:
+        """Change them."""
+        await self._keeping.configure(reference, settings)
+
+    async def copy(self, reference: str, to: str) -> None:
+        """Give a model a second name."""
+        await self._keeping.copy(reference, to)
+
+    async def rename(self, reference: str, to: str) -> None:
+        """Give a model another name; one that papin shared is still papin's."""
+        await self._keeping.copy(reference, to)
+        self._sharing.renamed(reference, to)
+        await self._keeping.remove(reference)
 
     async def load(self, model: Model, settings: LoadSettings) -> LoadedModel:
         """Load the model that is placed in it."""

@@ -177,6 +177,17 @@ class Sharing:
                 await self._take_back(name, share)
             self._notes.forget(name)
 
+    def forget(self, reference: str) -> None:
+        """Know that Ollama removed it."""
+        self._notes.forget(parse(reference))
+
+    def renamed(self, reference: str, to: str) -> None:
+        """Know that it has another name."""
+        share = self._notes.find(parse(reference))
+        if share is not None:
+            self._notes.add(parse(to), msgspec.structs.replace(share, reference=str(parse(to))))
+            self._notes.forget(parse(reference))
+
     async def _take_back(self, name: Name, share: Share) -> None:
         place = Place(path=Path(share.folder), state="write")
         try:
