@@ -1,0 +1,36 @@
+"""The fake and the real Ollama pass the suite that every provider passes."""
+
+import pytest
+
+from papin.testing import ProviderSuite
+from papin_ollama.plugin import papin_providers
+
+
+class _Described(ProviderSuite):
+    @pytest.fixture
+    def descriptor(self):
+        (provider,) = papin_providers()
+        return provider
+
+    @pytest.fixture
+    def settings(self, ollama):
+        return {"url": ollama.ollama.url, "models": str(ollama.ollama.models)}
+
+    @pytest.fixture
+    def model(self, ollama):
+        # Two threads that share one core with somebody else wait for each other most of the time.
+        ollama.ollama.add(ollama.file.read_bytes(), "toy", parameters={"num_thread": 1})
+        return ollama.model("toy:latest"), (ollama.file,)
+
+
+class TestFake(_Described):
+    @pytest.fixture
+    def ollama(self, fake):
+        return fake
+
+
+@pytest.mark.live
+class TestReal(_Described):
+    @pytest.fixture
+    def ollama(self, real):
+        return real
