@@ -31,7 +31,7 @@ BAD_DIGESTS = [
 
 @pytest.fixture
 def registry():
-    made = Registry()
+    made = Registry(elsewhere="127.0.0.1")
     yield made
     made.close()
 
@@ -49,7 +49,7 @@ class TestSuite(CatalogSuite):
 
     @pytest.fixture
     def settings(self):
-        registry = Registry(any_name=True)
+        registry = Registry(any_name=True, elsewhere="127.0.0.1")
         yield {"endpoint": registry.url}
         registry.close()
 
