@@ -17,7 +17,7 @@ __all__ = ["find_jan"]
 _ENGINES = ("llamacpp", "mlx")
 _CONFIG = "model.yml"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_LARGEST = 1 << 16
+_LARGEST = 1 << 14  # the reader takes time by the square of a hostile text
 
 
 def find_jan(walker: Walker, root: str) -> list[ProviderModel]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from papin.context import Context
 from papin.hookspecs import hookimpl
 from papin.providers import Provider
-from papin_found._settings import FolderSettings
+from papin_found._settings import FolderSettings, LmStudioSettings
 
 if TYPE_CHECKING:
+    from papin_found._lmstudio.session import Session as LmStudioSession
     from papin_found._session import FolderSession
 
 __all__ = ["papin_providers"]
@@ -50,9 +51,37 @@ def _lacks(title: str) -> dict[str, str]:
     )
 
 
+@asynccontextmanager
+async def _open_lmstudio(context: Context[LmStudioSettings]) -> AsyncIterator[LmStudioSession]:
+    from papin_found._lmstudio.session import open_session  # noqa: PLC0415  # as above
+
+    async with open_session(context) as session:
+        yield session
+
+
+_LMSTUDIO_ACCEPTS = (
+    "n_ctx",
+    "flash_attn",
+    "temperature",
+    "top_k",
+    "top_p",
+    "repeat_penalty",
+    "seed",
+    "n_predict",
+    "system_prompt",
+)
+_LMSTUDIO_LACKS = {
+    "removes": "LM Studio removes models in its own window only.",
+    "shows": "LM Studio tells no more of a model than its list.",
+    "configures": "LM Studio keeps settings for its own window; papin's are given when a model is loaded.",
+    "copies": "LM Studio names models after their files.",
+    "renames": "LM Studio names models after their files.",
+}
+
+
 @hookimpl
 def papin_providers() -> Iterable[Provider]:
-    """Register the programs whose folders are read."""
+    """Register the programs whose folders are read, and LM Studio."""
     for name, title, place, module, find in _FOLDERS:
         yield Provider(
             name=name,
@@ -61,3 +90,12 @@ def papin_providers() -> Iterable[Provider]:
             lacks=_lacks(title),
             settings=FolderSettings,
         )
+    yield Provider(
+        name="lmstudio",
+        summary="LM Studio: its models, its server, papin's models usable in it.",
+        open=_open_lmstudio,
+        formats=("gguf",),
+        accepts=_LMSTUDIO_ACCEPTS,
+        lacks=_LMSTUDIO_LACKS,
+        settings=LmStudioSettings,
+    )
