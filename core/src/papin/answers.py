@@ -11,7 +11,7 @@ import msgspec
 
 from papin.errors import DiskSpace, Problem
 from papin.inventories import Inventory
-from papin.models import Engine, LoadedModel, Value
+from papin.models import Engine, LoadedModel, Placement, Value
 from papin.sizes import size_text
 
 __all__ = [
@@ -134,13 +134,16 @@ class KeptFile(Value, frozen=True, kw_only=True):
 class RemovalPlan(Value, frozen=True, kw_only=True):
     """What removing a model does: `frees` bytes, and what stays.
 
-    `loaded_by` names the providers that have it in memory.
+    `loaded_by` names the providers that have it in memory. `takes_back` are the places where papin shared it by a link
+    that would lead nowhere; they go with it. `owner` is the provider whose model it is, where papin does not keep it.
     """
 
     model: str
     frees: int
     keeps: tuple[KeptFile, ...] = ()
     loaded_by: tuple[str, ...] = ()
+    takes_back: tuple[Placement, ...] = ()
+    owner: str = ""
 
 
 class PluginHook(Value, frozen=True, kw_only=True):

@@ -60,7 +60,7 @@ class Kernel:
         self.providers = Providers(services)
         self.models = Models(services, self.providers)
         self.catalogs = Catalogs(services)
-        self.downloads = Downloads(services, self.catalogs)
+        self.downloads = Downloads(services, self.catalogs, self.providers)
         self.storage = Storage(services, self.models)
         self.advice = Advice(services, self.catalogs, self.models)
         self.journal = Journal(services.records, services.jobs.wakeups)
@@ -164,6 +164,8 @@ async def _running(
             _log.warning("%s", problem.problem.message)
         await _recovery.recover(services, registry)
         nursery.start_soon(Echo(records, services.jobs, bus).run)
-        yield Kernel(services)
+        kernel = Kernel(services)
+        nursery.start_soon(kernel.models.finish_shares)
+        yield kernel
         nursery.cancel_scope.cancel()
     bus.close()

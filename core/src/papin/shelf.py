@@ -213,6 +213,15 @@ class Shelf:
                 return found[0] if is_explicit else (found[0][0], None)
         return None
 
+    def with_file(self, file: ProviderFile) -> tuple[Holding, ...]:
+        """Return the models, of any provider, that have exactly this file."""
+        return tuple(
+            holding
+            for shelved in self.groups
+            for holding in shelved.holdings
+            if any(file.inode is not None and file.inode == each.inode for each in holding.model.files)
+        )
+
     def holder(self, provider: str, reference: str) -> tuple[Shelved, Holding] | None:
         """Return the payload that a provider has under that name of its own, with or without its tag."""
         for matches in (_is_id, _is_untagged):

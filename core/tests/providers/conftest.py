@@ -1,6 +1,7 @@
 """A kernel with providers that are folders, each behaving as the test says."""
 
 import os
+import struct
 from itertools import count
 
 import pytest
@@ -8,7 +9,6 @@ import pytest
 from papin.kernel import open_kernel
 
 OTHERS = (
-    "gguf",
     "onnx",
     "torch",
     "huggingface",
@@ -78,3 +78,26 @@ def put(folder, name, content=b"weights"):
 @pytest.fixture
 def put_model():
     return put
+
+
+def tiny(seed=0):
+    def text(value):
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    pairs = text("general.architecture") + struct.pack("<I", 8) + text("llama")
+    tensor = text("token_embd.weight") + struct.pack("<IQIQ", 1, 256, 0, 0)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + pairs + tensor
+    return head + bytes(-len(head) % 32) + bytes([seed]) * 1024
+
+
+@pytest.fixture
+def tiny_gguf():
+    """Return the bytes of a small GGUF file, another one for each seed."""
+    return tiny
+
+
+@pytest.fixture
+def patient_clock(autojump_clock):
+    """A clock that jumps only when nothing happens for a while: threads of papin are at work meanwhile."""
+    autojump_clock.autojump_threshold = 0.5
+    return autojump_clock

@@ -76,7 +76,7 @@ async def test_appearing_changing_and_vanishing_are_journalled(folders, put_mode
 
 @pytest.mark.parametrize("behaviour", ["hangs", "hangs-opening", "lies", "floods", "fails", "crashes"])
 async def test_a_list_that_cannot_be_had_is_the_last_one_with_its_problem(
-    folders, put_model, behaviour, autojump_clock
+    folders, put_model, behaviour, patient_clock
 ):
     put_model(folders.add("folder"), "precious")
     async with folders.open() as kernel:
@@ -106,7 +106,7 @@ async def test_a_program_that_is_gone_keeps_what_may_still_be_there(folders, put
         assert [each.reference for each in inventory.listing.models] == ["stays"]
 
 
-async def test_ten_providers_of_which_six_misbehave(folders, put_model, autojump_clock):
+async def test_ten_providers_of_which_six_misbehave(folders, put_model, patient_clock):
     bad = ["hangs", "hangs", "hangs", "lies", "lies", "floods"]
     for number, behaviour in enumerate(bad):
         folders.add(f"bad{number}", behaviour=behaviour)

@@ -16,11 +16,13 @@ from papin._jobs import JobHandle
 from papin._operations import _wanted
 from papin._operations._aftercare import look_after
 from papin._operations._catalogs import Catalogs
+from papin._operations._holdings import check_linkable, holding_of, variant_of_holding
 from papin._operations._hours import parse_hours
 from papin._operations._install import install
 from papin._operations._limits import Limits
 from papin._operations._line import Line
 from papin._operations._planning import Planner
+from papin._operations._providers import Providers
 from papin._operations._services import Services
 from papin._operations._turns import Turns
 from papin._operations._wanted import Request
@@ -37,8 +39,9 @@ RESUMABLE = ("paused", "interrupted", "failed", "cancelled")
 class Downloads:
     """Bringing models in."""
 
-    def __init__(self, services: Services, catalogs: Catalogs) -> None:
+    def __init__(self, services: Services, catalogs: Catalogs, providers: Providers) -> None:
         self._services = services
+        self._providers = providers
         self._jobs = services.jobs
         self._catalogs = catalogs
         self._planner = Planner(services, catalogs)
@@ -91,6 +94,21 @@ class Downloads:
         """
         absolute = await trio.to_thread.run_sync(_wanted.existing, Path(path))
         return await self._start("import", Request(ref=str(absolute), name=name))
+
+    async def import_from(self, provider: str, reference: str, *, name: str | None = None, copy: bool = False) -> Job:
+        """Begin to take a model that `provider` has into the storage, as a job: by link, and by a copy only if allowed.
+
+        Raises:
+            NotFound: it has none of that name.
+            ProviderFailed: its weights are not on this machine, or damaged.
+            StorageFailed: no link leads there.
+        """
+        await self._providers.refresh([provider])
+        holding = await holding_of(self._services, provider, reference)
+        if not copy:
+            await check_linkable(self._services, variant_of_holding(holding))
+        request = Request(ref=holding.model.reference, name=name, provider=provider)
+        return await self._start("import", request)
 
     async def _start(
         self,

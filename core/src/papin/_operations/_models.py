@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
 from papin._operations._headers import read_header
 from papin._operations._providers import Providers
-from papin._operations._removal import plan_removal, sweep
-from papin._operations._running import Running
+from papin._operations._removing import Removing
 from papin._operations._services import Services
 from papin._operations._settings import checked_settings
 from papin._operations._verification import OnCheck, OnProgress, verify
 from papin._registry import Write
-from papin.answers import RemovalPlan, Verification
-from papin.errors import InUse
-from papin.events import ModelChanged, ModelRemoved
-from papin.models import Header, Model, StoredFile
+from papin.answers import Verification
+from papin.events import ModelChanged
+from papin.inventories import Remark
+from papin.models import Header, Model
+from papin.shelf import is_foreign
+
+Said = TypeVar("Said", Model, Remark)
 
 
 def _ignore(_: object) -> None:
@@ -29,8 +31,8 @@ def _merged(old: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> tu
     return tuple(sorted((set(old) | set(add)) - set(remove)))
 
 
-class Models(Running):
-    """The installed models."""
+class Models(Removing):
+    """The models of this machine."""
 
     def __init__(self, services: Services, providers: Providers) -> None:
         super().__init__(services, providers)
@@ -77,52 +79,6 @@ class Models(Running):
         name, _ = await self._runners.choose(model, None, has_files=await self._has_files(model))
         return name
 
-    # --- remove ---
-
-    async def plan_removal(self, ref: str) -> RemovalPlan:
-        """Return what removing a model would free and what would stay, and why."""
-        model = await self.show(ref)
-        loaded = [each.provider for each in await self._providers.loaded() if each.model == model.id]
-        users = await self._records.read(lambda read: {file.sha256: read.users(file.sha256) for file in model.files})
-        frees = {file.sha256: await self._frees(file) for file in model.files}
-        return plan_removal(model, users, frees, loaded)
-
-    async def _frees(self, file: StoredFile) -> int:
-        return await (await self._services.storage(file.storage)).frees(file.sha256)
-
-    async def remove(self, ref: str, *, force: bool = False) -> RemovalPlan:
-        """Remove a model; return what that did.
-
-        Raises:
-            InUse: it is loaded, and `force` was not given; with it, the model is unloaded first.
-        """
-        plan = await self.plan_removal(ref)
-        if plan.loaded_by and not force:
-            raise InUse(
-                f"{plan.model} is loaded by {', '.join(plan.loaded_by)}",
-                next_step=f"papin models unload {plan.model}, or remove it with --force.",
-            )
-        if plan.loaded_by:
-            await self.unload(plan.model)
-        return await self._remove(plan)
-
-    async def _remove(self, plan: RemovalPlan) -> RemovalPlan:
-        services = self._services
-        model = await self.show(plan.model)
-
-        def apply(write: Write) -> list[tuple[str, str]]:
-            unused = write.remove_model(model.id)
-            write.journal(ModelRemoved(model=model.id, freed=plan.frees))
-            return [(file.storage, file.sha256) for file in unused]
-
-        async with services.committing():
-            # The sidecar goes first: one that outlived its record would bring the model back in a rebuilt registry.
-            storage = await services.storage(model.files[0].storage if model.files else "")
-            await storage.forget(model.id)
-            unused = await services.records.change(apply)
-            freed = await sweep(services, unused)
-        return msgspec.structs.replace(plan, frees=freed)
-
     # --- edit ---
 
     async def edit(
@@ -143,21 +99,33 @@ class Models(Running):
         """
         found = await self.show(ref)
 
-        def apply(write: Write) -> Model:
-            old = write.model(found.id)
-            new = msgspec.structs.replace(
+        def change(old: Said) -> Said:
+            return msgspec.structs.replace(
                 old,
                 favourite=old.favourite if favourite is None else favourite,
                 tags=_merged(old.tags, add_tags, remove_tags),
                 collections=_merged(old.collections, add_collections, remove_collections),
                 settings=checked_settings(old.settings, settings or {}),
             )
-            write.edit_model(new)
-            write.journal(ModelChanged(model=new.id))
-            return new
 
         async with self._services.committing():
-            model = await self._records.change(apply)
-            storage = await self._services.storage(model.files[0].storage if model.files else "")
-            await storage.remember(model)
-        return model
+            if is_foreign(found):
+                await self._records.change(lambda write: _edit_foreign(write, found.id, change))
+            else:
+                model = await self._records.change(lambda write: _edit_own(write, found.id, change))
+                storage = await self._services.storage(model.files[0].storage if model.files else "")
+                await storage.remember(model)
+        return await self.show(found.id)
+
+
+def _edit_own(write: Write, model_id: str, change: Callable[[Model], Model]) -> Model:
+    new = change(write.model(model_id))
+    write.edit_model(new)
+    write.journal(ModelChanged(model=model_id))
+    return new
+
+
+def _edit_foreign(write: Write, model_id: str, change: Callable[[Remark], Remark]) -> None:
+    provider, _, reference = model_id.partition(":")
+    write.remark(provider, reference, change)
+    write.journal(ModelChanged(model=model_id))

@@ -10,6 +10,7 @@ import trio
 from papin import names
 from papin._operations import _wanted
 from papin._operations._catalogs import Catalogs
+from papin._operations._holdings import holding_of, variant_of_holding
 from papin._operations._install import free_id
 from papin._operations._probe import probe_all
 from papin._operations._services import Services
@@ -61,6 +62,9 @@ class Planner:
         return Found(variant, sizes, installed)
 
     async def _resolve(self, request: Request) -> Variant:
+        if request.provider:
+            holding = await holding_of(self._services, request.provider, request.ref)
+            return _wanted.check_files(variant_of_holding(holding))
         parsed = names.parse(request.ref, catalogs=self._catalogs.prefixes)
         if isinstance(parsed, UrlRef):
             variant = _wanted.variant_of_url(parsed, request.sha256)

@@ -2,26 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from papin._operations._services import Services
 from papin.answers import KeptFile, RemovalPlan
-from papin.models import Model
+from papin.models import Model, Placement
+from papin.shelf import Shelf
 
 
 def plan_removal(
-    model: Model, users: Mapping[str, Sequence[str]], frees: Mapping[str, int], loaded_by: Sequence[str]
+    model: Model,
+    users: Mapping[str, Sequence[str]],
+    frees: Mapping[str, int],
+    loaded_by: Sequence[str],
+    takes_back: Sequence[Placement] = (),
 ) -> RemovalPlan:
-    """Return the plan; `users` says for each digest which models use it, `frees` what the storage would free."""
+    """Return the plan; `users` says for each digest which models use it, `frees` what the storage would free.
+
+    `takes_back` are the placements that go with the model; those of `model` beside them stay.
+    """
     keeps, freed = [], {}
     for file in model.files:
         others = [user for user in users.get(file.sha256, ()) if user != model.id]
         freed[file.sha256] = 0 if others else frees.get(file.sha256, 0)
         if freed[file.sha256] < file.size:
-            reason = f"{', '.join(sorted(others))} uses it too" if others else "a file outside papin shares its bytes"
-            keeps.append(KeptFile(name=file.name, size=file.size, reason=reason))
+            keeps.append(KeptFile(name=file.name, size=file.size, reason=_reason(model, others, takes_back)))
     return RemovalPlan(
-        model=model.id, frees=sum(freed.values()), keeps=tuple(keeps), loaded_by=tuple(sorted(loaded_by))
+        model=model.id,
+        frees=sum(freed.values()),
+        keeps=tuple(keeps),
+        loaded_by=tuple(sorted(loaded_by)),
+        takes_back=tuple(takes_back),
+    )
+
+
+def _reason(model: Model, others: Sequence[str], takes_back: Sequence[Placement]) -> str:
+    if others:
+        return f"{', '.join(sorted(others))} uses it too"
+    places = [f"{each.provider} has it as {each.reference}" for each in model.placements if each not in takes_back]
+    return ", ".join(places) or "a file outside papin shares its bytes"
+
+
+def dangling(placements: Iterable[Placement]) -> tuple[Placement, ...]:
+    """Return those of papin's own placements that lead nowhere once the files of the model are gone."""
+    return tuple(each for each in placements if each.how in ("symlink", "in-place"))
+
+
+def plan_foreign_removal(model: Model, shelf: Shelf, links: Mapping[str, int], loaded_by: Sequence[str]) -> RemovalPlan:
+    """Return the plan for a model that only a provider has; `links` are how many names each of its files has, by path.
+
+    What a provider does with a file that several of its models have is its own affair: it is taken to stay.
+    """
+    found = shelf.find(model.id)
+    files = found[1].model.files if found and found[1] else ()
+    frees, keeps = 0, []
+    for file in files:
+        users = sorted(each.id for each in shelf.with_file(file) if each.id != model.id)
+        if users or links.get(file.path, 1) > 1:
+            reason = f"{', '.join(users)} uses it too" if users else "it has another name elsewhere"
+            keeps.append(KeptFile(name=file.name, size=file.size, reason=reason))
+        else:
+            frees += file.size
+    return RemovalPlan(
+        model=model.id,
+        frees=frees if files else model.size,
+        keeps=tuple(keeps),
+        loaded_by=tuple(sorted(loaded_by)),
+        owner=model.source,
     )
 
 

@@ -18,11 +18,15 @@ from papin.storages import Room
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked for, as a job keeps it: enough to do it again in another process."""
+    """What the user asked for, as a job keeps it: enough to do it again in another process.
+
+    With a `provider`, `ref` is that program's own name for a model that it has.
+    """
 
     ref: str
     name: str | None = None
     sha256: str | None = None
+    provider: str = ""
 
 
 def check_request(request: Request) -> Request:

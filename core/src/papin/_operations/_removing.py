@@ -1,0 +1,120 @@
+"""Removing a model: papin's own, or one of a provider that the user named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+import trio
+
+from papin._operations._removal import dangling, plan_foreign_removal, plan_removal, sweep
+from papin._operations._running import Running
+from papin._operations._sharing import Sharing
+from papin._registry import Write
+from papin.answers import RemovalPlan
+from papin.errors import InUse, ProviderFailed
+from papin.events import ModelRemoved
+from papin.models import Model, StoredFile
+from papin.providers import Removes
+from papin.shelf import is_foreign
+
+
+class Removing(Running, Sharing):
+    """The part of `Models` that removes."""
+
+    async def plan_removal(self, ref: str) -> RemovalPlan:
+        """Return what removing a model would free and what would stay, and why.
+
+        Raises:
+            NotFound, Ambiguous: as `show`.
+        """
+        model = await self._find(ref)
+        return await (self._plan_foreign(model) if is_foreign(model) else self._plan_own(model))
+
+    async def _loaded_by(self, model: Model) -> list[str]:
+        places = {(each.provider, each.reference) for each in model.placements}
+        loaded = await self._providers.loaded()
+        return [each.provider for each in loaded if each.model == model.id or (each.provider, each.reference) in places]
+
+    async def _plan_own(self, model: Model) -> RemovalPlan:
+        read = self._services.records.read
+        users = await read(lambda read: {file.sha256: read.users(file.sha256) for file in model.files})
+        frees = {file.sha256: await self._frees(file) for file in model.files}
+        recorded = await read(lambda read: read.model(model.id).placements)
+        return plan_removal(model, users, frees, await self._loaded_by(model), dangling(recorded))
+
+    async def _frees(self, file: StoredFile) -> int:
+        return await (await self._services.storage(file.storage)).frees(file.sha256)
+
+    async def _plan_foreign(self, model: Model) -> RemovalPlan:
+        shelf = await self._services.records.read(lambda read: read.shelf())
+        found = shelf.find(model.id)
+        paths = [file.path for file in found[1].model.files if file.path] if found and found[1] else []
+        links = await trio.to_thread.run_sync(_links, paths)
+        own = msgspec.structs.replace(
+            model,
+            placements=tuple(each for each in model.placements if f"{each.provider}:{each.reference}" == model.id),
+        )
+        return plan_foreign_removal(model, shelf, links, await self._loaded_by(own))
+
+    async def remove(self, ref: str, *, force: bool = False) -> RemovalPlan:
+        """Remove a model; return what that did. One that only a provider has is removed by that provider.
+
+        Raises:
+            InUse: it is loaded, and `force` was not given; with it, the model is unloaded first.
+            ProviderFailed: its provider cannot remove models.
+        """
+        plan = await self.plan_removal(ref)
+        if plan.loaded_by and not force:
+            raise InUse(
+                f"{plan.model} is loaded by {', '.join(plan.loaded_by)}",
+                next_step=f"papin models unload {plan.model}, or remove it with --force.",
+            )
+        if plan.loaded_by:
+            await self.unload(plan.model)
+        return await (self._remove_foreign(plan) if plan.owner else self._remove_own(plan))
+
+    async def _remove_own(self, plan: RemovalPlan) -> RemovalPlan:
+        services = self._services
+        for provider in {each.provider for each in plan.takes_back}:
+            await self.unshare(plan.model, provider)
+        model = await services.records.read(lambda read: read.model(plan.model))
+
+        def apply(write: Write) -> list[tuple[str, str]]:
+            unused = write.remove_model(model.id)
+            write.journal(ModelRemoved(model=model.id, freed=plan.frees))
+            return [(file.storage, file.sha256) for file in unused]
+
+        async with services.committing():
+            # The sidecar goes first: one that outlived its record would bring the model back in a rebuilt registry.
+            storage = await services.storage(model.files[0].storage if model.files else "")
+            await storage.forget(model.id)
+            unused = await services.records.change(apply)
+            freed = await sweep(services, unused)
+        return msgspec.structs.replace(plan, frees=freed)
+
+    async def _remove_foreign(self, plan: RemovalPlan) -> RemovalPlan:
+        provider, _, reference = plan.model.partition(":")
+        async with self._providers.asking(provider) as session:
+            if not isinstance(session, Removes):
+                why = self._providers.descriptor(provider).lacks.get("removes", "It has no way to remove models.")
+                raise ProviderFailed(
+                    f"{provider} cannot remove {reference}: {why}", next_step=f"Remove it in {provider} itself."
+                )
+            await session.remove(reference)
+        removed = ModelRemoved(model=plan.model, freed=plan.frees)
+        await self._services.records.change(lambda write: write.journal(removed))
+        await self._providers.refresh([provider])
+        return plan
+
+
+def _links(paths: list[str]) -> Mapping[str, int]:
+    """Return how many names each of `paths` has. Blocks."""
+    found = {}
+    for path in paths:
+        try:
+            found[path] = os.stat(path).st_nlink  # noqa: PTH116  of the file that it leads to
+        except OSError:
+            found[path] = 1
+    return found
