@@ -75,9 +75,7 @@ async def test_appearing_changing_and_vanishing_are_journalled(folders, put_mode
 
 
 @pytest.mark.parametrize("behaviour", ["hangs", "hangs-opening", "lies", "floods", "fails", "crashes"])
-async def test_a_list_that_cannot_be_had_is_the_last_one_with_its_problem(
-    folders, put_model, behaviour, patient_clock
-):
+async def test_a_list_that_cannot_be_had_is_the_last_one_with_its_problem(folders, put_model, behaviour, patient_clock):
     put_model(folders.add("folder"), "precious")
     async with folders.open() as kernel:
         await kernel.providers.refresh()
