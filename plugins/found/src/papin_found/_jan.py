@@ -17,7 +17,8 @@ __all__ = ["find_jan"]
 _ENGINES = ("llamacpp", "mlx")
 _CONFIG = "model.yml"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_LARGEST = 1 << 14  # the reader takes time by the square of a hostile text
+_LARGEST = 1 << 16
+_MOST_BRACKETS = 100  # of which Jan writes none: the reader takes time by the square of a hostile number of them
 
 
 def find_jan(walker: Walker, root: str) -> list[ProviderModel]:
@@ -36,6 +37,8 @@ def _read(text: bytes) -> dict[str, str]:
 
     The base loader makes neither objects nor numbers, and merges nothing, so nothing in a file can grow.
     """
+    if text.count(b"{") + text.count(b"[") > _MOST_BRACKETS:
+        return {}
     try:
         said = yaml.load(text[:_LARGEST], Loader=yaml.BaseLoader)  # noqa: S506  # it makes texts, lists and mappings only
     except (yaml.YAMLError, RecursionError, ValueError):
