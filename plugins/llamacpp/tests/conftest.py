@@ -17,6 +17,7 @@ from papin.testing import make_context
 from papin_llamacpp.plugin import papin_providers
 
 HERE = Path(__file__).parent
+ENGINES = next(each for each in papin_providers() if each.name == "llamacpp")
 ASK = (Message(role="user", content="Why is the sky blue?"),)
 
 
@@ -53,13 +54,11 @@ class World:
         return self.model(path, name)
 
     def context(self, **settings):
-        (provider,) = papin_providers()
         settings = {"engine": "llama-server"} | settings
-        return make_context(provider, self.folder, publish=self.events.append, files=self.files, **settings)
+        return make_context(ENGINES, self.folder, publish=self.events.append, files=self.files, **settings)
 
     def open(self, **settings):
-        (provider,) = papin_providers()
-        return provider.open(self.context(**settings))
+        return ENGINES.open(self.context(**settings))
 
     def engine_files(self):
         return sorted(path.name for path in self.run.iterdir() if not path.name.endswith(".loading"))

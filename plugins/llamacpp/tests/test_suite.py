@@ -6,7 +6,8 @@ import pytest
 
 from papin.models import Model, StoredFile
 from papin.testing import ProviderSuite
-from papin_llamacpp.plugin import papin_providers
+
+from .conftest import ENGINES
 
 
 def as_model(path):
@@ -17,8 +18,7 @@ def as_model(path):
 class _Described(ProviderSuite):
     @pytest.fixture
     def descriptor(self):
-        (provider,) = papin_providers()
-        return provider
+        return ENGINES
 
 
 @pytest.mark.usefixtures("fake_server")
