@@ -16,12 +16,25 @@ from papin.answers import (
     PluginHook,
     PluginInfo,
     ProviderStatus,
+    ProviderView,
     RemovalPlan,
     Verification,
 )
 from papin.errors import InUse, NameInvalid, NotFound
 from papin.events import DownloadQueued, Envelope, Lagged, encode
-from papin.models import CatalogEntry, Job, LoadedModel, LoadSettings, Model, Reply, StoredFile, Timings
+from papin.inventories import Inventory, Listing, ProviderModel
+from papin.models import (
+    CatalogEntry,
+    Embeddings,
+    Job,
+    LoadedModel,
+    LoadSettings,
+    Model,
+    Placement,
+    Reply,
+    StoredFile,
+    Timings,
+)
 from papin.storages import Account
 
 DEFAULTS = LoadSettings()
@@ -175,7 +188,7 @@ class StandInModels:
         return ()
 
     @asynccontextmanager
-    async def chat(self, ref, messages, *, options=None, settings=DEFAULTS):
+    async def chat(self, ref, messages, *, options=None, settings=DEFAULTS, provider=None):
         await self.show(ref)
         self.asked.append((messages, options, settings))
         self.chats_open += 1
@@ -184,6 +197,23 @@ class StandInModels:
                 yield replies
         finally:
             self.chats_open -= 1
+
+    def complete(self, ref, prompt, *, options=None, settings=DEFAULTS, provider=None):
+        return self.chat(ref, prompt, options=options, settings=settings, provider=provider)
+
+    async def embed(self, ref, texts, *, settings=DEFAULTS, provider=None):
+        await self.show(ref)
+        return Embeddings(vectors=tuple((float(len(text)),) for text in texts), prompt_n=len(texts))
+
+    async def share(self, ref, provider, *, name="", copy=False):
+        placement = Placement(provider=provider, reference=name or ref, how="copy" if copy else "hardlink")
+        shared = msgspec.structs.replace(await self.show(ref), placements=(placement,))
+        self.installed[ref] = shared
+        return shared
+
+    async def unshare(self, ref, provider):
+        self.installed[ref] = msgspec.structs.replace(await self.show(ref), placements=())
+        return self.installed[ref]
 
     async def _replies(self):
         for number, text in enumerate(self.pieces):
@@ -220,6 +250,9 @@ class StandInDownloads:
         self.jobs.append(job)
         self._journal.record(DownloadQueued(job=job.id, subject=ref))
         return job
+
+    async def import_from(self, provider, reference, *, name=None, copy=False):
+        return await self.start(reference, name=name)
 
     async def list(self):
         return tuple(self.jobs)
@@ -265,13 +298,29 @@ class Group:
     list = account = entries
 
 
+class StandInProviders(Group):
+    """What providers are and have."""
+
+    async def show(self, name):
+        for status in self._values:
+            if status.name == name:
+                return ProviderView(status=status, inventory=self._inventory(name))
+        raise NotFound(f"There is no provider {name}.", next_step="Providers: llamacpp.")
+
+    async def refresh(self, names=None):
+        return tuple(self._inventory(name) for name in names or ("llamacpp",))
+
+    def _inventory(self, name):
+        return Inventory(provider=name, at=NOW, listing=Listing(models=(ProviderModel(reference="m"),)))
+
+
 class StandIn:
     def __init__(self) -> None:
         self.bus = StandInBus()
         self.journal = StandInJournal(self.bus)
         self.models = StandInModels()
         self.downloads = StandInDownloads(self.journal)
-        self.providers = Group(
+        self.providers = StandInProviders(
             ProviderStatus(name="llamacpp", summary="", distribution="papin-llamacpp", version="0.1.0", state="ready")
         )
         entry = CatalogEntry(ref="starter:smollm2", catalog="starter", name="smollm2", title="SmolLM2")

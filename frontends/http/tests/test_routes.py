@@ -4,7 +4,7 @@ import msgspec
 import pytest
 import trio
 
-from papin.answers import DownloadPlan, RemovalPlan
+from papin.answers import DownloadPlan, ProviderView, RemovalPlan
 from papin.errors import OutOfMemory
 from papin.models import CatalogEntry, Job, LoadedModel, LoadSettings, Message, Model, Reply
 
@@ -62,6 +62,42 @@ async def test_load_and_unload(client, kernel):
     for there in (True, False):
         answer = await client.ask("POST", f"{API}/models/smollm2/unload")
         assert answer.json() == {"model": "smollm2", "unloaded": there}
+
+
+async def test_sharing_and_taking_back(client):
+    answer = await client.ask("POST", f"{API}/models/smollm2/share", {"provider": "ollama", "name": "mine"})
+    (placement,) = msgspec.json.decode(answer.body, type=Model).placements
+    assert (answer.status, placement.provider, placement.reference, placement.how) == (
+        200,
+        "ollama",
+        "mine",
+        "hardlink",
+    )
+    answer = await client.ask("POST", f"{API}/models/smollm2/unshare", {"provider": "ollama"})
+    assert msgspec.json.decode(answer.body, type=Model).placements == ()
+    assert (await client.ask("POST", f"{API}/models/smollm2/share", {})).status == 400
+
+
+async def test_taking_over_from_a_provider_is_a_job(client):
+    answer = await client.ask("POST", f"{API}/models/import", {"provider": "ollama", "reference": "qwen3:0.6b"})
+    assert (answer.status, msgspec.json.decode(answer.body, type=Job).subject) == (202, "qwen3:0.6b")
+
+
+async def test_completing_and_embedding(client):
+    answer = await client.ask("POST", f"{API}/models/smollm2/complete", {"prompt": "The sky is", "stream": False})
+    assert answer.json()["text"] == "Blue light scatters."
+    answer = await client.ask("POST", f"{API}/models/smollm2/embed", {"texts": ["a", "bcd"]})
+    assert answer.json() == {"vectors": [[1.0], [3.0]], "prompt_n": 2}
+
+
+async def test_one_provider_and_what_it_has(client):
+    view = msgspec.json.decode((await client.ask("GET", f"{API}/providers/llamacpp")).body, type=ProviderView)
+    assert view.status.name == "llamacpp"
+    assert [each.reference for each in view.inventory.listing.models] == ["m"]
+    assert (await client.ask("GET", f"{API}/providers/nobody")).status == 404
+    for asked in (None, {"providers": ["llamacpp"]}):
+        (found,) = (await client.ask("POST", f"{API}/providers/refresh", asked)).json()
+        assert found["provider"] == "llamacpp"
 
 
 async def test_verify(client):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "between",
+    "by_provider",
     "context_length",
     "examples",
     "global_options",
@@ -81,6 +82,7 @@ def _rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> in
 
 speed_limit = click.option("--limit", callback=_rate, metavar="RATE", help="At most so many bytes a second, like 5MB.")
 between = click.option("--between", metavar="HH:MM-HH:MM|always", help="Only download between these hours.")
+by_provider = click.option("--provider", help="The program that is to run it; `papin providers list` shows them.")
 context_length = click.option("--ctx", type=click.IntRange(min=1), help="Its context length, in tokens.")
 keep_alive = click.option("--keep-alive", type=float, help="Seconds that it stays loaded while idle; -1 for ever.")
 

@@ -16,12 +16,18 @@ _MODELS = {
     "list": Where(f"{_HERE}.models_list", "command", "Show the models of this machine."),
     "show": Where(f"{_HERE}.models_show", "command", "Show everything about one model."),
     "download": Where(f"{_HERE}.models_download", "command", "Download a model, or go on with a download."),
-    "import": Where(f"{_HERE}.models_import", "command", "Take in a model file of this machine."),
+    "import": Where(
+        f"{_HERE}.models_import", "command", "Take in a model file of this machine, or another program's model."
+    ),
     "verify": Where(f"{_HERE}.models_verify", "command", "Check that a model is whole and runs here."),
     "remove": Where(f"{_HERE}.models_remove", "command", "Remove a model and free its space."),
+    "share": Where(f"{_HERE}.models_share", "share", "Make a model usable in another program, without a copy."),
+    "unshare": Where(f"{_HERE}.models_share", "unshare", "Take a share back."),
     "load": Where(f"{_HERE}.models_load", "load", "Load a model into memory."),
     "unload": Where(f"{_HERE}.models_load", "unload", "Take a model out of memory."),
     "edit": Where(f"{_HERE}.models_edit", "command", "Change favourite, tags, collections and settings."),
+    "complete": Where(f"{_HERE}.models_answer", "complete", "Let a model go on with a text."),
+    "embed": Where(f"{_HERE}.models_answer", "embed", "Turn texts into vectors."),
     "recommend": Where(f"{_HERE}.models_recommend", "command", "Suggest models that suit this machine."),
 }
 _DOWNLOADS = {

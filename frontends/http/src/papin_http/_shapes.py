@@ -11,13 +11,19 @@ from papin.models import CatalogEntry, LoadSettings, Message, Model
 __all__ = [
     "AvailableModel",
     "ChatRequest",
+    "CompletionRequest",
     "DownloadRequest",
+    "EmbeddingRequest",
     "Health",
+    "ImportRequest",
     "InstalledModel",
     "Limit",
     "LoadRequest",
+    "RefreshRequest",
     "ResumeRequest",
+    "ShareRequest",
     "Unloaded",
+    "UnshareRequest",
     "available",
     "installed",
 ]
@@ -64,12 +70,63 @@ class LoadRequest(_Asked, frozen=True, kw_only=True):
 
 
 class ChatRequest(_Asked, frozen=True, kw_only=True):
-    """A chat. `options` are sampling values by their llama.cpp names; without `stream` one document is answered."""
+    """A chat. `options` are sampling values by their llama.cpp names; without `stream` one document is answered.
+
+    `provider` is to answer; empty leaves it to papin.
+    """
 
     messages: tuple[Message, ...]
     options: dict[str, Any] = {}
     settings: LoadSettings = LoadSettings()
     stream: bool = True
+    provider: str = ""
+
+
+class CompletionRequest(_Asked, frozen=True, kw_only=True):
+    """A text to go on with, just as it stands; the rest is as in a chat."""
+
+    prompt: str
+    options: dict[str, Any] = {}
+    settings: LoadSettings = LoadSettings()
+    stream: bool = True
+    provider: str = ""
+
+
+class EmbeddingRequest(_Asked, frozen=True, kw_only=True):
+    """Texts to turn into vectors."""
+
+    texts: tuple[str, ...]
+    settings: LoadSettings = LoadSettings()
+    provider: str = ""
+
+
+class ShareRequest(_Asked, frozen=True, kw_only=True):
+    """Where a model is to be usable, and under which name; `copy` allows to store it a second time."""
+
+    provider: str
+    name: str = ""
+    copy: bool = False
+
+
+class UnshareRequest(_Asked, frozen=True, kw_only=True):
+    """The provider from which a share is taken back."""
+
+    provider: str
+
+
+class ImportRequest(_Asked, frozen=True, kw_only=True):
+    """A model that a provider has, by that provider's name for it, to be taken into papin's storage."""
+
+    provider: str
+    reference: str
+    name: str = ""
+    copy: bool = False
+
+
+class RefreshRequest(_Asked, frozen=True, kw_only=True):
+    """The providers to ask anew; none for all of them."""
+
+    providers: tuple[str, ...] = ()
 
 
 class Unloaded(msgspec.Struct, frozen=True, kw_only=True):

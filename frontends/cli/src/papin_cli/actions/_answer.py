@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -11,7 +12,7 @@ from papin_cli import _safe
 from papin_cli._output import Output
 from papin_cli._session import Session
 
-__all__ = ["Asked", "speed_line", "stream"]
+__all__ = ["Asked", "complete", "speed_line", "stream"]
 
 _ERASE_LINE = "\r\x1b[K"
 _MILLISECONDS = 1000
@@ -25,15 +26,32 @@ class Asked:
     options: Mapping[str, int | float] = field(default_factory=dict)
     settings: LoadSettings = field(default_factory=LoadSettings)
     verbose: bool = False
+    provider: str | None = None
 
 
 async def stream(session: Session, asked: Asked, messages: Sequence[Message], said: list[str]) -> None:
     """Write the answer to `messages` as it comes, and append its pieces to `said`: a stopped one is not lost."""
+    models = session.kernel.models
+    opening = models.chat(
+        asked.model, messages, options=asked.options, settings=asked.settings, provider=asked.provider
+    )
+    await _write(session, asked, opening, said)
+
+
+async def complete(session: Session, asked: Asked, prompt: str) -> None:
+    """Write how `prompt` goes on as it comes."""
+    opening = session.kernel.models.complete(
+        asked.model, prompt, options=asked.options, settings=asked.settings, provider=asked.provider
+    )
+    await _write(session, asked, opening, [])
+
+
+async def _write(
+    session: Session, asked: Asked, opening: AbstractAsyncContextManager[AsyncIterator[Reply]], said: list[str]
+) -> None:
     out, timings = session.out, None
     with _Waiting(out, asked.model) as waiting:
-        async with session.kernel.models.chat(
-            asked.model, messages, options=asked.options, settings=asked.settings
-        ) as replies:
+        async with opening as replies:
             async for reply in replies:
                 waiting.over()
                 said.append(reply.text)

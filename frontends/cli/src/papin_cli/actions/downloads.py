@@ -15,7 +15,7 @@ from papin_cli._session import Session
 from papin_cli.actions._install import follow, install
 from papin_cli.views import jobs, models, plans
 
-__all__ = ["cancel", "download", "import_file", "limit", "pause", "resume", "show_plan", "watch"]
+__all__ = ["cancel", "download", "import_file", "import_from", "limit", "pause", "resume", "show_plan", "watch"]
 
 
 async def show_plan(session: Session, ref: str, *, name: str | None, sha256: str | None) -> None:
@@ -49,6 +49,11 @@ async def resume(session: Session, what: str, *, limit: int | None, between: str
 async def import_file(session: Session, file: Path, *, name: str | None) -> None:
     """Take in a model file."""
     await _finish(session, session.kernel.downloads.import_file(file, name=name))
+
+
+async def import_from(session: Session, provider: str, reference: str, *, name: str | None, copy: bool) -> None:
+    """Take in a model of another program."""
+    await _finish(session, session.kernel.downloads.import_from(provider, reference, name=name, copy=copy))
 
 
 async def _finish(session: Session, starting: Awaitable[Job]) -> None:

@@ -46,4 +46,5 @@ def _asked(model: Model, wishes: Wishes) -> Asked:
         options={key: value for key, value in sampling.items() if value is not None},
         settings=LoadSettings(n_ctx=wishes.ctx, keep_alive=wishes.keep_alive),
         verbose=wishes.verbose,
+        provider=wishes.provider,
     )

@@ -8,7 +8,7 @@ import click
 
 from papin_cli._app import App, pass_app
 from papin_cli._kernel import in_session
-from papin_cli._params import context_length, examples, global_options, installed, keep_alive
+from papin_cli._params import by_provider, context_length, examples, global_options, installed, keep_alive
 
 __all__ = ["load", "unload"]
 
@@ -17,7 +17,7 @@ __all__ = ["load", "unload"]
 @installed
 @context_length
 @keep_alive
-@click.option("--provider", help="The program that is to load it; `papin providers list` shows them.")
+@by_provider
 @global_options
 @pass_app
 def load(app: App, model: str, ctx: int | None, keep_alive: float | None, provider: str | None) -> None:

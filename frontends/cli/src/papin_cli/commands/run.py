@@ -13,7 +13,7 @@ import click
 
 from papin_cli._app import App, pass_app
 from papin_cli._kernel import in_session
-from papin_cli._params import context_length, examples, global_options, keep_alive, ref, yes
+from papin_cli._params import by_provider, context_length, examples, global_options, keep_alive, ref, yes
 
 __all__ = ["Wishes", "command"]
 
@@ -37,6 +37,7 @@ class Wishes:
     ctx: int | None
     keep_alive: float | None
     system: str
+    provider: str | None
     verbose: bool
     yes: bool
 
@@ -50,6 +51,7 @@ class Wishes:
 @click.option("--seed", type=int, help="Give the same answer to the same question.")
 @context_length
 @keep_alive
+@by_provider
 @click.option("--verbose", "-v", is_flag=True, help="Show the speed of the answer.")
 @yes
 @global_options
@@ -57,7 +59,8 @@ class Wishes:
 def command(app: App, /, ref: str, prompt: str | None, **options: Any) -> None:
     """Ask a model, or chat with it when there is no PROMPT.
 
-    REF is an installed model, or one that is downloaded first: `catalog:name[:variant]`, an address, or a file. What
+    REF is a model of this machine, papin's own or another program's (`ollama:qwen3:0.6b`), or one that is downloaded
+    first: `catalog:name[:variant]`, an address, or a file. What
     is downloaded, and how much, is said before; more than 1 GB is asked about where there is a terminal. Text that is
     piped in is added to the PROMPT.
     """

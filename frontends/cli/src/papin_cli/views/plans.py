@@ -55,6 +55,11 @@ def removal(plan: RemovalPlan) -> str:
     """Return what removing a model frees, and what stays and why."""
     lines = [f"Removing {name(plan.model)} frees {_words.size(plan.frees) if plan.frees else 'no space'}."]
     lines += [f"Stays: {name(kept.name)} ({_words.size(kept.size)}): {name(kept.reason)}." for kept in plan.keeps]
+    if plan.owner:
+        lines.append(f"It is a model of {name(plan.owner)}, which removes it.")
+    lines += [
+        f"Goes too: what papin made of it in {name(each.provider)}, {name(each.reference)}." for each in plan.takes_back
+    ]
     if plan.loaded_by:
         lines.append(f"It is in memory now, loaded by {name(', '.join(plan.loaded_by))}.")
     return "\n".join(lines)

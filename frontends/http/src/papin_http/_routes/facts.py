@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from litestar import Router, get
+from litestar import Router, get, post
+from litestar.params import FromPath, JSONBody
 
-from papin.answers import CatalogStatus, PluginInfo, ProviderStatus
+from papin.answers import CatalogStatus, PluginInfo, ProviderStatus, ProviderView
+from papin.inventories import Inventory
 from papin.storages import Account
 from papin_http._core import PROBLEMS, Asked, kernel_of
+from papin_http._shapes import RefreshRequest
 
 __all__ = ["router"]
 
 
 @get("/providers", operation_id="listProviders", responses=PROBLEMS)
 async def providers(request: Asked) -> tuple[ProviderStatus, ...]:
-    """List the providers: the programs that run models."""
+    """List the providers: the programs that run and keep models."""
     return await kernel_of(request).providers.list()
+
+
+@get("/providers/{name:str}", operation_id="showProvider", responses=PROBLEMS)
+async def provider(request: Asked, name: FromPath[str]) -> ProviderView:
+    """Show a provider: its program, what it can do, why it cannot do the rest, and the models that it has."""
+    return await kernel_of(request).providers.show(name)
+
+
+@post("/providers/refresh", operation_id="refreshProviders", status_code=200, responses=PROBLEMS)
+async def refresh(request: Asked, data: JSONBody[RefreshRequest | None] = None) -> tuple[Inventory, ...]:
+    """Ask providers anew what they have; one that cannot be asked keeps its list, with its problem."""
+    return await kernel_of(request).providers.refresh((data and data.providers) or None)
 
 
 @get("/plugins", operation_id="listPlugins", responses=PROBLEMS)
@@ -35,4 +50,4 @@ async def storage(request: Asked) -> tuple[Account, ...]:
     return await kernel_of(request).storage.account()
 
 
-router = Router(path="/", route_handlers=[providers, plugins, catalogs, storage], tags=["facts"])
+router = Router(path="/", route_handlers=[providers, provider, refresh, plugins, catalogs, storage], tags=["facts"])

@@ -6,9 +6,19 @@ from litestar import Router, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from papin.answers import RemovalPlan, Verification
-from papin.models import LoadedModel, Model
+from papin.models import Job, LoadedModel, Model
 from papin_http._core import PROBLEMS, Asked, kernel_of
-from papin_http._shapes import AvailableModel, InstalledModel, LoadRequest, Unloaded, available, installed
+from papin_http._shapes import (
+    AvailableModel,
+    ImportRequest,
+    InstalledModel,
+    LoadRequest,
+    ShareRequest,
+    Unloaded,
+    UnshareRequest,
+    available,
+    installed,
+)
 
 __all__ = ["router"]
 
@@ -23,7 +33,7 @@ async def _installed(request: Asked) -> tuple[InstalledModel, ...]:
 async def list_all(
     request: Asked, *, installed: FromQuery[bool] = False
 ) -> tuple[InstalledModel | AvailableModel, ...]:
-    """List all models: the installed ones, then what the catalogs have; `installed=true` leaves the second part out."""
+    """List all models: those of this machine, then what the catalogs have; `installed=true` leaves those out."""
     here = await _installed(request)
     if installed:
         return here
@@ -32,7 +42,7 @@ async def list_all(
 
 @get("/installed", operation_id="listInstalledModels", responses=PROBLEMS)
 async def list_installed(request: Asked) -> tuple[InstalledModel, ...]:
-    """List the installed models."""
+    """List the models of this machine, whichever program has them, each payload once."""
     return await _installed(request)
 
 
@@ -44,7 +54,7 @@ async def list_loaded(request: Asked) -> tuple[LoadedModel, ...]:
 
 @get("/{model:str}", operation_id="showModel", responses=PROBLEMS)
 async def show(request: Asked, model: FromPath[str]) -> Model:
-    """Show an installed model."""
+    """Show a model of this machine: by papin's id, or `PROVIDER:NAME`."""
     return await kernel_of(request).models.show(model)
 
 
@@ -76,8 +86,39 @@ async def verify(request: Asked, model: FromPath[str]) -> Verification:
     return await kernel_of(request).models.verify(model)
 
 
+@post("/{model:str}/share", operation_id="shareModel", status_code=200, responses=PROBLEMS)
+async def share(request: Asked, model: FromPath[str], data: JSONBody[ShareRequest]) -> Model:
+    """Make a model usable in another program, without a second copy of it unless `copy` allows one."""
+    return await kernel_of(request).models.share(model, data.provider, name=data.name, copy=data.copy)
+
+
+@post("/{model:str}/unshare", operation_id="unshareModel", status_code=200, responses=PROBLEMS)
+async def unshare(request: Asked, model: FromPath[str], data: JSONBody[UnshareRequest]) -> Model:
+    """Take back what sharing made in another program; papin keeps the model."""
+    return await kernel_of(request).models.unshare(model, data.provider)
+
+
+@post("/import", operation_id="importModel", status_code=202, responses=PROBLEMS)
+async def take_over(request: Asked, data: JSONBody[ImportRequest]) -> Job:
+    """Take a model that another program has into papin's storage, by link, as a job."""
+    start = kernel_of(request).downloads.import_from
+    return await start(data.provider, data.reference, name=data.name or None, copy=data.copy)
+
+
 router = Router(
     path="/models",
-    route_handlers=[list_all, list_installed, list_loaded, show, remove, load, unload, verify],
+    route_handlers=[
+        list_all,
+        list_installed,
+        list_loaded,
+        take_over,
+        show,
+        remove,
+        load,
+        unload,
+        verify,
+        share,
+        unshare,
+    ],
     tags=["models"],
 )

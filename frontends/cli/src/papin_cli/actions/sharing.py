@@ -1,0 +1,36 @@
+"""Sharing models with other programs, and taking that back."""
+
+from __future__ import annotations
+
+from papin_cli._safe import name as safe
+from papin_cli._session import Session
+
+__all__ = ["share", "unshare"]
+
+_HOW = {
+    "reflink": "its blocks are shared (reflink)",
+    "hardlink": "it is one file under two names (hard link)",
+    "symlink": "a symlink leads to it",
+    "in-place": "it is named where it lies",
+    "copy": "it is stored a second time (copy)",
+}
+
+
+async def share(session: Session, model: str, *, provider: str, name: str, copy: bool) -> None:
+    """Share a model, and say under which name and how."""
+    shared = await session.kernel.models.share(model, provider, name=name, copy=copy)
+    if session.out.json:
+        session.out.document(shared)
+    placement = [each for each in shared.placements if each.provider == provider][-1]
+    session.out.text(
+        f"{safe(provider)} has {safe(shared.id)} as {safe(placement.reference)}: {_HOW[placement.how]}.\n"
+        f"Next: papin run {safe(shared.id)} --provider {safe(provider)}"
+    )
+
+
+async def unshare(session: Session, model: str, *, provider: str) -> None:
+    """Take a share back."""
+    left = await session.kernel.models.unshare(model, provider)
+    if session.out.json:
+        session.out.document(left)
+    session.out.text(f"{safe(provider)} does not have {safe(left.id)} from papin any more; papin keeps it.")
