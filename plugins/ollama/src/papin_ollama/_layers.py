@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from papin import names
@@ -31,7 +33,7 @@ _SIDECAR = "ollama."
 _JSON = {"params", "messages", CONFIG_KIND}
 
 
-class Layer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class Layer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, gc=False):
     """A blob as a manifest names it; nothing of it is checked yet."""
 
     media_type: str = ""
@@ -99,12 +101,18 @@ def file_name(kind: str, name: Name, number: int = 0) -> str:
     What is no weights is named by its kind alone: `ollama.template`, `ollama.params.json`. That is how sharing the
     model knows it again.
     """
+    if role(kind) == "sidecar":
+        return _sidecar_name(kind, number)
     tail = f"-{number + 1}" if number else ""
     base = f"{name.model}-{name.tag}" if name.tag != "latest" else name.model
-    if role(kind) == "sidecar":
-        return f"{_SIDECAR}{names.make_file_name(kind or 'layer')}{tail}" + (".json" if kind in _JSON else "")
     before = {"weights": "", "mmproj": "mmproj-", "adapter": "adapter-"}[role(kind)]
     return names.make_file_name(f"{before}{base}{tail}.gguf")
+
+
+@lru_cache(maxsize=256)
+def _sidecar_name(kind: str, number: int) -> str:
+    tail = f"-{number + 1}" if number else ""
+    return f"{_SIDECAR}{names.make_file_name(kind or 'layer')}{tail}" + (".json" if kind in _JSON else "")
 
 
 def kind_of_file(name: str) -> str:

@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from papin.errors import NameInvalid
 from papin.filenames import parameters_of
 from papin.inventories import Listing, ProviderFile, ProviderModel
 from papin.names import make_file_name
-from papin_ollama._layers import Layer, file_name, hex_of, role
+from papin_ollama._layers import file_name, role
 from papin_ollama._store import Entry, Store
 from papin_ollama._wire import Details, Tag, Tags
 
@@ -55,8 +54,8 @@ def from_store(store: Store) -> Listing:
 
 def _unused(store: Store) -> Iterable[ProviderFile]:
     """Yield the blobs that no model has, which Ollama removes when it starts, and what downloads left."""
-    used = {layer.digest for entry in store.entries for layer in entry.layers}
-    sizes = {f"sha256-{digest}": size for digest, size in store.blobs.items() if f"sha256:{digest}" not in used}
+    used = {layer.sha256 for entry in store.entries for layer in entry.layers}
+    sizes = {f"sha256-{digest}": size for digest, size in store.blobs.items() if digest not in used}
     for name, size in sorted((sizes | store.others).items()):
         yield ProviderFile(name=make_file_name(name), size=size, path=f"{store.place.blobs}/{name}", role="sidecar")
 
@@ -93,25 +92,18 @@ def _quantization(text: str) -> str:
 
 def _files(entry: Entry, store: Store) -> Iterable[ProviderFile]:
     seen: Counter[str] = Counter()
+    folder = str(store.place.blobs)
     for layer in entry.layers:
-        digest = _digest(layer)
-        size = store.blobs.get(digest)
+        size = store.blobs.get(layer.sha256)
         if size is not None:
             yield ProviderFile(
                 name=file_name(layer.kind, entry.name, seen[layer.kind]),
                 size=size,
-                path=f"{store.place.blobs}/sha256-{digest}",
-                sha256=digest,
+                path=f"{folder}/sha256-{layer.sha256}",
+                sha256=layer.sha256,
                 role=role(layer.kind),
             )
             seen[layer.kind] += 1
-
-
-def _digest(layer: Layer) -> str:
-    try:
-        return hex_of(layer.digest)
-    except NameInvalid:
-        return ""
 
 
 # --- from its answer ---------------------------------------------------------------------------------------------

@@ -134,8 +134,8 @@ def write_manifest(place: Place, name: Name, recipe: Recipe) -> None:
 
 def has_weights(entry: Entry | None, digests: tuple[str, ...]) -> bool:
     """Tell whether a model of Ollama consists of the files with these digests."""
-    large = {each.digest for each in entry.layers if each.kind in {"model", "projector", "adapter"}} if entry else set()
-    return large == {f"sha256:{each}" for each in digests}
+    large = {each.sha256 for each in entry.layers if each.kind in {"model", "projector", "adapter"}} if entry else set()
+    return large == {*digests}
 
 
 def take_back(place: Place, name: Name, share: Share, *, whatever: bool = False) -> None:
@@ -155,7 +155,7 @@ def take_back(place: Place, name: Name, share: Share, *, whatever: bool = False)
 
 
 def _digests(entry: Entry) -> set[str]:
-    return {layer.digest.removeprefix("sha256:") for layer in entry.layers}
+    return {layer.sha256 for layer in entry.layers if layer.sha256}
 
 
 def _used(store: Store) -> set[str]:

@@ -18,12 +18,12 @@ import msgspec
 
 from papin import names
 from papin.errors import NameInvalid
-from papin.inventories import Stamp
-from papin_ollama._layers import Config, Layer, Manifest, hex_of
+from papin.inventories import Stamp, stamped
+from papin_ollama._layers import CONFIG_KIND, Config, Layer, Manifest, hex_of
 from papin_ollama._names import Name, name_of_parts
 from papin_ollama._places import Place
 
-__all__ = ["Entry", "Store", "blob_path", "manifest_path", "read_store"]
+__all__ = ["Blob", "Entry", "Store", "blob_path", "manifest_path", "read_store"]
 
 T = TypeVar("T")
 _BLOB = re.compile(r"sha256-([0-9a-f]{64})")
@@ -36,13 +36,21 @@ _manifest = msgspec.json.Decoder(Manifest)
 _config = msgspec.json.Decoder(Config)
 
 
+class Blob(msgspec.Struct, frozen=True, gc=False):
+    """A layer of a model: its kind, its digest (hex; empty where the manifest names none), and its size."""
+
+    kind: str
+    sha256: str
+    size: int
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A model by its manifest; `digest` is the SHA-256 of that. A `problem` says why it cannot be used."""
 
     name: Name
     digest: str = ""
     modified_ns: int = 0
-    layers: tuple[Layer, ...] = ()
+    layers: tuple[Blob, ...] = ()
     config: Config = Config()
     problem: str = ""
 
@@ -62,7 +70,7 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
 
     def users(self, digest: str) -> list[Entry]:
         """Return the models with that blob (hex)."""
-        return [each for each in self.entries if any(layer.digest == f"sha256:{digest}" for layer in each.layers)]
+        return [each for each in self.entries if any(layer.sha256 == digest for layer in each.layers)]
 
 
 def blob_path(place: Place, digest: str) -> Path:
@@ -105,7 +113,7 @@ class _Reader:
         )
 
     def _stamp(self, path: str) -> None:
-        self._stamps.append(Stamp(path=path, mtime_ns=os.stat(path).st_mtime_ns))  # noqa: PTH116  # thousands of them
+        self._stamps.append(stamped(path, os.stat(path).st_mtime_ns))  # noqa: PTH116  # thousands of them
 
     def _read_blobs(self) -> None:
         folder = str(self._place.blobs)
@@ -142,50 +150,51 @@ class _Reader:
         except OSError as error:
             return Entry(name=name, problem=f"its manifest cannot be read: {error.strerror}")
         # Ollama writes over a manifest in place, which its folder's time does not tell.
-        self._stamps.append(Stamp(path=path, mtime_ns=modified))
+        self._stamps.append(stamped(path, modified))
         try:
             manifest = _manifest.decode(data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return Entry(name=name, modified_ns=modified, problem="its manifest is damaged")
-        config = self._config(manifest)
+        layers = tuple(_blob(layer) for layer in manifest.all)
+        config = self._config(layers[-1]) if layers and layers[-1].kind == CONFIG_KIND else Config()
         return Entry(
             name=name,
             digest=hashlib.sha256(data).hexdigest(),
             modified_ns=modified,
-            layers=manifest.all,
+            layers=layers,
             config=config or Config(),
-            problem=self._problem(manifest, config),
+            problem=self._problem(layers) or ("" if config else "its config is damaged"),
         )
 
-    def _config(self, manifest: Manifest) -> Config | None:
-        """Return the config, an empty one where the manifest has none, or None where it cannot be read."""
-        digest = manifest.config.digest if manifest.config else ""
-        if not digest:
-            return Config()
-        if digest not in self._configs:
-            self._configs[digest] = self._read_config(digest)
-        return self._configs[digest]
+    def _config(self, layer: Blob) -> Config | None:
+        """Return the config, or None where it cannot be read."""
+        if layer.sha256 not in self._configs:
+            self._configs[layer.sha256] = self._read_config(layer.sha256)
+        return self._configs[layer.sha256]
 
-    def _read_config(self, digest: str) -> Config | None:
+    def _read_config(self, sha256: str) -> Config | None:
         try:
-            data, _ = _read(str(blob_path(self._place, hex_of(digest))))
-            return _config.decode(data)
-        except (OSError, NameInvalid, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return _config.decode(_read(f"{self._place.blobs}/sha256-{sha256}")[0]) if sha256 else None
+        except (OSError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return None
 
-    def _problem(self, manifest: Manifest, config: Config | None) -> str:
-        for layer in manifest.all:
-            try:
-                size = self._blobs.get(hex_of(layer.digest))
-            except NameInvalid:
+    def _problem(self, layers: tuple[Blob, ...]) -> str:
+        for layer in layers:
+            size = self._blobs.get(layer.sha256)
+            if not layer.sha256:
                 return f"its manifest names something that is no digest for its {layer.kind or 'files'}"
             if size is None:
                 return f"the file of its {layer.kind or 'layer'} is missing"
             if size != layer.size:
                 return f"the file of its {layer.kind or 'layer'} has {size} bytes instead of {layer.size}"
-        if config is None:
-            return "its config is damaged"
         return ""
+
+
+def _blob(layer: Layer) -> Blob:
+    try:
+        return Blob(layer.kind, hex_of(layer.digest), layer.size)
+    except NameInvalid:
+        return Blob(layer.kind, "", layer.size)
 
 
 def _read(path: str) -> tuple[bytes, int]:
@@ -195,6 +204,6 @@ def _read(path: str) -> tuple[bytes, int]:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
             raise OSError(0, "it is no small file")
-        return os.read(handle, _MOST_BYTES), status.st_mtime_ns
+        return os.read(handle, status.st_size), status.st_mtime_ns
     finally:
         os.close(handle)
