@@ -64,7 +64,7 @@ class Api:
             if not error.transient:
                 raise
             raise EngineMissing(
-                f"LocalAI does not answer at {self._url}: {error.message}",
+                f"LocalAI does not answer at {self._url}",
                 next_step="Start it, or say where it is: papin config set providers.localai.url http://HOST:PORT",
             ) from error
 
