@@ -11,15 +11,14 @@ import stat
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-
-import msgspec
+from typing import NamedTuple
 
 from papin.errors import ConfigInvalid, StorageFailed
 
 __all__ = ["Paths", "find_paths", "make_folder"]
 
 
-class Paths(msgspec.Struct, frozen=True, kw_only=True):
+class Paths(NamedTuple):
     """The places: `data` is kept, `cache` may be emptied, `run` lasts until the next boot (sockets, locks)."""
 
     config_file: Path

@@ -32,9 +32,8 @@ crosses a public boundary: it becomes one of these, with the cause kept.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
-
-import msgspec
 
 __all__ = [
     "AddressUnsafe",
@@ -67,7 +66,8 @@ __all__ = [
 ]
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
     """An error as data: what every frontend shows, and what jobs and events keep."""
 
     code: str

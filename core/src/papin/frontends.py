@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import msgspec
+if TYPE_CHECKING:
+    import msgspec
 
 __all__ = ["Frontend", "Launch"]
 
 
-class Launch(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
     """How papin was called: the name of the program, and the arguments after what chose the frontend."""
 
     program: str
     arguments: tuple[str, ...]
 
 
-class Frontend(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frontend:
     """The descriptor of a frontend. `settings` is the Struct of its table in the configuration."""
 
     name: str

@@ -110,7 +110,7 @@ def test_the_variable_chooses(papin):
 def test_only_the_chosen_plugin_is_imported_and_nothing_heavy(papin, site):
     other = papin.frontend("other")
     site.install("broken", source="raise SystemExit")
-    unwanted = ["trio", "httpx", "psutil", "platformdirs", "tomllib", "asyncio", other]
+    unwanted = ["trio", "httpx", "msgspec", "psutil", "platformdirs", "tomllib", "asyncio", other]
     papin.frontend("acme", f"print([each for each in {unwanted} if each in sys.modules]); return 0")
     done = papin("--frontend", "acme")
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")

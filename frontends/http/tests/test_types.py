@@ -1,6 +1,7 @@
 """papin.d.ts says exactly what the values of papin are in JSON."""
 
 import re
+from dataclasses import fields, is_dataclass
 from importlib.resources import files
 
 import msgspec
@@ -33,6 +34,8 @@ STRUCTS = {
 
 
 def fields_of(struct):
+    if is_dataclass(struct):
+        return {field.name for field in fields(struct)}
     config = struct.__struct_config__
     own = {field.encode_name for field in msgspec.structs.fields(struct)}
     return own | ({config.tag_field} if config.tag_field else set())

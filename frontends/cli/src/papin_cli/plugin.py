@@ -16,7 +16,10 @@ def _main(launch: Launch) -> int:
     gc.disable()
     from papin_cli._main import main  # noqa: PLC0415 - a hook module imports nothing heavy
 
-    return main(launch)
+    status = main(launch)
+    # Nor is any looked for at the end: the process goes, and everything with it.
+    gc.freeze()
+    return status
 
 
 @hookimpl

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from papin.library import Summary
-from papin.models import Model
 from papin_cli import _words
 from papin_cli._safe import name, names
 from papin_cli._table import Column, render_columns
+
+if TYPE_CHECKING:
+    from papin.library import Summary
+    from papin.models import Model
 
 __all__ = ["details", "installed", "listing", "sayings", "summary"]
 
