@@ -94,7 +94,8 @@ def test_every_json_is_its_struct(papin):
     assert "starter" in {each.name for each in shape(list[CatalogStatus], "catalogs", "list")}
     assert shape(list[Account], "storage", "show")[0].payloads == 1
     assert shape(LoadedModel, "models", "load", "smollm2").n_ctx == 1024
-    assert shape(list[ProviderStatus], "providers", "list")[0].loaded[0].model == "smollm2"
+    providers = {each.name: each for each in shape(list[ProviderStatus], "providers", "list")}
+    assert providers["llamacpp"].loaded[0].model == "smollm2"
     assert shape(Overview).loaded[0].model == "smollm2"
     assert papin("models", "unload", "smollm2", "--json").json() == {"model": "smollm2", "unloaded": True}
     assert papin("storage", "cleanup", "--json").json() == {"removed": [], "freed": 0}
