@@ -72,6 +72,12 @@ class Ollama:
         with urllib.request.urlopen(self.url + path) as answer:
             return json.loads(answer.read())
 
+    def delete(self, name):
+        asked = urllib.request.Request(
+            self.url + "/api/delete", data=json.dumps({"model": name}).encode(), method="DELETE"
+        )
+        urllib.request.urlopen(asked).close()
+
     def behave(self, **behaviour):
         self.post("/fake/behave", behaviour)
 

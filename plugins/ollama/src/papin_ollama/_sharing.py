@@ -59,7 +59,8 @@ class Sharing:
 
     async def share(self, model: Model, paths: Sequence[Path], *, name: str, copy: bool) -> Placement:
         """Make `model` usable as `name`; see `papin.providers.Shares`."""
-        wanted = parse(name or model.id.replace("+", "-"))
+        # An id of papin may have a plus in it, and a name of Ollama may not.
+        wanted = parse(name if name not in {"", model.id} else model.id.replace("+", "-"))
         recipe = await trio.to_thread.run_sync(_recipe, model, tuple(paths))
         by_digest = {file.sha256: path for file, path in zip(model.files, paths, strict=True)}
         async with locks.hold(self._lock):
