@@ -86,6 +86,11 @@ class TestWithItsServer(_Described):
         path = put(folder / KEPT)
         return model_of("toy", path, reference=KEPT), (path,)
 
+    @pytest.fixture
+    def stranger(self, tmp_path):
+        path = put(tmp_path / "other-Q8_0.gguf")
+        return model_of("other", path), (path,)
+
 
 class TestItsFolderAlone(_Described):
     @pytest.fixture

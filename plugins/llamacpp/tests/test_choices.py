@@ -53,6 +53,21 @@ def test_wishes_win_over_defaults():
     assert found.cache_ram_mib == DEFAULTS.cache_ram_mib
 
 
+def test_the_types_of_the_cache():
+    found = resolve(model(), LoadSettings(cache_type_k="q8_0"), DEFAULTS)
+    assert (found.cache_type_k, found.cache_type_v) == ("q8_0", "f16")
+    assert not is_as_wanted(record(found), "a", LoadSettings(cache_type_k="q4_0"))
+    with pytest.raises(ConfigInvalid, match="no type 'q3_k'"):
+        resolve(model(), LoadSettings(cache_type_v="q3_k"), DEFAULTS)
+
+
+def test_a_model_that_embeds_is_loaded_to_embed():
+    assert resolve(model(), LoadSettings(), DEFAULTS).embedding is False
+    assert resolve(model(), LoadSettings(), LlamaCppSettings(embedding=True)).embedding is True
+    embeds = msgspec.structs.replace(model(), capabilities=("embedding",))
+    assert resolve(embeds, LoadSettings(), DEFAULTS).embedding is True
+
+
 def test_what_is_left_open_is_as_wanted():
     loaded = record(resolve(model(), LoadSettings(n_ctx=1000), DEFAULTS))
     assert is_as_wanted(loaded, "a", LoadSettings())

@@ -1,5 +1,6 @@
 """The embedded llama.cpp with a real model."""
 
+import math
 import os
 import signal
 
@@ -94,3 +95,31 @@ async def test_a_file_that_is_no_whole_model_is_refused_with_a_reason(world, smo
     assert "no reason" not in caught.value.message
     assert str(tmp_path) not in caught.value.message
     assert world.engine_files() == []
+
+
+async def test_texts_become_vectors_and_the_same_engine_chats(world, smollm2):
+    async with world.open(engine="xllamacpp", n_threads=1, embedding=True, pooling_type="mean") as session:
+        settings = LoadSettings(n_ctx=512, cache_type_k="q8_0", cache_type_v="q8_0", flash_attn=True)
+        loaded = await session.load(world.model(smollm2, "smollm2"), settings)
+        found = await session.embed(loaded, ["a cat sat", "a cat sits", "the stock market fell"])
+        cat, cats, market = found.vectors
+        assert len(cat) == 576
+        assert cosine(cat, cats) > cosine(cat, market)
+        assert found.prompt_n > 0
+        async with session.complete(loaded, "Once upon a", {"n_predict": 4, "temperature": 0}) as replies:
+            assert "time" in "".join([each.text async for each in replies])
+        assert await text_of(session, loaded, n_predict=2)
+        await session.unload("smollm2")
+
+
+async def test_a_model_that_was_loaded_for_chats_does_not_embed(world, smollm2):
+    async with world.open(engine="xllamacpp", n_threads=1) as session:
+        loaded = await session.load(world.model(smollm2, "smollm2"), LoadSettings(n_ctx=512))
+        with pytest.raises(ProviderFailed, match="loaded for chats") as caught:
+            await session.embed(loaded, ["a"])
+        assert "providers.llamacpp.embedding" in caught.value.next_step
+        await session.unload("smollm2")
+
+
+def cosine(one, other):
+    return sum(a * b for a, b in zip(one, other, strict=True)) / math.hypot(*one) / math.hypot(*other)

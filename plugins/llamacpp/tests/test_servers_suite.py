@@ -20,6 +20,12 @@ class _Described(ProviderSuite):
     def model(self, path):
         return model_of("toy", path), (path,)
 
+    @pytest.fixture
+    def stranger(self, path, tmp_path):
+        other = tmp_path / "other.gguf"
+        other.write_bytes(path.read_bytes())
+        return model_of("other", other), (other,)
+
 
 class TestFakeRouter(_Described):
     @pytest.fixture

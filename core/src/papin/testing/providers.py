@@ -12,10 +12,10 @@ import pytest
 import trio
 
 from papin.context import Context
-from papin.errors import EngineMissing, PapinError
+from papin.errors import EngineMissing, PapinError, ProviderFailed
 from papin.models import Engine, LoadedModel, LoadSettings, Message, Model, Reply
-from papin.providers import Chats, Loads, Provider, Reports, capabilities
-from papin.testing._described import DescribedSuite
+from papin.providers import Chats, Completes, Embeds, Loads, Provider, Reports, capabilities
+from papin.testing._provider_lists import ListSuite
 from papin.testing.contexts import KnownFiles, make_context
 from papin.testing.samples import sample_models
 
@@ -24,8 +24,11 @@ __all__ = ["ProviderSuite"]
 QUESTION = (Message(role="user", content="Say one word, and then another."),)
 
 
-class ProviderSuite(DescribedSuite):
-    """Override `descriptor`; and `model`, with a model and its files, to test loading and answering with it."""
+class ProviderSuite(ListSuite):
+    """Override `descriptor`; and `model`, with a model and its files, to test loading and answering with it.
+
+    With `stranger`, a model that the provider does not have, sharing is tested too.
+    """
 
     @pytest.fixture
     def model(self) -> tuple[Model, tuple[Path, ...]] | None:
@@ -132,6 +135,35 @@ class ProviderSuite(DescribedSuite):
             assert "".join(each.text for each in replies)
             assert replies[-1].finish_reason
             assert not any(each.finish_reason for each in replies[:-1])
+
+    @pytest.mark.trio
+    async def test_completes(
+        self, descriptor: Provider, context: Context[Any], model: tuple[Model, tuple[Path, ...]] | None
+    ) -> None:
+        """A text is gone on with as a chat is answered."""
+        async with self.running(descriptor, context, model) as (session, loaded):
+            if not isinstance(session, Completes):
+                pytest.skip("it does not complete")
+            async with session.complete(loaded, "Once upon a", {"n_predict": 8}) as replies:
+                found = [each async for each in replies]
+            assert "".join(each.text for each in found)
+            assert [bool(each.finish_reason) for each in found] == [False] * (len(found) - 1) + [True]
+
+    @pytest.mark.trio
+    async def test_embeds(
+        self, descriptor: Provider, context: Context[Any], model: tuple[Model, tuple[Path, ...]] | None
+    ) -> None:
+        """A vector for each text, all of one length; a model that does not embed is an expected error."""
+        async with self.running(descriptor, context, model) as (session, loaded):
+            if not isinstance(session, Embeds):
+                pytest.skip("it does not embed")
+            try:
+                found = await session.embed(loaded, ("a cat", "a kitten", "an anvil"))
+            except ProviderFailed:
+                return
+            assert len(found.vectors) == 3  # noqa: PLR2004  the texts
+            assert len({len(vector) for vector in found.vectors}) == 1
+            assert all(isinstance(number, float) for number in found.vectors[0])
 
     @pytest.mark.trio
     async def test_an_answer_can_be_stopped(
