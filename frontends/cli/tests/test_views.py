@@ -13,18 +13,20 @@ from papin.answers import (
     PluginHook,
     PluginInfo,
     ProviderStatus,
+    ProviderView,
     RemovalPlan,
     Space,
     Verification,
 )
 from papin.config import Row
 from papin.errors import Problem
+from papin.inventories import Inventory, Listing, ProviderModel
 from papin.library import Summary
 from papin.models import Engine, Job, LoadedModel, Placement, Progress
 from papin.policies import Removal
 from papin.recommenders import Recommendation
 from papin.storages import Account
-from papin_cli.views import advice, jobs, models, overview, parts, plans, settings, storage, verification
+from papin_cli.views import advice, jobs, models, overview, parts, plans, providers, settings, storage, verification
 from papin_cli.views import events as event_view
 
 EVIL = "evil\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}\nname"
@@ -269,8 +271,32 @@ def test_providers(now):
     gone = ProviderStatus(name=EVIL, summary="", distribution="x", version="1", state="missing", problem=PROBLEM)
     text = parts.providers([ready, gone], None)
     assert "xllamacpp 1.2" in text
-    assert "ERR_ENGINE_MISSING  Engine missing: no llama-server\nNext: install it" in text
+    assert "ERR_ENGINE_MISSING" not in text, "a program that is not here is only named while others are"
+    assert "Not here: " in text
     assert safe(text)
+    for found in ([gone], [ready, msgspec.structs.replace(gone, state="failed")]):
+        text = parts.providers(found, None)
+        assert "ERR_ENGINE_MISSING  Engine missing: no llama-server\nNext: install it" in text
+        assert safe(text)
+
+
+def test_one_provider(now):
+    model = ProviderModel(reference=EVIL, size=1000, state="damaged", problem="a blob is missing")
+    inventory = Inventory(provider="ollama", at=now, listing=Listing(models=(model,)))
+    status = ProviderStatus(
+        name="ollama", summary="Runs models.", distribution="papin-ollama", version="0.1.0", state="ready",
+        capabilities=("lists",), lacks={"embeds": "It does not.", "shares": "It does not."}, problem=PROBLEM,
+    )  # fmt: skip
+    text = providers.details(ProviderView(status=status, inventory=inventory), None)
+    assert "Cannot:    embeds, shares. It does not." in text
+    assert "damaged: a blob is missing" in text
+    assert "1 model, 1.0 kB" in text
+    assert safe(text)
+    failed = msgspec.structs.replace(inventory, problem=PROBLEM)
+    assert "ollama: 1 model." in providers.refreshed([inventory])
+    assert "ERR_ENGINE_MISSING" in providers.refreshed([failed])
+    assert providers.problems([inventory]) == ""
+    assert "ollama: ERR_ENGINE_MISSING" in providers.problems([failed])
     assert "papin-llamacpp" in parts.providers([], 80)
 
 

@@ -190,6 +190,7 @@ class Downloads:
             return found.installed.id
         (await self._planner.plan(request, found)).check_fits()
         model = await install(self._services, found.variant, request.name, whole, warn=handle.warn, pace=pace)
+        await self._providers.notice(model)
         await look_after(self._services)
         return model.id
 

@@ -85,6 +85,18 @@ class Inventories:
         await self._services.records.change(apply)
         return new
 
+    async def identify_again(self, sizes: Iterable[int]) -> None:
+        """Find out anew which recorded files are papin's own payloads, after some of these sizes came in."""
+        wanted = set(sizes)
+        touched = [
+            inventory
+            for inventory in (await self.recorded()).values()
+            if any(file.size in wanted for model in inventory.listing.models for file in model.files)
+        ]
+        new = [await self._identified(inventory) for inventory in touched]
+        if new != touched:
+            await self._services.records.change(lambda write: write.save_inventories(new))
+
     def _stamps(self) -> tuple[Stamp, ...]:
         # Where plugins are installed, and which instances there are: what decides which providers there can be.
         folders = [folder for folder in sys.path if folder.endswith("-packages")]

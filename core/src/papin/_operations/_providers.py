@@ -15,7 +15,7 @@ from papin._registry import Write
 from papin.answers import ProviderStatus, ProviderView
 from papin.errors import EngineMissing, NotFound, PapinError, ProviderFailed
 from papin.inventories import Inventory
-from papin.models import Engine, LoadedModel
+from papin.models import Engine, LoadedModel, Model
 from papin.providers import CAPABILITIES, Loads, Provider, ProviderSession, Reports, capabilities
 from papin.shelf import Shelf
 
@@ -100,6 +100,10 @@ class Providers:
         """Ask those whose folders changed since they were asked, and those that never were (`Library.is_current`)."""
         return await self._inventories.refresh_stale()
 
+    async def notice(self, model: Model) -> None:
+        """See which files of providers are those of `model`, which was just installed; nobody is asked."""
+        await self._inventories.identify_again(file.size for file in model.files)
+
     async def _status(self, name: str) -> ProviderStatus:
         found = self._services.plugins.providers[name]
         descriptor = self.descriptor(name)
@@ -167,6 +171,8 @@ async def _asked(session: ProviderSession) -> tuple[Engine | None, tuple[LoadedM
 
 def _counted(status: ProviderStatus, inventory: Inventory | None) -> ProviderStatus:
     if inventory is None or ("lists" not in status.capabilities and not inventory.listing.models):
+        return status
+    if not inventory.listing.is_present and not inventory.listing.models:
         return status
     return msgspec.structs.replace(
         status, models=len(inventory.listing.models), problem=status.problem or inventory.problem

@@ -15,10 +15,9 @@ __all__ = ["catalogs", "plugins", "providers"]
 _PROVIDERS = (
     Column(title="PROVIDER"),
     Column(title="STATE"),
-    Column(title="ENGINE", least=12, rank=1),
+    Column(title="PROGRAM", least=12, rank=1),
     Column(title="MODELS", right=True),
     Column(title="FORMATS", rank=3),
-    Column(title="CAN", rank=4),
     Column(title="LOADED", least=12),
     Column(title="FROM", rank=2),
 )
@@ -38,11 +37,16 @@ _PLUGINS = (
 
 
 def providers(found: Sequence[ProviderStatus], width: int | None) -> str:
-    """Return the providers as a table, and below it what is wrong with them."""
+    """Return the providers that are here as a table, what is wrong with them, and those that are not here."""
     if not found:
         return "No plugin that runs models is installed.\nNext: pip install papin-llamacpp\n"
-    rows = [_provider(each) for each in found]
-    return render(_PROVIDERS, rows, width) + _problems([(each.name, each.problem) for each in found])
+    # Where nothing can run a model, why that is so is what a person wants to know.
+    is_usable = any(each.state == "ready" for each in found)
+    here = [each for each in found if each.state != "missing" or not is_usable]
+    missing = ", ".join(each.name for each in found if each not in here)
+    rest = f"\nNot here: {name(missing)}.\n`papin providers show NAME` says why, and what a provider can do.\n"
+    table = render(_PROVIDERS, list(map(_provider, here)), width)
+    return table + _problems([(each.name, each.problem) for each in here]) + (rest if missing else "")
 
 
 def _provider(status: ProviderStatus) -> tuple[str, ...]:
@@ -53,7 +57,6 @@ def _provider(status: ProviderStatus) -> tuple[str, ...]:
         name(engine),
         "" if status.models is None else str(status.models),
         name(", ".join(status.formats)),
-        name(", ".join(status.capabilities)),
         name(", ".join(each.model for each in status.loaded)),
         name(f"{status.distribution} {status.version}"),
     )
