@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _FLUSH = 0.5  # seconds that bytes may wait for the rest of their buffer
 _WINDOW = 5.0
 _FIRST = 512
+_LEAST = 64 << 10  # what an answer to a request for more must bring
 
 
 class Body:
@@ -34,7 +35,8 @@ class Body:
         self._early = memoryview(b"")
         self._position = 0
         self._since = trio.current_time()
-        self._received = 0
+        self._received = 0  # in the present window
+        self._total = 0
 
     async def peek(self) -> bytes:
         """Return how it begins, before anything is done with it."""
@@ -66,13 +68,15 @@ class Body:
             SourceChanged: it is longer than it should be.
         """
         self._came = came
-        filling = pipe.open(begin(ledger, claim.next))
+        filling = begin(ledger, claim.next)
         try:
+            await pipe.open(filling)
             while await self._fill(filling, ledger, pipe):
                 if not ledger.begin_next(claim, may_extend=self._reaches(claim.stop)):
                     await self._check_end(ledger)
                     return
-                filling = pipe.open(begin(ledger, claim.next))
+                filling = begin(ledger, claim.next)
+                await pipe.open(filling)
             self._end(filling, ledger, pipe)
         finally:
             pipe.settle(filling)
@@ -111,6 +115,8 @@ class Body:
         return count, True
 
     async def _receive(self, view: memoryview) -> int:
+        if self._stop is not None:
+            view = view[: max(0, self._stop - self._position)]
         if self._early:
             count = min(len(view), len(self._early))
             view[:count] = self._early[:count]
@@ -120,6 +126,7 @@ class Body:
 
     async def _account(self, count: int, pipe: Pipe) -> None:
         self._received += count
+        self._total += count
         self._came(count)
         began = trio.current_time()
         await self._pace.take(count)
@@ -132,6 +139,16 @@ class Body:
             pipe.after(lambda: _learn_total(position, filling, ledger, pipe))
         elif self._stop is None or self._position < self._stop:
             raise self._cut(ledger.total)
+        elif self._total < _LEAST:
+            raise self._meagre()
+
+    def _meagre(self) -> TransferFailed:
+        error = TransferFailed(
+            f"{self._answer.where} gives no more than {size_text(self._total)} at a time",
+            next_step="Use another source.",
+        )
+        error.transient = True
+        return error
 
     def _cut(self, total: int) -> TransferFailed:
         error = TransferFailed(

@@ -13,6 +13,7 @@ from papin._transfers import _judge
 from papin._transfers._asker import Asker, may_be_shared
 from papin._transfers._body import Body
 from papin._transfers._disk import in_thread
+from papin._transfers._hasher import Hasher
 from papin._transfers._hosts import Hosts
 from papin._transfers._lanes import Lanes
 from papin._transfers._ledger import CHUNK, NOTHING, Claim, Ledger, Part
@@ -21,10 +22,10 @@ from papin._transfers._mirrors import Mirrors
 from papin._transfers._notes import Entity
 from papin._transfers._pace import Pace
 from papin._transfers._payload import Payload
-from papin._transfers._pipe import Hasher, Pipe
+from papin._transfers._pipe import Pipe
 from papin._transfers._received import Received
 from papin._transfers._repair import Repair
-from papin._transfers._retry import Retries
+from papin._transfers._retry import Retries, is_progress
 from papin._transfers._swarm import Swarm, check_part
 from papin.errors import DigestMismatch, NotFound, SourceChanged, TransferFailed
 from papin.models import WantedFile
@@ -69,6 +70,7 @@ class Engine:
             StorageFailed, DiskSpace: it could not be written; what arrived is kept.
         """
         self._staging = staging
+        self._is_finished = False
         self._payload = payload = await in_thread(Payload, staging)
         self._use(await in_thread(payload.recover))
         try:
@@ -76,12 +78,11 @@ class Engine:
             return await self._verified()
         finally:
             with trio.CancelScope(shield=True):
-                await in_thread(_leave, payload, self._unnoted, {} if self._hasher.is_complete else self._ledger.parts)
+                await in_thread(_leave, payload, None if self._is_finished else self._ledger.parts)
 
     def _use(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._hasher = Hasher(self._payload, ledger)
-        self._unnoted: dict[int, int] = {}
 
     def _position(self, claim: Claim) -> _judge.Position:
         part = self._ledger.parts.get(claim.next, NOTHING)
@@ -100,9 +101,12 @@ class Engine:
             before = self._ledger.received
             try:
                 async with self._hosts.one(self._host):
+                    began = trio.current_time()
                     await self._session()
             except (TransferFailed, NotFound) as error:
-                retries = await self._go_on(error, retries, progressed=self._ledger.received > before)
+                brought = self._ledger.received - before
+                progressed = is_progress(brought, trio.current_time() - began)
+                retries = await self._go_on(error, retries, progressed=progressed)
 
     async def _go_on(self, error: TransferFailed | NotFound, retries: Retries, *, progressed: bool) -> Retries:
         """Wait for the next attempt, or turn to the next mirror."""
@@ -202,16 +206,13 @@ class Engine:
         await self._flow(Pipe(self._payload, self._ledger, self._hasher), trio.lowlevel.checkpoint)
 
     async def _flow(self, pipe: Pipe, fill: Callable[[], Awaitable[None]]) -> None:
-        """Run `fill`, and what comes behind it; note what that brought."""
-        try:
-            async with pipe.running():
-                await fill()
-        finally:
-            self._unnoted = pipe.rest
+        """Run `fill`, and what comes behind it; make durable what that brought."""
+        async with pipe.running():
+            await fill()
         if pipe.error:
             raise pipe.error
         if not self._ledger.is_complete:
-            await in_thread(self._payload.sync, pipe.rest, self._ledger.parts)
+            await in_thread(self._payload.leave, self._ledger.parts)
 
     async def _begin_anew(self, entity: Entity, why: str) -> None:
         self._restarts += 1
@@ -236,6 +237,7 @@ class Engine:
             digest = await self._mended(promised or "")
             total = self._ledger.received
         await in_thread(self._payload.finish, total)
+        self._is_finished = True
         blamed = tuple(error.message for _, error in self._mirrors.blamed)
         etag = (self._payload.entity and self._payload.entity.etag) or ""
         return Received(sha256=digest, size=total, how="download", blamed=blamed, etag=etag.strip('"'))
@@ -272,9 +274,9 @@ class Engine:
         )
 
 
-def _leave(payload: Payload, done: Mapping[int, int], begun: Mapping[int, Part]) -> None:
+def _leave(payload: Payload, begun: Mapping[int, Part] | None) -> None:
     try:
-        if done or begun:
-            payload.sync(done, begun)
+        if begun is not None:
+            payload.leave(begun)
     finally:
         payload.close()

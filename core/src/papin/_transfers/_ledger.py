@@ -152,8 +152,10 @@ class Ledger:
         self._held.discard(number)
 
     def put_back(self, number: int, part: Part) -> None:
-        """Record that only `part` of a chunk came; it is free again."""
-        if part.filled:
+        """Record that only `part` of a chunk came, unless it is all of it; it is free again."""
+        if part.filled and part.filled == self.size(number):
+            self.complete(number, part.crc)
+        elif part.filled:
             self.parts[number] = part
         self._let_go(range(number, number + 1))
 
@@ -167,3 +169,5 @@ class Ledger:
         """Learn the length of the whole, at the end of a body that did not tell."""
         self.total = total
         self._held = {number for number in self._held if number < (self.count or 0)}
+        for number, part in [*self.parts.items()]:
+            self.put_back(number, part)

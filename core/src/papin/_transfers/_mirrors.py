@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from math import inf
 from typing import TYPE_CHECKING
 
 from papin.errors import NotFound, PapinError, TooManyRequests
@@ -64,15 +65,19 @@ class Mirrors:
 
 
 def all_of(errors: Sequence[PapinError], what: str = "this file") -> PapinError:
-    """Return the last of `errors`, which also tells what was wrong before."""
+    """Return the last of `errors`, or the one that is over soonest; it also tells what else was wrong."""
     if not errors:
         return NotFound(f"no source is known for {what}", next_step="Give its address or its path.")
-    last = errors[-1]
+    last = min(errors, key=_over_in) if any(_over_in(each) < inf for each in errors) else errors[-1]
     if len(errors) == 1:
         return last
-    before = "; ".join(each.message for each in errors[:-1])
+    before = "; ".join(each.message for each in errors if each is not last)
     made = type(last)(f"{last.message} (before that: {before})", next_step=last.next_step)
     made.__cause__ = last
     if isinstance(made, TooManyRequests) and isinstance(last, TooManyRequests):
         made.wait = last.wait
     return made
+
+
+def _over_in(error: PapinError) -> float:
+    return error.wait if isinstance(error, TooManyRequests) and error.wait is not None else inf

@@ -1,14 +1,16 @@
 """The notes about a payload that is being received, from which it is resumed: lines of JSON, appended only.
 
 First the entity that the bytes belong to, then a line for each chunk that is there, with its CRC-32, and now and then
-one for the beginning of a chunk. A line is appended after the bytes that it tells of are on disk. A last line that
-was cut off is as good as not there. The CRC only has to find what the disk lost; the digest judges the whole.
+one for the beginning of a chunk. A line is appended as soon as the bytes that it tells of are written, so that a
+process that is killed loses next to nothing. Bytes, then lines, are made durable now and then; a power cut between may
+leave a line whose bytes are lost, and the CRC tells, because whoever resumes reads everything that is noted. A last
+line that was cut off is as good as not there. The digest judges the whole.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,7 +50,13 @@ class Begun(msgspec.Struct, frozen=True, array_like=True, tag="b"):
     filled: int
 
 
-_chunk = msgspec.json.Decoder(Done | Begun)
+class Lost(msgspec.Struct, frozen=True, array_like=True, tag="x"):
+    """The disk failed to keep a chunk, whatever was noted of it before."""
+
+    number: int
+
+
+_chunk = msgspec.json.Decoder(Done | Begun | Lost)
 _entity = msgspec.json.Decoder(Entity)
 
 
@@ -86,17 +94,25 @@ class Notes:
     def restart(self, entity: Entity) -> None:
         """Forget everything; what comes now is `entity`."""
         os.ftruncate(self._file, 0)
-        self._append(msgspec.json.encode(entity) + b"\n")
+        self._append([entity])
+        self.sync()
 
     def add(self, done: Mapping[int, int], begun: Mapping[int, Part]) -> None:
-        """Note chunks that are on disk, and beginnings of chunks."""
-        notes: list[Done | Begun] = [Done(number, crc) for number, crc in done.items()]
-        notes += [Begun(number, part.crc, part.filled) for number, part in begun.items()]
-        if notes:
-            self._append(b"".join(msgspec.json.encode(note) + b"\n" for note in notes))
+        """Note chunks that are written, and beginnings of chunks."""
+        self._append([Done(number, crc) for number, crc in done.items()])
+        self._append([Begun(number, part.crc, part.filled) for number, part in begun.items()])
 
-    def _append(self, data: bytes) -> None:
-        os.write(self._file, data)
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Note that chunks are not there."""
+        self._append([Lost(number) for number in sorted(numbers)])
+        self.sync()
+
+    def _append(self, notes: Sequence[msgspec.Struct]) -> None:
+        if notes:
+            os.write(self._file, b"".join(msgspec.json.encode(note) + b"\n" for note in notes))
+
+    def sync(self) -> None:
+        """Make what was added durable."""
         os.fdatasync(self._file)
 
     def close(self) -> None:
@@ -104,15 +120,18 @@ class Notes:
         os.close(self._file)
 
 
-def _apply(note: Done | Begun, ledger: Ledger, size: int) -> None:
-    start = note.number * CHUNK
-    if note.number < 0 or (ledger.count is not None and note.number >= ledger.count):
+def _apply(note: Done | Begun | Lost, ledger: Ledger, size: int) -> None:
+    number = note.number
+    if number < 0 or (ledger.count is not None and number >= ledger.count):
         return
-    if isinstance(note, Done):
-        if start + ledger.size(note.number) <= size:
-            ledger.complete(note.number, note.crc)
-    elif note.number not in ledger.done and 0 < note.filled < CHUNK and start + note.filled <= size:
-        ledger.put_back(note.number, Part(note.filled, note.crc))
+    there = size - number * CHUNK
+    if isinstance(note, Lost):
+        ledger.reject(number)
+    elif isinstance(note, Done):
+        if ledger.size(number) <= there:
+            ledger.complete(number, note.crc)
+    elif number not in ledger.done and 0 < note.filled <= min(there, ledger.size(number)):
+        ledger.put_back(number, Part(note.filled, note.crc))
 
 
 def _decode(decoder: msgspec.json.Decoder[T], line: bytes) -> T | None:

@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-import os
+import mmap
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
+from papin._transfers._data import DataFile
 from papin._transfers._disk import disk_errors
 from papin._transfers._ledger import CHUNK, NOTHING, Ledger, Part
-from papin._transfers._notes import SAFE, Entity, Notes
-from papin.errors import DiskSpace
+from papin._transfers._notes import Entity, Notes
+from papin.errors import DiskSpace, StorageFailed
 from papin.sizes import size_text
 from papin.storages import Staging
 
 _SPARE = 256 << 20  # what a body without a length leaves free
+_NOTED = 256 << 10  # what the beginning of a chunk must have grown by to be noted again
+_RUN = 4 << 20  # what is written at once
 _WHAT = "the unfinished download"
 
 
 @dataclass(eq=False, slots=True)
 class Filling:
-    """A chunk that is being written: what of it is in the file. Replaced as a whole, so that any thread may read it."""
+    """A chunk that is being written: what of it is in the file. Replaced as a whole, so that any thread may read it.
+
+    `sent` counts its bytes that were sent to the writer, `noted` those that the notes tell of.
+    """
 
     number: int
     part: Part
+    sent: int = 0
+    noted: int = 0
 
 
 class Piece(NamedTuple):
     """The next bytes of a chunk: the first `size` of `buffer`, which nobody touches until they are written."""
 
     filling: Filling
-    buffer: bytearray
+    buffer: mmap.mmap
     size: int
+
+    @property
+    def view(self) -> memoryview:
+        """The bytes."""
+        return memoryview(self.buffer)[: self.size]
 
 
 class Payload:
@@ -44,18 +56,20 @@ class Payload:
         self.entity: Entity | None = None
         # Made once: fresh memory for every chunk costs as much as reading it.
         self._buffer = memoryview(bytearray(CHUNK))
+        self._unsure: set[int] = set()  # chunks that were noted since the last time that all was durable
+        self._lost: StorageFailed | None = None
         with disk_errors(_WHAT):
-            self._data = _open_data(staging.data)
+            self._data = DataFile(staging.data)
             try:
                 self._notes = Notes(staging.folder)
             except BaseException:
-                os.close(self._data)
+                self._data.close()
                 raise
 
     def recover(self) -> Ledger:
         """Return what is there, by the notes; whether it still is as it was written shows when it is read."""
         with disk_errors(_WHAT):
-            self.entity, ledger = self._notes.read(os.fstat(self._data).st_size)
+            self.entity, ledger = self._notes.read(self._data.size)
         return ledger
 
     def restart(self, entity: Entity) -> None:
@@ -63,44 +77,78 @@ class Payload:
         with disk_errors(_WHAT):
             # The notes first: bytes without notes are nothing, notes without bytes are a lie until somebody looks.
             self._notes.restart(entity)
-            os.ftruncate(self._data, 0)
+            self._data.truncate(0)
+        self._unsure.clear()
         self.entity = entity
 
-    def write(self, pieces: Sequence[Piece]) -> None:
-        """Write `pieces` to where they belong."""
+    def write(self, pieces: Sequence[Piece], size_of: Callable[[int], int], *, direct: bool = False) -> None:
+        """Write `pieces` to where they belong, and note it. `size_of` gives the length of a chunk."""
+        if self._lost:
+            raise self._lost
         with disk_errors(_WHAT):
-            for piece in pieces:
-                view = memoryview(piece.buffer)[: piece.size]
-                filled, crc = piece.filling.part
-                self._put(piece.filling.number * CHUNK + filled, view)
-                piece.filling.part = Part(filled + piece.size, zlib.crc32(view, crc))
+            for run in _runs(pieces):
+                first = run[0].filling
+                views = [piece.view for piece in run]
+                self._data.write(first.number * CHUNK + first.part.filled, views, direct=direct)
+                for piece, view in zip(run, views, strict=True):
+                    filled, crc = piece.filling.part
+                    piece.filling.part = Part(filled + piece.size, zlib.crc32(view, crc))
+            self._note({piece.filling for piece in pieces}, size_of)
+
+    def _note(self, fillings: Iterable[Filling], size_of: Callable[[int], int]) -> None:
+        done: dict[int, int] = {}
+        begun: dict[int, Part] = {}
+        for filling in fillings:
+            part = filling.part
+            if part.filled == size_of(filling.number):
+                done[filling.number] = part.crc
+            elif part.filled - filling.noted >= _NOTED:
+                begun[filling.number] = part
+                filling.noted = part.filled
+        self._unsure.update(done, begun)
+        self._notes.add(done, begun)
 
     def replace(self, number: int, view: memoryview) -> None:
         """Put other bytes in the place of a whole chunk, durably noted."""
         with disk_errors(_WHAT):
-            self._put(number * CHUNK, view)
-        self.sync({number: zlib.crc32(view)}, {})
-
-    def _put(self, offset: int, view: memoryview) -> None:
-        while view:
-            count = os.pwrite(self._data, view, offset)
-            offset += count
-            view = view[count:]
+            self._data.write(number * CHUNK, [view])
+            self._unsure.add(number)
+            self._notes.add({number: zlib.crc32(view)}, {})
+        self.sync()
 
     def check_space(self) -> None:
         """See that what comes without a length leaves some space to others. Raises `DiskSpace`."""
-        disk = os.fstatvfs(self._data)
-        if disk.f_bavail * disk.f_frsize < _SPARE:
+        if self._data.free < _SPARE:
             raise DiskSpace(
-                f"a file of unknown size has filled the disk: {size_text(os.fstat(self._data).st_size)} came so far",
+                f"a file of unknown size has filled the disk: {size_text(self._data.size)} came so far",
                 next_step="Free some space, then run the same command again.",
             )
 
-    def sync(self, done: Mapping[int, int], begun: Mapping[int, Part]) -> None:
-        """Make what was written durable, and note it: chunks, and beginnings of chunks, with their CRCs."""
+    def sync(self) -> None:
+        """Make durable what was written, and then what is noted of it."""
+        self._make_durable(self._data.sync_data)
+
+    def _make_durable(self, sync: Callable[[], None]) -> None:
+        unsure, self._unsure = self._unsure, set()
+        try:
+            with disk_errors(_WHAT):
+                sync()
+                self._notes.sync()
+        except StorageFailed as error:
+            # The system forgets what it could not write, and says so once: nothing since the last time counts.
+            self._lost = error
+            with disk_errors(_WHAT):
+                self._notes.forget(unsure | self._unsure)
+            raise
+
+    def leave(self, begun: Mapping[int, Part]) -> None:
+        """Note the beginnings of chunks that are there, and make all durable, for whoever goes on."""
+        if self._lost:
+            return
         with disk_errors(_WHAT):
-            os.fdatasync(self._data)
-            self._notes.add(done, begun)
+            self._unsure.update(begun)
+            self._notes.add({}, begun)
+        self.sync()
 
     def agrees(self, number: int, part: Part) -> bool:
         """Tell whether the beginning of a chunk is as it was written."""
@@ -129,36 +177,40 @@ class Payload:
 
     def _read(self, offset: int, view: memoryview) -> bool:
         with disk_errors(_WHAT):
-            while view:
-                count = os.preadv(self._data, [view], offset)
-                if not count:
-                    return False
-                offset += count
-                view = view[count:]
-        return True
+            return self._data.read(offset, view)
 
     def finish(self, total: int) -> None:
         """Make it durable, with exactly `total` bytes."""
         with disk_errors(_WHAT):
-            os.ftruncate(self._data, total)
-            os.fsync(self._data)
+            self._data.truncate(total)
+        self._make_durable(self._data.sync)
 
     def close(self) -> None:
         """Close the files."""
         self._notes.close()
-        os.close(self._data)
+        self._data.close()
 
 
 def begin(ledger: Ledger, number: int) -> Filling:
     """Return where a chunk stands, to go on from there."""
-    return Filling(number, ledger.parts.get(number, NOTHING))
+    part = ledger.parts.get(number, NOTHING)
+    return Filling(number, part, sent=part.filled, noted=part.filled)
 
 
-def _open_data(path: Path) -> int:
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | SAFE, 0o600)
-    if os.fstat(handle).st_nlink == 1:
-        return handle
-    # A hard link to somebody's own file, from a source that turned out wrong: never write through it.
-    os.close(handle)
-    path.unlink()
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | SAFE, 0o600)
+def _runs(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """Yield the pieces that follow each other in the file, up to `_RUN` bytes at a time."""
+    run: list[Piece] = []
+    stop = size = 0
+    ahead: dict[Filling, int] = {}  # what is written of each chunk once the runs before are
+    for piece in pieces:
+        filled = ahead.get(piece.filling, piece.filling.part.filled)
+        start = piece.filling.number * CHUNK + filled
+        ahead[piece.filling] = filled + piece.size
+        if run and (start != stop or size + piece.size > _RUN):
+            yield run
+            run, size = [], 0
+        run.append(piece)
+        size += piece.size
+        stop = start + piece.size
+    if run:
+        yield run

@@ -1,20 +1,23 @@
-"""Bytes that came are written, made durable, noted and hashed: each in a thread of its own, one behind the other.
+"""Bytes that came are written and noted, made durable, and hashed: each in a thread of its own, one behind the other.
 
-The buffers are few and pass from connection to writer and back, so that the memory is the same at any speed. The
-hasher follows in order and reads what was written from the page cache: so the digest is that of the file, and chunks
-may come in any order.
+The buffers are few and pass from connection to writer and back, so that the memory is the same at any speed. Chunks
+that come in order stay in their buffers until they are hashed; all others are read again from the file, and so chunks
+may come in any order. Whoever is too fast waits: for a buffer, for the disk to make durable what it was given, or for
+the hasher.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+import mmap
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from math import inf
 
 import trio
 
 from papin._transfers._disk import in_thread
+from papin._transfers._hasher import Hasher
 from papin._transfers._ledger import Ledger
 from papin._transfers._payload import Filling, Payload, Piece
 from papin.errors import PapinError
@@ -22,63 +25,28 @@ from papin.errors import PapinError
 PIECE = 1 << 20
 
 _BUFFERS = 24
+_HELD = 5  # chunks that may stay in their buffers: others must always find some
 _CHECKPOINT = 16 << 20
 _EVERY = 1.0  # seconds between checkpoints of a slow transfer
-_NOTED = 1 << 20  # what the beginning of a chunk must have grown by to be noted again
-_BATCH = 8  # chunks that are hashed in one go
+_AHEAD = 64 << 20  # what may be written and not durable yet
+_RATE_OVER = 0.1  # seconds
+_FAST = 160e6  # bytes a second that go past the page cache, see `_data`
 
 
 class Bell:
-    """Wakes whoever waits, and those that come to wait after."""
+    """Wakes the one that waits, or that comes to wait after."""
 
     def __init__(self) -> None:
         self._event = trio.Event()
 
     def ring(self) -> None:
-        """Wake them."""
+        """Wake it."""
         self._event.set()
 
     async def wait(self) -> None:
         """Wait until it was rung since the last time."""
         await self._event.wait()
         self._event = trio.Event()
-
-
-class Hasher:
-    """The running SHA-256 of a payload, in order. `position` is the first chunk that is not in it."""
-
-    def __init__(self, payload: Payload, ledger: Ledger) -> None:
-        self._payload = payload
-        self._ledger = ledger
-        self._old = dict(ledger.done)  # of an earlier process: read with care
-        self._hash = hashlib.sha256()
-        self.position = 0
-
-    @property
-    def is_complete(self) -> bool:
-        """Tell whether everything is in it."""
-        return self._ledger.is_complete and self.position == self._ledger.count
-
-    @property
-    def digest(self) -> str:
-        """The digest so far."""
-        return self._hash.hexdigest()
-
-    async def advance(self) -> bool:
-        """Hash the chunks that follow and are there; return whether there were any."""
-        done = self._ledger.done
-        numbers: list[int] = []
-        while len(numbers) < _BATCH and self.position + len(numbers) in done:
-            numbers.append(self.position + len(numbers))
-        chunks = [(number, self._ledger.size(number), self._old.get(number)) for number in numbers]
-        if not chunks:
-            return False
-        agreed = await in_thread(self._payload.hash, chunks, self._hash)
-        self.position += agreed
-        if agreed < len(numbers):
-            self._old.pop(numbers[agreed], None)
-            self._ledger.reject(numbers[agreed])
-        return True
 
 
 class Pipe:
@@ -89,15 +57,20 @@ class Pipe:
         self._ledger = ledger
         self._hasher = hasher
         self._send, self._receive = trio.open_memory_channel[Piece | Callable[[], None]](inf)
-        self._buffers: list[bytearray] = []
+        self._buffers: list[mmap.mmap] = []
         self._room = trio.Semaphore(_BUFFERS)
         self._fillings: set[Filling] = set()
-        self._fresh: dict[int, int] = {}
-        self._noted: dict[int, int] = {}
+        self._held: dict[int, list[Piece]] = {}
         self._unsynced = 0
+        self._rate = 0.0
+        self._rate_since = trio.current_time()
+        self._rate_bytes = 0
         self._synced_at = trio.current_time()
+        self._is_syncing = True
         self._to_sync = Bell()
+        self._synced = Bell()
         self._to_hash = Bell()
+        self._hashed = trio.Event()
         self._closing = False
         self.error: PapinError | None = None
         self.held_up = 0.0
@@ -127,7 +100,7 @@ class Pipe:
 
     # For connections.
 
-    async def buffer(self) -> bytearray:
+    async def buffer(self) -> mmap.mmap:
         """Return a free buffer of `PIECE` bytes, as soon as there is one."""
         try:
             self._room.acquire_nowait()
@@ -135,20 +108,33 @@ class Pipe:
             began = trio.current_time()
             await self._room.acquire()
             self.held_up += trio.current_time() - began
-        return self._buffers.pop() if self._buffers else bytearray(PIECE)
+        # Whole pages, as a write past the page cache needs them.
+        return self._buffers.pop() if self._buffers else mmap.mmap(-1, PIECE)
 
-    def give_back(self, buffer: bytearray) -> None:
+    def give_back(self, buffer: mmap.mmap) -> None:
         """Return a buffer."""
         self._buffers.append(buffer)
         self._room.release()
 
-    def open(self, filling: Filling) -> Filling:
-        """Announce a chunk that pieces of will come."""
+    async def open(self, filling: Filling) -> None:
+        """Announce a chunk that pieces of will come; wait if it is next in order and the hasher cannot follow."""
         self._fillings.add(filling)
-        return filling
+        began = trio.current_time()
+        while self._hasher_is_behind(filling.number):
+            await self._hashed.wait()
+        self.held_up += trio.current_time() - began
+        if not filling.part.filled and filling.number < self._hasher.position + _HELD and len(self._held) < _HELD:
+            self._held[filling.number] = []
+
+    def _hasher_is_behind(self, number: int) -> bool:
+        position = self._hasher.position
+        if number != position + _HELD or any(each not in self._held for each in range(position, number)):
+            return False
+        return all(each.sent == self._ledger.size(each.number) for each in self._fillings if each.number < number)
 
     def put(self, piece: Piece) -> None:
         """Send a piece on its way. Its buffer comes back by itself."""
+        piece.filling.sent += piece.size
         self._hand_over(piece)
 
     def settle(self, filling: Filling) -> None:
@@ -168,12 +154,14 @@ class Pipe:
     # The writer.
 
     async def _write_all(self) -> None:
-        with trio.CancelScope(shield=True), self._receive:
-            async for first in self._receive:
-                await self._write_batch(first)
-        self._closing = True
-        self._to_sync.ring()
-        self._to_hash.ring()
+        try:
+            with trio.CancelScope(shield=True), self._receive:
+                async for first in self._receive:
+                    await self._write_batch(first)
+        finally:
+            self._closing = True
+            self._to_sync.ring()
+            self._to_hash.ring()
 
     async def _write_batch(self, item: Piece | Callable[[], None]) -> None:
         pieces: list[Piece] = []
@@ -189,65 +177,90 @@ class Pipe:
             except (trio.WouldBlock, trio.EndOfChannel):
                 break
         if pieces:
-            await in_thread(self._payload.write, pieces)
-            if self._ledger.total is None:
-                await in_thread(self._payload.check_space)
-        for piece in pieces:
-            self._account(piece)
+            await self._write(pieces)
         if act:
             act()
 
+    async def _write(self, pieces: list[Piece]) -> None:
+        while self._unsynced >= _AHEAD and self._is_syncing:
+            await self._synced.wait()
+        # What is not in memory any more when it is hashed had better be in the page cache.
+        direct = self._rate > _FAST and all(piece.filling.number in self._held for piece in pieces)
+        await in_thread(partial(self._payload.write, pieces, self._ledger.size, direct=direct))
+        if self._ledger.total is None:
+            await in_thread(self._payload.check_space)
+        for piece in pieces:
+            self._account(piece)
+        self._measure(sum(piece.size for piece in pieces))
+
+    def _measure(self, count: int) -> None:
+        self._unsynced += count
+        self._rate_bytes += count
+        now = trio.current_time()
+        if now - self._rate_since >= _RATE_OVER:
+            self._rate = self._rate_bytes / (now - self._rate_since)
+            self._rate_since, self._rate_bytes = now, 0
+        self._to_sync.ring()
+
     def _account(self, piece: Piece) -> None:
-        self.give_back(piece.buffer)
         filling = piece.filling
-        self._unsynced += piece.size
+        if filling.number in self._held:
+            self._held[filling.number].append(piece)
+        else:
+            self.give_back(piece.buffer)
         if filling.part.filled == self._ledger.size(filling.number) and filling in self._fillings:
             self.complete(filling)
-        if self._unsynced >= _CHECKPOINT or trio.current_time() - self._synced_at >= _EVERY:
-            self._to_sync.ring()
 
     def complete(self, filling: Filling) -> None:
         """Record that a chunk is there."""
         self._fillings.discard(filling)
         self._ledger.complete(filling.number, filling.part.crc)
-        self._fresh[filling.number] = filling.part.crc
-        self._noted.pop(filling.number, None)
         self._to_hash.ring()
 
     def _put_back(self, filling: Filling) -> None:
         if filling in self._fillings:
             self._fillings.discard(filling)
+            self._release([filling.number])
             self._ledger.put_back(filling.number, filling.part)
+
+    def _release(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            for piece in self._held.pop(number, ()):
+                self.give_back(piece.buffer)
+        self._hashed.set()
+        self._hashed = trio.Event()
 
     # The others.
 
     async def _sync_all(self) -> None:
-        while not self._closing:
-            await self._to_sync.wait()
-            if self._unsynced and not self._closing:
-                await self._sync()
+        try:
+            while not self._closing:
+                due = self._synced_at + _EVERY if self._unsynced else inf
+                if self._unsynced >= _CHECKPOINT or trio.current_time() >= due:
+                    await self._sync()
+                    continue
+                with trio.move_on_at(due):
+                    await self._to_sync.wait()
+        finally:
+            self._is_syncing = False
+            self._synced.ring()
 
     async def _sync(self) -> None:
-        fresh, self._fresh, self._unsynced = self._fresh, {}, 0
-        begun = {filling.number: filling.part for filling in self._fillings if self._has_grown(filling)}
-        await in_thread(self._payload.sync, fresh, begun)
-        self._noted.update({number: part.filled for number, part in begun.items()})
+        count = self._unsynced
+        await in_thread(self._payload.sync)
+        self._unsynced -= count
         self._synced_at = trio.current_time()
-
-    def _has_grown(self, filling: Filling) -> bool:
-        return filling.part.filled - self._noted.get(filling.number, 0) >= _NOTED
-
-    @property
-    def rest(self) -> dict[int, int]:
-        """The chunks that were written and not noted yet, with their CRCs."""
-        return self._fresh
+        self._synced.ring()
 
     async def _hash_all(self) -> None:
         while True:
             # When more is to come, another pipe goes on from here; nobody waits for that.
             if self._closing and not self._ledger.is_complete:
                 return
-            if not await self._hasher.advance():
-                if self._closing:
-                    return
+            before = self._hasher.position
+            if await self._hasher.advance(self._held):
+                self._release(range(before, self._hasher.position))
+            elif self._closing:
+                return
+            else:
                 await self._to_hash.wait()

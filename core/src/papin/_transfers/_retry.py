@@ -12,9 +12,10 @@ import trio
 from papin.errors import TooManyRequests, TransferFailed
 from papin.sizes import duration_text
 
-_FRUITLESS = 6  # attempts in a row that brought nothing
+_FRUITLESS = 6  # attempts in a row that brought too little
 _PERSISTENCE = 300.0  # seconds for which a transfer that was under way goes on trying at least: a cable, a new network
-_ATTEMPTS = 200  # in all, so that a server that sends a byte at a time has an end too
+_ATTEMPTS = 200  # in all
+_LEAST, _RATE = 1024, 1024  # bytes, and bytes a second, that an attempt must bring to count as progress
 _FIRST = 0.5
 _LONGEST = 60.0
 _PATIENCE = 600.0  # the longest that a server may make us wait
@@ -42,22 +43,31 @@ class Retries:
             self._came_at = trio.current_time()
         if not error.transient or self._is_enough():
             raise error
-        if asked is None:
-            # Full jitter; something that came just now is worth asking for at once.
-            longest = min(_LONGEST, _FIRST * 2 ** (self._fruitless - 1))
-            asked = self._random.uniform(0, longest)
-        elif asked > _PATIENCE:
-            deferred = TooManyRequests(
-                f"{error.message}; it asks to come back in {duration_text(asked)}",
-                next_step="Run the same command again then: it goes on where it stopped.",
-            )
-            deferred.wait = asked
-            raise deferred from error
-        await trio.sleep(asked)
+        if asked is not None and asked > _PATIENCE:
+            raise _deferred(error, asked) from error
+        await trio.sleep(self._pause() if asked is None else asked)
 
     def _is_enough(self) -> bool:
         is_in_vain = self._fruitless >= _FRUITLESS and trio.current_time() - self._came_at >= _PERSISTENCE
         return is_in_vain or self._attempts >= _ATTEMPTS
+
+    def _pause(self) -> float:
+        # Full jitter; something that came just now is worth asking for at once.
+        return self._random.uniform(0, min(_LONGEST, _FIRST * 2 ** (self._fruitless - 1)))
+
+
+def is_progress(count: int, seconds: float) -> bool:
+    """Tell whether an attempt that brought `count` bytes in that time was worth it: a trickle is not."""
+    return count >= max(_LEAST, _RATE * seconds)
+
+
+def _deferred(error: TransferFailed, asked: float) -> TooManyRequests:
+    made = TooManyRequests(
+        f"{error.message}; it asks to come back in {duration_text(asked)}",
+        next_step="Run the same command again then: it goes on where it stopped.",
+    )
+    made.wait = asked
+    return made
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
