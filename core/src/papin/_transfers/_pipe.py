@@ -18,14 +18,14 @@ import trio
 
 from papin._transfers._disk import in_thread
 from papin._transfers._hasher import Hasher
-from papin._transfers._ledger import Ledger
+from papin._transfers._ledger import CHUNK, Ledger
 from papin._transfers._payload import Filling, Payload, Piece
 from papin.errors import PapinError
 
 PIECE = 1 << 20
 
-_BUFFERS = 24
-_HELD = 5  # chunks that may stay in their buffers: others must always find some
+_BUFFERS = 32
+_HELD = 3  # chunks that may stay in their buffers: every connection must still find one
 _CHECKPOINT = 16 << 20
 _EVERY = 1.0  # seconds between checkpoints of a slow transfer
 _AHEAD = 64 << 20  # what may be written and not durable yet
@@ -204,10 +204,15 @@ class Pipe:
 
     def _account(self, piece: Piece) -> None:
         filling = piece.filling
-        if filling.number in self._held:
-            self._held[filling.number].append(piece)
-        else:
+        held = self._held.get(filling.number)
+        if held is not None and len(held) == CHUNK // PIECE:
+            # It comes so slowly that its buffers are not full; they are not for waiting in.
+            self._release([filling.number])
+            held = None
+        if held is None:
             self.give_back(piece.buffer)
+        else:
+            held.append(piece)
         if filling.part.filled == self._ledger.size(filling.number) and filling in self._fillings:
             self.complete(filling)
 
