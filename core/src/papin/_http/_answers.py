@@ -105,6 +105,11 @@ class StreamedResponse(_Checked):
         self._left: int | None = None  # of a body that is read from the connection itself
         self._wire: Wire | None = None
 
+    @property
+    def has_more(self) -> bool:
+        """Tell whether the last `receive_into` left something that had come: the network is the faster side."""
+        return self._wire is not None and self._wire.has_more
+
     async def receive_into(self, buffer: memoryview) -> int:
         """Fill `buffer` with the next bytes of the body; return how many, 0 at the end. Raises like `receive`.
 

@@ -113,6 +113,7 @@ class Wire(httpcore.AsyncNetworkStream):
         self._host = host
         self._patience = patience
         self._abandoned = False
+        self.has_more = False
 
     def abandon(self) -> None:
         """Make the next read fail, so that a body can be ended from outside."""
@@ -125,12 +126,19 @@ class Wire(httpcore.AsyncNetworkStream):
         return bytes(await self._stream.receive_some(max(max_bytes, _PIECE)))
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """Fill `buffer` with what came past httpcore; return the bytes, 0 at the end."""
+        """Fill `buffer` with what came past httpcore; return the bytes, 0 at the end.
+
+        `has_more` tells then whether so much was waiting that whoever reads must be slower than the network.
+        """
         stream = self._stream
         if isinstance(stream, Secure):
-            return await stream.receive_into(buffer)
+            count = await stream.receive_into(buffer)
+            self.has_more = stream.has_more
+            return count
         if isinstance(stream, trio.SocketStream):
-            return await stream.socket.recv_into(buffer)
+            count = await stream.socket.recv_into(buffer)
+            self.has_more = count == len(buffer)
+            return count
         piece = await stream.receive_some(len(buffer))
         buffer[: len(piece)] = piece
         return len(piece)

@@ -29,13 +29,17 @@ class Secure(trio.abc.Stream):
         self._tls: Any = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
         self._sending = trio.Lock()
         self._cipher = memoryview(bytearray(_FILL))
+        self.has_more = False
 
     async def do_handshake(self) -> None:
         """Agree on keys and verify the certificate. Raises `ssl.SSLError` and `trio.BrokenResourceError`."""
         await self._until_done(self._tls.do_handshake)
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """Fill `buffer` with what is there, waiting until something is; return the bytes, 0 at the end."""
+        """Fill `buffer` with what is there, waiting until something is; return the bytes, 0 at the end.
+
+        `has_more` tells then whether still more was waiting.
+        """
         while True:
             count, ended = self._decrypt(buffer)
             if self._outgoing.pending:  # the answer to a change of keys
@@ -113,6 +117,7 @@ class Secure(trio.abc.Stream):
         if isinstance(self.transport, trio.SocketStream):
             # Into memory that is there already: fresh memory for every piece costs as much as decrypting it.
             count = await self.transport.socket.recv_into(self._cipher)
+            self.has_more = count == len(self._cipher)
         else:
             data = await self.transport.receive_some(len(self._cipher))
             count = len(data)

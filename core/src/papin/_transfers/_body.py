@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
@@ -23,6 +22,13 @@ _FIRST = 512
 _LEAST = 64 << 10  # what an answer to a request for more must bring
 
 
+class Came(Protocol):
+    """What is told of bytes that came."""
+
+    def __call__(self, count: int, /, *, has_more: bool) -> None:
+        """Account for `count` bytes; `has_more` tells whether more were waiting to be read."""
+
+
 class Body:
     """The body of `answer`, which ends before the offset `stop`, or anywhere. `scope` ends it from outside."""
 
@@ -31,7 +37,7 @@ class Body:
         self._answer = answer
         self._stop = stop
         self._pace = pace
-        self._came: Callable[[int], None] = lambda _: None
+        self._came: Came = lambda _, has_more: None  # noqa: ARG005
         self._early = memoryview(b"")
         self._position = 0
         self._since = trio.current_time()
@@ -58,10 +64,10 @@ class Body:
         self._since, self._received = trio.current_time(), 0
         return rate
 
-    async def take(self, claim: Claim, ledger: Ledger, pipe: Pipe, came: Callable[[int], None]) -> None:
+    async def take(self, claim: Claim, ledger: Ledger, pipe: Pipe, came: Came) -> None:
         """Take it up to the end of `claim`, or of what can be added to it; the claim is dropped in any case.
 
-        `came` is told the count of bytes whenever some came.
+        `came` is told the count of bytes whenever some came, and whether still more had come.
 
         Raises:
             TransferFailed: it broke off; what came is kept.
@@ -127,7 +133,7 @@ class Body:
     async def _account(self, count: int, pipe: Pipe) -> None:
         self._received += count
         self._total += count
-        self._came(count)
+        self._came(count, has_more=self._answer.has_more)
         began = trio.current_time()
         await self._pace.take(count)
         pipe.held_up += trio.current_time() - began

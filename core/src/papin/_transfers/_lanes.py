@@ -3,7 +3,7 @@
 It begins with one, and doubles as long as that makes the whole clearly faster. When it does not, the last step is
 taken back and nothing more is tried for a while. A server that refuses or breaks one of several connections has said
 how many it wants. Nothing is added when papin itself is what holds the transfer up (a slow disk, a limit that the
-user set, a processor that is busy with decrypting), or when little is left.
+user set, a busy processor: then what came waits to be read), or when little is left.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _GAIN = 1.25  # twice the connections have to bring this much more
 _SHORTEST, _LONGEST = 0.25, 1.0  # seconds that are looked at before the next step
 _WAITS = 2.0  # or so many times what the first answer was waited for, because connections begin slowly
 _WORTH = 1.5  # seconds that must be left for another connection to be worth its beginning
-_PRESSED = 0.5  # the part of a window in which papin kept the network waiting
+_PRESSED = 0.5  # the part of a window, or of the bytes in it, for which papin kept the network waiting
 _REST = 30.0  # seconds until it is tried again whether more help
 _RUN = 3.0  # seconds that the run of chunks asked for by one request should take
 _LAGGING = 0.1  # of what the others get on average
@@ -25,13 +25,15 @@ _LAGGING = 0.1  # of what the others get on average
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a transfer: bytes that came so far and that are missing, connections that bring some already.
 
-    `held_up` is for how many seconds so far connections waited for papin: for its disk, its limit, its event loop.
+    `held_up` is for how many seconds so far connections waited for papin: for its disk, its limit. `waiting` counts the
+    bytes that were read when still more had come.
     """
 
     received: int
     missing: int
     active: int
     held_up: float = 0.0
+    waiting: int = 0
 
 
 class Lanes:
@@ -63,7 +65,7 @@ class Lanes:
         self.rate = (sample.received - first.received) / took
         self._each = self.rate / max(1, sample.active)
         if sample.active >= self.target:
-            self._decide(now, sample, pressed=(sample.held_up - first.held_up) / took > _PRESSED)
+            self._decide(now, sample, pressed=_is_pressed(first, sample, took))
         return self.target
 
     def _has_just_grown(self, first: Sample, sample: Sample) -> bool:
@@ -102,3 +104,8 @@ class Lanes:
     def is_lagging(self, rate: float) -> bool:
         """Tell whether a connection that gets `rate` bytes a second would better be replaced by a fresh one."""
         return self.target > 1 and rate < self._each * _LAGGING
+
+
+def _is_pressed(first: Sample, sample: Sample, took: float) -> bool:
+    waiting, received = sample.waiting - first.waiting, sample.received - first.received
+    return sample.held_up - first.held_up > _PRESSED * took or waiting > _PRESSED * received

@@ -30,7 +30,7 @@ _CHECKPOINT = 16 << 20
 _EVERY = 1.0  # seconds between checkpoints of a slow transfer
 _AHEAD = 64 << 20  # what may be written and not durable yet
 _RATE_OVER = 0.1  # seconds
-_FAST = 160e6  # bytes a second that go past the page cache, see `_data`
+_FAST = 64e6  # bytes a second that go past the page cache, see `_data`
 
 
 class Bell:

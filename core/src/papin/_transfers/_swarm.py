@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -62,6 +61,7 @@ class Swarm:
         self._came = 0
         self._shown = 0.0
         self._waited = 0.0
+        self._waiting = 0
         self._pipe_before = 0.0
         self._active = 0
         self._joined = 0
@@ -158,8 +158,9 @@ class Swarm:
             self._bodies.discard(body)
             await body.aclose()
 
-    def _count(self, lane: _Lane, count: int) -> None:
+    def _count(self, lane: _Lane, count: int, *, has_more: bool) -> None:
         self._came += count
+        self._waiting += count if has_more else 0
         self._joined += not lane.has_joined
         lane.has_joined = lane.has_brought = True
         now = trio.current_time()
@@ -173,8 +174,9 @@ class Swarm:
         missing = total - self._before - self._came
         self._waited += (self._pipe.held_up - self._pipe_before) / max(1, self._active)
         self._pipe_before = self._pipe.held_up
-        held_up = self._waited + time.thread_time()  # the event loop's own thread: what it works, nobody receives in
-        sample = Sample(received=self._came, missing=missing, active=self._joined, held_up=held_up)
+        sample = Sample(
+            received=self._came, missing=missing, active=self._joined, held_up=self._waited, waiting=self._waiting
+        )
         before = self._lanes.target
         target = self._lanes.look(now, sample)
         if target > 1 and before == 1:
