@@ -8,9 +8,10 @@ import trio.testing
 
 from papin._transfers._judge import Body, Complete, Position, Restart, judge, strong_etag
 from papin._transfers._meter import Meter
+from papin._transfers._mirrors import all_of
 from papin._transfers._notes import Entity
-from papin._transfers._retry import Retries, retry_after
-from papin.errors import SourceChanged, TooManyRequests, TransferFailed
+from papin._transfers._retry import Retries, is_progress, retry_after
+from papin.errors import NotFound, SourceChanged, TooManyRequests, TransferFailed
 
 SERVED = Entity(total=100, etag='"a"')
 
@@ -158,8 +159,25 @@ async def test_what_cannot_get_better_is_not_tried_again():
 async def test_n12_ten_minutes_are_waited_and_not_more(autojump_clock):
     await Retries().wait(_transient(), progressed=False, asked=600)
     assert trio.current_time() == 600
-    with pytest.raises(TooManyRequests, match="3 h 05 min"):
+    with pytest.raises(TooManyRequests, match="3 h 05 min") as caught:
         await Retries().wait(_transient(), progressed=False, asked=11_100)
+    assert caught.value.wait == 11_100
+
+
+def test_n16_a_trickle_is_no_progress():
+    assert not is_progress(1, 0.0001)
+    assert not is_progress(10_000, 30)
+    assert is_progress(40_000, 30)
+
+
+def test_n12_of_several_sources_the_one_that_is_over_soonest_counts():
+    busy, busier = TooManyRequests("busy"), TooManyRequests("busier")
+    busy.wait, busier.wait = 1000.0, 5000.0
+    found = all_of([busy, busier, NotFound("gone")])
+    assert isinstance(found, TooManyRequests)
+    assert found.wait == 1000
+    assert all(text in found.message for text in ("busy", "busier", "gone"))
+    assert isinstance(all_of([TooManyRequests("busy"), NotFound("gone")]), NotFound)
 
 
 async def test_a_wait_is_cancelled_at_once(autojump_clock):

@@ -198,7 +198,7 @@ async def test_n34_what_a_corrupt_mirror_gave_is_replaced(storage, large):
     task = Task(large, storage)
     async with fault_server(large, default=flipped(21 * MIB)) as bad, fault_server(large) as good:
         fetched = await task.fetch(bad, good)
-    assert good.sent < 32 * MIB
+    assert good.sent < 40 * MIB  # up to the wrong chunk, and what lies in the buffers of the sockets
     assert "is not what was promised" in fetched.blamed[0]
 
 

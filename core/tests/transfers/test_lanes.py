@@ -14,7 +14,7 @@ GIB = 1 << 30
 class Line:
     """A server and a line as a model: so much for each connection, so much in all."""
 
-    def __init__(self, lanes, *, each, whole=float("inf"), size=100 * GIB, held_up=0.0):
+    def __init__(self, lanes, *, each, whole=float("inf"), size=100 * GIB, held_up=0.0, waiting=0.0):
         self.lanes = lanes
         self.each = each
         self.whole = whole
@@ -23,6 +23,7 @@ class Line:
         self.now = 1000.0
         self.held_up = 0.0
         self.pressure = held_up
+        self.waiting = waiting
         self.targets = [lanes.target]
 
     def run(self, seconds, *, step=0.05):
@@ -37,6 +38,7 @@ class Line:
                 missing=int(self.missing),
                 active=self.lanes.target,
                 held_up=self.held_up,
+                waiting=int(self.received * self.waiting),
             )
             target = self.lanes.look(self.now, sample)
             if target != self.targets[-1]:
@@ -68,6 +70,9 @@ def test_little_is_left():
 
 def test_papin_itself_is_what_is_slow():
     assert Line(Lanes(), each=100 * MIB, held_up=0.8).run(20) == [1]
+    assert Line(Lanes(), each=100 * MIB, waiting=0.8).run(20) == [1]
+    assert Line(Lanes(), each=100 * MIB, held_up=0.3, waiting=0.3).run(20) == [1]
+    assert Line(Lanes(), each=20 * MIB, held_up=0.1, waiting=0.1).run(3) == [1, 2, 4, 8, 16]
 
 
 def test_a_server_that_refuses_has_said_how_many():

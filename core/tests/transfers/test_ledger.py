@@ -194,13 +194,43 @@ def test_a_line_that_a_crash_cut_off_is_not_there_and_harms_nothing(folder):
 
 @pytest.mark.parametrize(
     "line",
-    ["", "nonsense", "[]", '["d",1]', '["d",-1,5]', '["d",99,5]', '["b",2,5,0]', f'["b",2,5,{CHUNK}]', '{"type":"x"}'],
+    [
+        "",
+        "nonsense",
+        "[]",
+        '["d",1]',
+        '["d",-1,5]',
+        '["d",99,5]',
+        '["b",2,5,0]',
+        f'["b",2,5,{CHUNK + 1}]',
+        '{"type":"x"}',
+    ],
 )
 def test_a_line_that_makes_no_sense_is_passed_over(folder, line):
     write(folder).close()
     with (folder / "notes").open("a") as file:
         file.write(f'{line}\n["d",8,88]\n')
     assert read(folder)[1].done == {0: 11, 3: 33, 1: 12, 8: 88}
+
+
+def test_what_the_disk_failed_to_keep_is_not_there(folder):
+    notes = write(folder)
+    notes.forget({3, 4})
+    notes.add({5: 55}, {})
+    notes.close()
+    ledger = read(folder)[1]
+    assert (ledger.done, ledger.parts) == ({0: 11, 1: 12, 5: 55}, {})
+
+
+def test_a_beginning_that_is_all_of_a_chunk_is_the_chunk(folder):
+    notes = write(folder)
+    notes.add({}, {10: Part(5, 55)})
+    notes.close()
+    assert read(folder)[1].done[10] == 55
+    ledger = Ledger()
+    ledger.put_back(0, Part(7, 1))
+    ledger.end(7)
+    assert ledger.is_complete
 
 
 def test_notes_of_chunks_of_another_size_are_not_used(folder):

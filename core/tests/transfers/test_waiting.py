@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from papin.errors import LoginRequired, PapinError, TooManyRequests, TransferFailed, TransferTimeout
-from papin.testing.fault_scripts import cut, ok, redirect, refuse, silent, stall, trickle
+from papin.testing.fault_scripts import cut, ok, redirect, refuse, short, silent, stall, trickle
 from papin.testing.fault_server import fault_server
 
 from .conftest import MIB
@@ -53,6 +53,21 @@ async def test_n16_a_trickle_is_a_stall(task, jumping_clock):
         began = trio.current_time()
         await task.fetch(server)
         assert trio.current_time() - began < 120
+    assert server.sent <= 1.02 * len(task.body)
+
+
+async def test_n16_a_server_that_gives_a_byte_at_a_time_is_not_asked_for_ever(task, jumping_clock):
+    async with fault_server(task.body, cut(HALF), default=short(1)) as server:
+        began = trio.current_time()
+        with pytest.raises(TransferFailed, match="no more than 1 B at a time"):
+            await task.fetch(server)
+        assert trio.current_time() - began < 600
+    assert len(server.requests) < 100
+
+
+async def test_a_server_that_gives_small_parts_is_asked_until_it_has_given_all(task):
+    async with fault_server(task.body, cut(HALF), default=short(100_000)) as server:
+        await task.fetch(server)
     assert server.sent <= 1.02 * len(task.body)
 
 

@@ -1,15 +1,16 @@
 """Transfers: one wanted file from its sources into a storage, fast, resumable, verified, durable.
 
-The order is never another one: reserve, write to the staging area, fsync, verify, have the storage admit it. A file
+The order is never another one: reserve, write to the staging area, fsync, verify, have the storage admit it. A killed
+process loses what it had not written yet (at most 32 MiB, seldom 8), a power cut what came in the last second. A file
 from the network is cut into chunks, which several connections may fetch at the same time:
 
     _fetch      what is there already, then the sources in their order: `_local` ones, or the addresses as `_mirrors`
     _engine     one file from its mirrors: sessions, one after the other, until everything is there
     _swarm      one session: its connections, each a `_body` after the other; `_lanes` decides how many, `_hosts` bounds
     _asker      one request; `_judge` decides what its answer means and whether it may be joined to what is there
-    _pipe       what follows behind the connections, overlapping: writing, making durable, hashing in order
+    _pipe       what follows behind the connections, overlapping: writing, making durable, hashing in order (`_hasher`)
     _ledger     which chunks are there, on their way, or free
-    _payload    the bytes on disk; `_notes` what is known of them, from which another process resumes
+    _payload    the bytes on disk (`_data`); `_notes` what is known of them, from which another process resumes
     _pace       a limit on the speed; `_retry` when to try again; `_meter` the progress
 
 `_lanes`, `_ledger` and `_judge` decide and touch nothing.

@@ -16,7 +16,7 @@ _GAIN = 1.25  # twice the connections have to bring this much more
 _SHORTEST, _LONGEST = 0.25, 1.0  # seconds that are looked at before the next step
 _WAITS = 2.0  # or so many times what the first answer was waited for, because connections begin slowly
 _WORTH = 1.5  # seconds that must be left for another connection to be worth its beginning
-_PRESSED = 0.5  # the part of a window, or of the bytes in it, for which papin kept the network waiting
+_PRESSED = 0.5  # the part of a window, and of the bytes in it, for which papin kept the network waiting
 _REST = 30.0  # seconds until it is tried again whether more help
 _RUN = 3.0  # seconds that the run of chunks asked for by one request should take
 _LAGGING = 0.1  # of what the others get on average
@@ -107,5 +107,6 @@ class Lanes:
 
 
 def _is_pressed(first: Sample, sample: Sample, took: float) -> bool:
-    waiting, received = sample.waiting - first.waiting, sample.received - first.received
-    return sample.held_up - first.held_up > _PRESSED * took or waiting > _PRESSED * received
+    held_up = (sample.held_up - first.held_up) / took
+    waiting = (sample.waiting - first.waiting) / max(1, sample.received - first.received)
+    return held_up + waiting > _PRESSED

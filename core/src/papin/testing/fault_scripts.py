@@ -34,6 +34,7 @@ __all__ = [
     "redirect",
     "refuse",
     "segments",
+    "short",
     "silent",
     "stall",
     "text",
@@ -203,6 +204,19 @@ def segments(size: int = 1) -> Script:
     async def script(exchange: Exchange) -> None:
         exchange.send_at_once()
         await _serve(exchange, _Plan(piece=size))
+
+    return script
+
+
+def short(size: int) -> Script:
+    """Answer a range with its first `size` bytes only, and say so."""
+
+    async def script(exchange: Exchange) -> None:
+        start, total = exchange.request.start, len(exchange.server.body)
+        stop = min(total, start + size)
+        headers = {"ETag": exchange.server.etag, "Content-Range": f"bytes {start}-{stop - 1}/{total}"}
+        await exchange.head(206, headers | {"Content-Length": stop - start})
+        await exchange.send(exchange.server.body[start:stop])
 
     return script
 
