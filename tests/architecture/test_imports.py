@@ -15,7 +15,7 @@ CORE = {
     "papin.models": {"papin.errors"},
     "papin.answers": {"papin.errors", "papin.inventories", "papin.models", "papin.sizes"},
     "papin.links": {"papin.errors", "papin.models", "papin._disk"},
-    "papin.discovery": {"papin.models"},
+    "papin.discovery": {"papin.errors", "papin.models"},
     "papin.shares": {"papin.errors", "papin.models", "papin.links", "papin._disk"},
     "papin.inventories": {"papin.errors", "papin.models"},
     "papin.shelf": {"papin.errors", "papin.inventories", "papin.models"},

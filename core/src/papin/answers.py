@@ -5,6 +5,7 @@ Frozen msgspec Structs like those of `papin.models`; their JSON is the documente
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -199,7 +200,10 @@ class ProviderView(Value, frozen=True, kw_only=True):
 
 
 class CatalogStatus(Value, frozen=True, kw_only=True):
-    """A catalog as it is now. `models` is how many it has, where it can tell."""
+    """A catalog as it is now. `models` is how many of it are indexed, `refreshed_at` when it was asked last.
+
+    `failed`: it cannot be opened, or its last refresh failed; what was indexed before can still be found.
+    """
 
     name: str
     prefix: str
@@ -207,4 +211,5 @@ class CatalogStatus(Value, frozen=True, kw_only=True):
     local: bool
     state: Literal["ready", "failed"]
     models: int | None = None
+    refreshed_at: datetime | None = None
     problem: Problem | None = None

@@ -32,7 +32,7 @@ from papin._config.source import INSTANCES, KIND, KINDS, Source, parse, read_sou
 from papin._paths import Paths, find_paths
 from papin.errors import ConfigInvalid
 
-__all__ = ["KINDS", "Config", "CoreSettings", "Row", "Tables", "find_file", "load", "set_value"]
+__all__ = ["KIND", "KINDS", "Config", "CoreSettings", "Row", "Tables", "find_file", "load", "put_table", "set_value"]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -142,6 +142,18 @@ def set_value(file: Path, key: str, text: str, tables: Tables) -> Any:
         known = [".".join((*path, field)) for path, kind in tables.items() for field in field_names(kind)]
         raise ConfigInvalid(f"There is no setting {key}", next_step=near(key, known))
     return edit(file, (keys[:2], struct), keys[2:], text)
+
+
+def put_table(file: Path, path: tuple[str, ...], values: Mapping[str, Any] | None) -> None:
+    """Put a whole table (`("catalogs", "team")`) into `file`, or take it out (None), keeping everything else.
+
+    Raises:
+        ConfigInvalid: the file was broken before, or papin cannot change it so.
+        StorageFailed: it cannot be written.
+    """
+    from papin._config.editing import edit_table  # noqa: PLC0415  reading a configuration does not need it
+
+    edit_table(file, path, values)
 
 
 def _struct_for(file: Path, keys: tuple[str, ...], text: str, tables: Tables) -> type[msgspec.Struct] | None:

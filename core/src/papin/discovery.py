@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from papin.models import CatalogEntry, Value, Variant
+from papin.errors import Problem
+from papin.models import CatalogEntry, Header, Value, Variant
 
-__all__ = ["Card", "Fit", "Found", "Judged", "Source"]
+__all__ = ["Card", "Fit", "Found", "Judged", "ModelPage", "Refreshed", "Row", "Source"]
 
 Fit = Literal["gpu", "memory", "no", "unknown"]
 """Where a build would run: on the GPU, in main memory, nowhere here; or nobody knows how large it is."""
@@ -66,3 +67,38 @@ class Found(Value, frozen=True, kw_only=True):
     emptied_by: tuple[str, ...] = ()
     entries: int = 0
     """How many entries there are in all catalogs together."""
+
+
+class Row(Value, frozen=True, kw_only=True):
+    """A row to browse: its name to type, what it shows, and the first of its cards."""
+
+    name: str
+    title: str
+    cards: tuple[Card, ...] = ()
+
+
+class ModelPage(Value, frozen=True, kw_only=True):
+    """Everything about a model that can be installed, before anything of it is.
+
+    `variants` are in their catalog's order; one is the default. `header` is what the default's weights say of
+    themselves, where they were looked into. `problem` is why the catalog could not be asked: the rest is then what it
+    told at the last refresh.
+    """
+
+    entry: CatalogEntry
+    variants: tuple[Judged, ...]
+    sources: tuple[Source, ...] = ()
+    installed: tuple[str, ...] = ()
+    header: Header | None = None
+    problem: Problem | None = None
+
+
+class Refreshed(Value, frozen=True, kw_only=True):
+    """What a refresh of a catalog brought: how many models are new or changed, are gone, and could not be taken."""
+
+    catalog: str
+    changed: int = 0
+    gone: int = 0
+    refused: int = 0
+    models: int = 0
+    problem: Problem | None = None

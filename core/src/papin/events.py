@@ -21,6 +21,7 @@ from papin.errors import Problem
 from papin.models import Progress
 
 __all__ = [
+    "CatalogRefreshed",
     "CleanupDone",
     "DiskSpaceLow",
     "DownloadCancelled",
@@ -44,6 +45,7 @@ __all__ = [
     "ModelLoading",
     "ModelRemoved",
     "ModelUnloaded",
+    "ModelUpdateAvailable",
     "PluginProblem",
     "ProviderAppeared",
     "ProviderChanged",
@@ -129,6 +131,23 @@ class DownloadCancelled(Event, frozen=True, kw_only=True):
     """The user cancelled it."""
 
     job: str
+
+
+class CatalogRefreshed(Event, frozen=True, kw_only=True):
+    """What a catalog has was asked for anew: so many models are new or changed, so many are gone."""
+
+    catalog: str
+    changed: int = 0
+    gone: int = 0
+
+
+class ModelUpdateAvailable(Event, frozen=True, kw_only=True):
+    """The catalog that `model` came from has another version of it; `fetch` is how many bytes of it are not here."""
+
+    model: str
+    ref: str = ""
+    weights: bool = True
+    fetch: int | None = None
 
 
 class ModelInstalled(Event, frozen=True, kw_only=True):

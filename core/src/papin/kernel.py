@@ -19,13 +19,15 @@ from functools import partial
 import msgspec
 import trio
 
-from papin import _machine
+from papin import _machine, names
 from papin import config as configuration
 from papin._bus import Bus
+from papin._index import Index, _write
 from papin._jobs import Jobs, Ledger
 from papin._operations import _recovery
 from papin._operations._advice import Advice
 from papin._operations._catalogs import Catalogs
+from papin._operations._discovery import Discovery
 from papin._operations._downloads import Downloads
 from papin._operations._echo import Echo
 from papin._operations._journal import Journal
@@ -42,10 +44,11 @@ from papin.answers import PluginInfo
 from papin.config import Config, Tables
 from papin.context import Folders
 from papin.credentials import open_credentials
+from papin.errors import Conflict, NotFound, PluginFailed
 from papin.http import Http
 from papin.machine import Machine
 
-__all__ = ["Kernel", "open_kernel", "settings_tables"]
+__all__ = ["Kernel", "add_catalog", "open_kernel", "remove_catalog", "settings_tables"]
 
 _log = logging.getLogger("papin.kernel")
 
@@ -63,6 +66,7 @@ class Kernel:
         self.downloads = Downloads(services, self.catalogs, self.providers)
         self.storage = Storage(services, self.models)
         self.advice = Advice(services, self.catalogs, self.models)
+        self.discovery = Discovery(services, self.catalogs, self.advice)
         self.journal = Journal(services.records, services.jobs.wakeups)
 
     def plugins(self) -> tuple[PluginInfo, ...]:
@@ -91,6 +95,48 @@ def settings_tables() -> Tables:
     found = [(kind, name, each) for kind in configuration.KINDS for name, each in getattr(plugins, kind).items()]
     settings = {(kind, name): getattr(each.descriptor, "settings", None) for kind, name, each in found}
     return {table: struct for table, struct in settings.items() if struct is not None}
+
+
+def add_catalog(name: str, address: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Add a catalog of the user's own, a folder or the web address of an index, to the configuration; blocks.
+
+    A kernel that is opened after this has it.
+
+    Raises:
+        NameInvalid: the name cannot be typed before a colon.
+        Conflict: a catalog has that name or prefix.
+        PluginFailed: no plugin reads such catalogs.
+    """
+    names.check(name, "catalog")
+    plugins = discover()
+    taken = {each for one in plugins.catalogs.values() for each in (one.descriptor.name, one.descriptor.prefix)}
+    file = configuration.find_file(environ)
+    own = {instance for table, instance in configuration.load(file, environ).instances if table == "catalogs"}
+    if name in taken | own:
+        raise Conflict(f"there is a catalog {name} already", next_step="Choose another name: papin catalogs list.")
+    template = next((each.descriptor for each in plugins.catalogs.values() if each.descriptor.template), None)
+    if template is None:
+        raise PluginFailed(
+            "no plugin that is installed reads a folder or an index", next_step="pip install papin-starter"
+        )
+    configuration.put_table(file, ("catalogs", name), {configuration.KIND: template.name, "address": address})
+
+
+def remove_catalog(name: str, environ: Mapping[str, str] = os.environ) -> None:
+    """Take a catalog of the user's own out of the configuration, and what it told out of the index; blocks.
+
+    Raises:
+        NotFound: the configuration has no such catalog.
+    """
+    file = configuration.find_file(environ)
+    own = [instance for table, instance in configuration.load(file, environ).instances if table == "catalogs"]
+    if name not in own:
+        there = ", ".join(own) or "none"
+        raise NotFound(f"there is no catalog {name[:40]!a} of your own", next_step=f"Catalogs of your own: {there}.")
+    configuration.put_table(file, ("catalogs", name), None)
+    index = Index(find_paths(environ).data)
+    if index.exists:
+        index.change(lambda connection: _write.forget(connection, name))
 
 
 @contextmanager
@@ -142,6 +188,7 @@ async def _running(
     bus = Bus()
     machine = partial(_machine.read, (paths.data,))
     records = Ledger(registry, bus)
+    index = Index(paths.data)
     reports = Reports(bus, records)
     contexts = ContextMaker(config, paths, reports.publish, http, machine)
     async with hold_sessions(contexts.openers(plugins), bus.publish) as sessions, trio.open_nursery() as nursery:
@@ -158,6 +205,7 @@ async def _running(
             jobs=Jobs(nursery, registry, paths.run, bus),
             machine=machine,
             files=files,
+            index=index,
         )
         for problem in plugins.problems:
             bus.publish(problem)
@@ -168,4 +216,5 @@ async def _running(
         nursery.start_soon(kernel.models.finish_shares)
         yield kernel
         nursery.cancel_scope.cancel()
+    index.close()
     bus.close()

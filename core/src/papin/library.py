@@ -11,11 +11,12 @@ damaged or of another version raises `RegistryFailed`, and any command that open
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Mapping
+import sqlite3
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
@@ -31,7 +32,13 @@ from papin.events import Envelope
 from papin.inventories import is_current
 from papin.models import Job, Model
 
+if TYPE_CHECKING:
+    from papin._index import Index
+    from papin.discovery import Found
+
 __all__ = ["Library", "Summary", "open_library"]
+
+T = TypeVar("T")
 
 
 class Library:
@@ -42,6 +49,7 @@ class Library:
     """
 
     def __init__(self, file: Path, run: Path) -> None:
+        self._folder = file.parent
         self._pool = ReadPool(file)
         self._read = Read(self._pool.snapshot)
         self._run = run
@@ -82,6 +90,45 @@ class Library:
             Ambiguous: several models are; they are listed.
         """
         return self._read.find_anywhere(text)
+
+    def search(self, text: str = "", limit: int = 20) -> Found | None:
+        """Return what `text`, in the language of `papin.query`, finds of what the catalogs have.
+
+        None: nothing was ever asked of them, so a kernel has to (`kernel.discovery.search`).
+
+        Raises:
+            NameInvalid: a value in it cannot be understood.
+            NotFound: it names a provider that is not here.
+        """
+        # Most commands search nothing.
+        from papin._index import Index, _here, _read  # noqa: PLC0415
+        from papin._index._installed import installed_in  # noqa: PLC0415
+        from papin.query import parse  # noqa: PLC0415
+
+        asked = parse(text)
+        installed = installed_in(self._read)
+
+        def find(connection: sqlite3.Connection) -> Found | None:
+            here = _here.load_here(connection)
+            return None if here is None else _read.find(connection, asked, limit, here, installed)
+
+        return self._in_index(Index(self._folder), find)
+
+    def complete_search(self, text: str) -> list[str]:
+        """Return what the last word of a search may become."""
+        from papin._index import Index, _here, _read  # noqa: PLC0415
+        from papin.query import complete  # noqa: PLC0415
+
+        def find(connection: sqlite3.Connection) -> list[str]:
+            here = _here.load_here(connection)
+            providers = sorted(here.providers) if here else []
+            return complete(text, lambda key: providers if key == "provider" else _read.values(connection, key))
+
+        return self._in_index(Index(self._folder), find)
+
+    def _in_index(self, index: Index, work: Callable[[sqlite3.Connection], T]) -> T:
+        with closing(index):
+            return index.read(work)
 
     def jobs(self) -> tuple[Job, ...]:
         """Return all jobs that are remembered, the oldest first; those whose process died are interrupted."""

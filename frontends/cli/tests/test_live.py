@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from papin.answers import CatalogStatus, DownloadPlan, PluginInfo, ProviderStatus, RemovalPlan, Verification
+from papin.discovery import Found, Refreshed, Row
 from papin.events import decode
 from papin.models import Job, LoadedModel, Model, Reply
 from papin.recommenders import Recommendation
@@ -91,11 +92,15 @@ def test_every_json_is_its_struct(papin):
     assert shape(list[Job], "downloads", "list")[0].model == "smollm2"
     assert shape(list[Recommendation], "models", "recommend")
     assert shape(list[PluginInfo], "plugins", "list")
-    assert "starter" in {each.name for each in shape(list[CatalogStatus], "catalogs", "list")}
+    assert {each.name: each.models for each in shape(list[CatalogStatus], "catalogs", "list")}["starter"] == 1
+    assert shape(Found, "models", "search", "smollm2 fits:yes").cards[0].installed == ("smollm2",)
+    assert shape(list[Row], "models", "browse")[0].name == "recommended"
+    assert shape(Row, "models", "browse", "chat").cards
+    assert shape(list[Refreshed], "catalogs", "refresh", "starter") == [Refreshed(catalog="starter")]
     assert shape(list[Account], "storage", "show")[0].payloads == 1
     assert shape(LoadedModel, "models", "load", "smollm2").n_ctx == 1024
-    providers = {each.name: each for each in shape(list[ProviderStatus], "providers", "list")}
-    assert providers["llamacpp"].loaded[0].model == "smollm2"
+    loaded = [each for status in shape(list[ProviderStatus], "providers", "list") for each in status.loaded]
+    assert [each.model for each in loaded] == ["smollm2"]
     assert shape(Overview).loaded[0].model == "smollm2"
     assert papin("models", "unload", "smollm2", "--json").json() == {"model": "smollm2", "unloaded": True}
     assert papin("storage", "cleanup", "--json").json() == {"removed": [], "freed": 0}

@@ -300,10 +300,13 @@ def test_one_provider(now):
     assert "papin-llamacpp" in parts.providers([], 80)
 
 
-def test_catalogs():
+def test_catalogs(now):
     found = CatalogStatus(name="starter", prefix="starter", summary="small models", local=True, state="ready", models=1)
-    assert "starter:NAME" in parts.catalogs([found], 80)
-    assert "pip install" in parts.catalogs([], 80)
+    assert "starter:NAME" in parts.catalogs([found], now, 80)
+    assert "never" in parts.catalogs([found], now, 80)
+    refreshed = msgspec.structs.replace(found, refreshed_at=now - timedelta(hours=2))
+    assert "2 h ago" in parts.catalogs([refreshed], now, 80)
+    assert "pip install" in parts.catalogs([], now, 80)
 
 
 def test_plugins_and_their_problems():
@@ -379,6 +382,8 @@ EVENTS = [
     events.ModelChanged(model="m"),
     events.ModelRemoved(model="m", freed=1000),
     events.ModelDamaged(model="m", file="m.gguf"),
+    events.ModelUpdateAvailable(model="m", ref="shelf:m"),
+    events.CatalogRefreshed(catalog="hub", changed=3, gone=1),
     events.ModelLoading(model="m", provider="llamacpp"),
     events.ModelLoaded(model="m", provider="llamacpp"),
     events.ModelLoadFailed(model="m", provider="llamacpp", problem=PROBLEM),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,22 @@ def edit(file: Path, target: Target, keys: tuple[str, ...], text: str) -> Any:
     return value
 
 
+def edit_table(file: Path, path: tuple[str, ...], values: Mapping[str, Any] | None) -> None:
+    """Put the table at `path` into `file`, or take it out, durably, keeping everything else as it is.
+
+    Raises:
+        ConfigInvalid: the file was broken before, or it cannot be changed so.
+        StorageFailed: it cannot be written.
+    """
+    make_folder(file.parent)
+    with locked(file.parent):
+        before = read_text(file)
+        data = parse(file, before)
+        after = _edited(before, path, None if values is None else dict(values))
+        _check(file, data, after, path, None if values is None else dict(values))
+        write(file, after.encode())
+
+
 def _typed(path: tuple[str, ...], keys: tuple[str, ...], text: str, kind: type[msgspec.Struct]) -> Any:
     name = ".".join((*path, *keys))
     try:
@@ -60,7 +77,7 @@ def _edited(text: str, path: tuple[str, ...], value: Any) -> str:
         table: Any = document
         for depth, key in enumerate(path[:-1], start=1):
             if key not in table:
-                table[key] = tomlkit.table(is_super_table=depth < len(path) - 1)
+                table[key] = tomlkit.table(is_super_table=depth < len(path) - 1 or isinstance(value, dict))
             table = table[key]
         if value is None:
             table.pop(path[-1], None)

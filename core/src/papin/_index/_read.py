@@ -12,6 +12,7 @@ import msgspec
 from papin._index._conditions import Here
 from papin._index._facets import known
 from papin._index._facts import facts_of, unpack
+from papin._index._identity import digests
 from papin._index._search import search
 from papin._registry._times import from_stored
 from papin.discovery import Card, Found, Source
@@ -20,7 +21,20 @@ from papin.memory import fit_of
 from papin.models import CatalogEntry
 from papin.query import Query
 
-__all__ = ["State", "entries", "entry_of", "find", "same_as", "state", "states", "values"]
+__all__ = [
+    "Installed",
+    "State",
+    "cards_of",
+    "entries",
+    "entry_of",
+    "find",
+    "installed_of",
+    "named",
+    "same_as",
+    "state",
+    "states",
+    "values",
+]
 
 _SOURCES = 20
 
@@ -97,6 +111,14 @@ def _cards(connection: sqlite3.Connection, keys: Sequence[int], here: Here, inst
     return tuple(cards)
 
 
+def cards_of(
+    connection: sqlite3.Connection, entries: Sequence[CatalogEntry], here: Here, installed: Installed
+) -> dict[str, Card]:
+    """Return the cards of indexed entries by their references."""
+    keys = [key for entry in entries if (key := _key_of(connection, entry.catalog, entry.name)) is not None]
+    return {card.entry.ref: card for card in _cards(connection, keys, here, installed)}
+
+
 def _marks(values: Collection[object]) -> str:
     return ", ".join("?" * len(values))
 
@@ -144,12 +166,40 @@ def _here(
 
 def entry_of(connection: sqlite3.Connection, catalog: str, name: str) -> CatalogEntry | None:
     """Return what a catalog told of a model, whose name is compared without case."""
-    query = """
-    SELECT d.entry FROM entries e JOIN details d ON d.key = e.key JOIN facets f ON f.facet = 'catalog'
-    AND f.number = e.catalog WHERE f.value = ? AND e.name = ? COLLATE NOCASE
-    """
-    row = connection.execute(query, (catalog, name)).fetchone()
+    query = "SELECT entry FROM details WHERE key = ?"
+    row = connection.execute(query, (_key_of(connection, catalog, name),)).fetchone()
     return None if row is None else unpack(row[0])
+
+
+def named(connection: sqlite3.Connection, name: str) -> list[CatalogEntry]:
+    """Return the entries of just that name, in any catalog, whatever its case; the most downloaded first."""
+    query = """
+    SELECT d.entry FROM entries e JOIN details d ON d.key = e.key WHERE e.name = ?1 COLLATE NOCASE
+    ORDER BY e.downloads DESC LIMIT 10
+    """
+    return [unpack(data) for (data,) in connection.execute(query, (name,))]
+
+
+def installed_of(connection: sqlite3.Connection, entry: CatalogEntry, installed: Installed) -> tuple[str, ...]:
+    """Return the ids of the installed models that came from one of the sources of `entry`, or have a file of it."""
+    card = _card_of(connection, entry.catalog, entry.name)
+    known = digests(entry)
+    mine = {model for digest, model in installed.by_digest.items() if digest in known}
+    mine |= {model for ref, model in installed.by_ref.items() if ref == entry.ref or ref.startswith(f"{entry.ref}:")}
+    others = () if card is None else _here(connection, [card], _sources(connection, [card]), installed)[card]
+    return tuple(sorted({*mine, *others}))
+
+
+def _key_of(connection: sqlite3.Connection, catalog: str, name: str) -> int | None:
+    number = known(connection, "catalog").get(catalog)
+    query = "SELECT key FROM entries WHERE name = ? COLLATE NOCASE AND catalog = ?"
+    row = connection.execute(query, (name, number)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _card_of(connection: sqlite3.Connection, catalog: str, name: str) -> int | None:
+    row = connection.execute("SELECT card FROM entries WHERE key = ?", (_key_of(connection, catalog, name),)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def entries(connection: sqlite3.Connection, catalogs: Iterable[str] | None = None) -> list[CatalogEntry]:
@@ -161,12 +211,8 @@ def entries(connection: sqlite3.Connection, catalogs: Iterable[str] | None = Non
 
 def same_as(connection: sqlite3.Connection, catalog: str, name: str) -> tuple[Source, ...]:
     """Return all sources of the model that a catalog has under a name, itself included."""
-    query = """
-    SELECT e.card FROM entries e JOIN facets f ON f.facet = 'catalog' AND f.number = e.catalog
-    WHERE f.value = ? AND e.name = ? COLLATE NOCASE
-    """
-    row = connection.execute(query, (catalog, name)).fetchone()
-    return () if row is None else tuple(_sources(connection, [row[0]])[row[0]])
+    card = _card_of(connection, catalog, name)
+    return () if card is None else tuple(_sources(connection, [card])[card])
 
 
 def values(connection: sqlite3.Connection, key: str) -> tuple[str, ...]:

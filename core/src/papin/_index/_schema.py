@@ -85,6 +85,9 @@ _HEADERS = "CREATE TABLE headers (file TEXT PRIMARY KEY, header BLOB NOT NULL) W
 # The last check for updates of each installed model that found one.
 _UPDATES = "CREATE TABLE updates (model TEXT PRIMARY KEY, offer BLOB NOT NULL) WITHOUT ROWID"
 
+# What searching needs to know of this machine, as the kernel found it last.
+_HERE = "CREATE TABLE here (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+
 SORTED: Final = ("downloads", "likes", "trending", "created", "updated")
 """The columns whose order can be walked, largest first, without looking into the rows themselves."""
 
@@ -93,6 +96,7 @@ _COVERED = "arch, license, publisher, access, can, formats, quants, parameters, 
 STATEMENTS: Final = (
     _CATALOGS,
     _ENTRIES,
+    "CREATE INDEX entries_by_name ON entries (name COLLATE NOCASE)",
     "CREATE INDEX entries_by_card ON entries (card)",
     "CREATE INDEX entries_by_identity ON entries (identity)",
     *(f"CREATE INDEX entries_by_{column} ON entries ({column} DESC, {_COVERED})" for column in SORTED),
@@ -105,4 +109,5 @@ STATEMENTS: Final = (
     "CREATE INDEX digests_by_entry ON digests (entry)",
     _HEADERS,
     _UPDATES,
+    _HERE,
 )

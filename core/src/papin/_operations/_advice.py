@@ -9,6 +9,7 @@ from papin._operations._models import Models
 from papin._operations._services import Services
 from papin.memory import estimate_variant
 from papin.recommenders import Candidate, Recommendation
+from papin.variants import choose
 
 
 class Advice:
@@ -20,13 +21,16 @@ class Advice:
         self._models = models
 
     async def recommend(self) -> tuple[Recommendation, ...]:
-        """Return what the recommenders think of everything that the catalogs here have, the best first."""
+        """Return what the recommenders think of the default choice of each promising model, the best first."""
         installed = await self._models.installed()
         refs = {model.ref for model in installed}
+        here = await self._catalogs.here()
+        formats = {each for formats in here.providers.values() for each in formats}
+        chosen = [choose(entry.variants, here.room, formats) for entry in await self._catalogs.promising()]
         candidates = [
             Candidate(variant=variant, memory=estimate_variant(variant), installed=variant.ref in refs)
-            for entry in await self._catalogs.entries()
-            for variant in entry.variants
+            for variant in chosen
+            if variant is not None
         ]
         machine = await trio.to_thread.run_sync(self._services.machine)
         ranked: list[Recommendation] = []

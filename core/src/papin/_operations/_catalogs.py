@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 
 import trio
 
-from papin import names
+from papin import memory, names, variants
+from papin._index import Here, Installed, State, _here, _read
+from papin._operations._refreshing import OnRefresh, refresh_all
 from papin._operations._services import Services
 from papin.answers import CatalogStatus
-from papin.catalogs import Catalog, CatalogSession, Refreshes
+from papin.catalogs import Catalog, Describes
+from papin.discovery import Refreshed
 from papin.errors import Ambiguous, NameInvalid, NotFound, PapinError
 from papin.models import CatalogEntry, Variant
 from papin.names import CatalogRef
+from papin.query import Query, parse
 
 _SHOWN = 5
+_NEAR = 3
+_PROMISING = 200
 
 
 def choose(
@@ -39,10 +46,19 @@ def choose(
         raise Ambiguous(f"{len(found)} catalogs have {ref}", next_step=f"Say which one: {', '.join(refs[:_SHOWN])}.")
     if problems:
         raise problems[0]
+    raise choose_none(ref, near, elsewhere)
+
+
+def choose_none(ref: CatalogRef, near: Sequence[str], elsewhere: Sequence[str]) -> NotFound:
+    """Return the error for a model that nobody has."""
     known = f"The nearest: {', '.join(near)}." if near else "papin catalogs list shows where models come from."
     if elsewhere:
         known += f" Or say where to look: {', '.join(f'{prefix}:{ref}' for prefix in elsewhere[:_SHOWN])}."
-    raise NotFound(f"no catalog has a model called {ref}", next_step=known)
+    return NotFound(f"no catalog has a model called {ref}", next_step=known)
+
+
+def _ignore(_: object) -> None:
+    """Tell nobody."""
 
 
 class Catalogs:
@@ -63,17 +79,28 @@ class Catalogs:
     def _guard(self, name: str) -> AbstractContextManager[None]:
         return self._services.sessions.guard(f"catalog {name}")
 
+    async def here(self) -> Here:
+        """Return the room for models here and what the providers run, and keep it for searches without a kernel."""
+        machine = await trio.to_thread.run_sync(self._services.machine)
+        providers = {name: each.descriptor.formats for name, each in self._services.plugins.providers.items()}
+        found = Here(room=memory.room(machine), providers=providers)
+        before = await self._services.look_up(_here.load_here)
+        if before != found:
+            save = partial(_here.save_here, room=found.room, providers=providers)
+            await self._services.index_change(save)
+        return found
+
     async def list(self) -> tuple[CatalogStatus, ...]:
         """Return every catalog with its state; one that cannot be opened is told as failed."""
-        return tuple([await self._status(name) for name in self._services.plugins.catalogs])
+        await self.refresh_local()
+        states = await self._services.look_up(_read.states)
+        return tuple([await self._status(name, states.get(name)) for name in self._services.plugins.catalogs])
 
-    async def _status(self, name: str) -> CatalogStatus:
+    async def _status(self, name: str, known: State | None) -> CatalogStatus:
         about = self._descriptor(name)
-        problem = models = None
+        problem = known.problem if known else None
         try:
-            session = await self._services.catalog(name)
-            if about.local:
-                models = len(await self._told(name, session))
+            await self._services.catalog(name)
         except PapinError as error:
             problem = error.problem()
         return CatalogStatus(
@@ -82,26 +109,66 @@ class Catalogs:
             summary=about.summary,
             local=about.local,
             state="failed" if problem else "ready",
-            models=models,
+            models=known.entries if known else None,
+            refreshed_at=known.refreshed_at if known else None,
             problem=problem,
         )
 
-    async def entries(self) -> tuple[CatalogEntry, ...]:
-        """Return what the catalogs of this machine have; those that cannot be read are left out."""
-        found: list[CatalogEntry] = []
-        for name in self._services.plugins.catalogs:
-            try:
-                if self._descriptor(name).local:
-                    found += await self._told(name, await self._services.catalog(name))
-            except PapinError:
-                continue  # told by `list`
-        return tuple(found)
+    async def refresh(self, names: Sequence[str] = (), *, on_refresh: OnRefresh = _ignore) -> tuple[Refreshed, ...]:
+        """Ask catalogs (all, or those of these names) for what is new, telling how far each is.
 
-    async def _told(self, name: str, session: CatalogSession) -> Sequence[CatalogEntry]:
-        if not isinstance(session, Refreshes):
-            return ()
-        with self._guard(name):
-            return (await session.refresh("")).entries
+        Raises:
+            NotFound: there is no catalog of such a name.
+        """
+        known = self._services.plugins.catalogs
+        for name in names:
+            if name not in known:
+                there = ", ".join(known) or "none"
+                raise NotFound(f"there is no catalog {name[:40]!a}", next_step=f"Catalogs here: {there}.")
+        return await refresh_all(self._services, [*names] or [*known], on_refresh)
+
+    async def refresh_local(self) -> None:
+        """Bring in what the catalogs that need no network have; which is quick where nothing has changed."""
+        local = [name for name in self._services.plugins.catalogs if self._descriptor(name).local]
+        await refresh_all(self._services, local, _ignore)
+
+    async def entries(self) -> tuple[CatalogEntry, ...]:
+        """Return everything that is indexed of the catalogs that are here."""
+        await self.refresh_local()
+        here = list(self._services.plugins.catalogs)
+        return tuple(await self._services.look_up(lambda connection: _read.entries(connection, here)))
+
+    async def promising(self) -> Sequence[CatalogEntry]:
+        """Return all models of local catalogs, and the most downloaded ones of the others that fit here."""
+        await self.refresh_local()
+        here, words = await self.here(), parse("fits:yes sort:downloads")
+        local = [name for name in self._services.plugins.catalogs if self._is_local(name)]
+        entries = await self._services.look_up(lambda index: _read.entries(index, local))
+        found = await self._services.look_up(lambda index: _read.find(index, words, _PROMISING, here, Installed()))
+        others = [card.entry for card in found.cards if not self._is_local(card.entry.catalog)]
+        return [*entries, *(entry for entry in others if entry.catalog in self._services.plugins.catalogs)]
+
+    async def placed(self, ref: CatalogRef) -> CatalogRef:
+        """Return `ref` with the catalog that has a model of just that name, a local one before the others.
+
+        Raises:
+            NotFound: none that was ever refreshed has; the nearest are listed.
+        """
+        await self.refresh_local()
+        found = await self._services.look_up(lambda connection: _read.named(connection, ref.name))
+        for entry in sorted(found, key=lambda each: not self._is_local(each.catalog)):
+            if entry.catalog in self._services.plugins.catalogs:
+                prefix = self._descriptor(entry.catalog).prefix
+                return CatalogRef(catalog=prefix, name=entry.name, variant=ref.variant)
+        raise choose_none(ref, await self._near(ref.name), list(self.prefixes))
+
+    def _is_local(self, name: str) -> bool:
+        return name in self._services.plugins.catalogs and self._descriptor(name).local
+
+    async def _near(self, name: str) -> Sequence[str]:
+        words = Query(words=(name,))
+        hits = await self._services.look_up(lambda index: _read.find(index, words, _NEAR, Here(), Installed()))
+        return [card.entry.ref for card in hits.cards]
 
     async def resolve(self, ref: str) -> Variant:
         """Return the variant that `ref` names, asking the catalogs of this machine at once where it names none.
@@ -124,9 +191,7 @@ class Catalogs:
 
         async def ask(name: str) -> None:
             try:
-                session = await self._services.catalog(name)
-                with self._guard(name):
-                    found.append(await session.resolve(parsed.name, parsed.variant))
+                found.append(await self._resolve_in(name, parsed))
             except NotFound:
                 return
             except PapinError as error:
@@ -135,6 +200,20 @@ class Catalogs:
         async with trio.open_nursery() as nursery:
             for name in asked:
                 nursery.start_soon(ask, name)
-        near = [] if found else names.nearest(parsed.name, [entry.name for entry in await self.entries()])
+        near = [] if found else await self._near(parsed.name)
         elsewhere = [prefix for prefix, name in self.prefixes.items() if name not in asked and not parsed.catalog]
         return choose(parsed, found, problems, near, elsewhere)
+
+    async def _resolve_in(self, name: str, ref: CatalogRef) -> Variant:
+        """Return what a catalog has under a name; without a variant, the default choice for this machine."""
+        session = await self._services.catalog(name)
+        with self._guard(name):
+            if ref.variant is not None or not isinstance(session, Describes):
+                return await session.resolve(ref.name, ref.variant)
+            entry = await session.entry(ref.name)
+            here = await self.here()
+            formats = {each for formats in here.providers.values() for each in formats}
+            chosen = variants.choose(entry.variants, here.room, formats)
+            if chosen is not None and chosen.files:
+                return chosen
+            return await session.resolve(ref.name, None if chosen is None else chosen.variant or None)

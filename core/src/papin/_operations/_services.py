@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import trio
 
@@ -25,8 +26,12 @@ from papin.storages import StorageSession
 
 if TYPE_CHECKING:
     from papin._bus import Bus
+    from papin._index import Index
     from papin._jobs import Jobs, Ledger
     from papin.http import Http
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,7 @@ class Services:
     jobs: Jobs
     machine: Callable[[], Machine]
     files: StoredFiles
+    index: Index
 
     @property
     def formats(self) -> tuple[Format, ...]:
@@ -63,6 +69,14 @@ class Services:
         """Return the session of that catalog."""
         session: CatalogSession = await self.sessions.use(f"catalog {name}")
         return session
+
+    async def look_up(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what `ask` finds in the index of the catalogs."""
+        return await trio.to_thread.run_sync(self.index.read, ask)
+
+    async def index_change(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Change the index of the catalogs in one transaction."""
+        return await trio.to_thread.run_sync(self.index.change, work)
 
     @asynccontextmanager
     async def committing(self) -> AsyncIterator[None]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from papin_cli._app import App
     from papin_cli._session import Session
 
-__all__ = ["job_ids", "model_ids", "read"]
+__all__ = ["job_ids", "model_ids", "read", "search_words"]
 
 T = TypeVar("T")
 
@@ -50,6 +50,11 @@ def model_ids() -> tuple[str, ...]:
 def job_ids() -> tuple[str, ...]:
     """Return the ids of the jobs for a completion, or nothing where they cannot be read."""
     return _or_nothing(lambda library: tuple(job.id for job in library.jobs()))
+
+
+def search_words(text: str) -> tuple[str, ...]:
+    """Return what the last word of a search may become, or nothing where that cannot be read."""
+    return _or_nothing(lambda library: tuple(library.complete_search(text)))
 
 
 def _or_nothing(work: Callable[[Library], tuple[str, ...]]) -> tuple[str, ...]:

@@ -14,7 +14,9 @@ _HERE = "papin_cli.commands"
 
 _MODELS = {
     "list": Where(f"{_HERE}.models_list", "command", "Show the models of this machine."),
-    "show": Where(f"{_HERE}.models_show", "command", "Show everything about one model."),
+    "search": Where(f"{_HERE}.models_search", "command", "Find models that can be installed."),
+    "browse": Where(f"{_HERE}.models_browse", "command", "Look around, by rows: recommended, popular, new, by task."),
+    "show": Where(f"{_HERE}.models_show", "command", "Show everything about one model, installed or not."),
     "download": Where(f"{_HERE}.models_download", "command", "Download a model, or go on with a download."),
     "import": Where(
         f"{_HERE}.models_import", "command", "Take in a model file of this machine, or another program's model."
@@ -38,12 +40,13 @@ _DOWNLOADS = {
     "resume": Where(f"{_HERE}.downloads", "resume", "Go on with a download."),
     "cancel": Where(f"{_HERE}.downloads", "cancel", "End a download."),
 }
-_PROVIDERS = {
-    "list": Where(f"{_HERE}.parts", "providers", "Show the programs that run and keep models, and their state."),
-    "show": Where(f"{_HERE}.providers", "show", "Show everything about one provider, and what it has."),
-    "refresh": Where(f"{_HERE}.providers", "refresh", "Ask providers anew what they have."),
+_PROVIDERS = {"list": Where(f"{_HERE}.parts", "providers", "Show the programs that can run models, and their state.")}
+_CATALOGS = {
+    "list": Where(f"{_HERE}.catalogs", "listing", "Show where models can be found."),
+    "refresh": Where(f"{_HERE}.catalogs", "refresh", "Ask the catalogs for what is new."),
+    "add": Where(f"{_HERE}.catalogs", "add", "Add a folder or web address of your own."),
+    "remove": Where(f"{_HERE}.catalogs", "remove", "Forget a catalog of your own."),
 }
-_CATALOGS = {"list": Where(f"{_HERE}.parts", "catalogs", "Show where models can be found.")}
 _PLUGINS = {"list": Where(f"{_HERE}.parts", "plugins", "Show the installed plugins, and what is wrong with them.")}
 _STORAGE = {
     "show": Where(f"{_HERE}.storage", "show", "Show how much space the models take."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from papin_cli._session import Session
 from papin_cli.views import advice, parts
 from papin_cli.views import overview as view
@@ -39,7 +41,7 @@ async def catalogs(session: Session) -> None:
     found = await session.kernel.catalogs.list()
     if session.out.json:
         session.out.document(found)
-    session.out.text(parts.catalogs(found, session.out.width), end="")
+    session.out.text(parts.catalogs(found, datetime.now(UTC), session.out.width), end="")
 
 
 async def plugins(session: Session) -> None:

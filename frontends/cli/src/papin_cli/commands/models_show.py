@@ -1,26 +1,46 @@
-"""`papin models show`: reads the registry and nothing else."""
+"""`papin models show`: of an installed model reads the registry and nothing else."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 import click
 
+from papin.errors import NotFound
 from papin_cli._app import App, pass_app
+from papin_cli._kernel import in_session
 from papin_cli._library import read
-from papin_cli._params import examples, global_options, installed
+from papin_cli._params import examples, global_options, ref
 from papin_cli.views import models as view
 
 __all__ = ["command"]
 
 
-@click.command(epilog=examples("papin models show smollm2"))
-@installed
+@click.command(epilog=examples("papin models show smollm2", "papin models show hf:Qwen/Qwen3-8B-GGUF"))
+@ref
 @global_options
 @pass_app
-def command(app: App, model: str) -> None:
-    """Show everything about one model."""
-    found = read(app, lambda library: library.find(model))
+def command(app: App, ref: str) -> None:
+    """Show everything about one model, installed or not.
+
+    Of one that is not, its catalog is asked: what it is good for, its variants, and which of them fits here.
+    """
+    try:
+        found = read(app, lambda library: library.find(ref))
+    except NotFound as missing:
+        _show_page(app, ref, missing)
+        return
     if app.out.json:
         app.out.document(found)
     app.out.text(view.details(found, datetime.now(UTC)), end="")
+
+
+def _show_page(app: App, ref: str, missing: NotFound) -> None:
+    from papin_cli.actions import discovery  # noqa: PLC0415 - imports trio
+
+    try:
+        in_session(app, partial(discovery.show, ref=ref))
+    except NotFound as error:
+        # Neither here nor there: what is here is said where nothing is near there.
+        raise (error if ":" in ref or "The nearest" in error.next_step else missing) from None

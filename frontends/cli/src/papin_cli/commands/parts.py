@@ -1,4 +1,4 @@
-"""`papin providers list`, `papin catalogs list`, `papin plugins list`."""
+"""`papin providers list`, `papin plugins list`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from papin_cli._app import App, pass_app
 from papin_cli._kernel import in_session
 from papin_cli._params import examples, global_options
 
-__all__ = ["catalogs", "plugins", "providers"]
+__all__ = ["plugins", "providers"]
 
 
 @click.command(epilog=examples("papin providers list"))
@@ -19,16 +19,6 @@ def providers(app: App) -> None:
     from papin_cli.actions import parts  # noqa: PLC0415 - imports trio
 
     in_session(app, parts.providers)
-
-
-@click.command(epilog=examples("papin catalogs list"))
-@global_options
-@pass_app
-def catalogs(app: App) -> None:
-    """Show the places where models can be found, and what to type for them."""
-    from papin_cli.actions import parts  # noqa: PLC0415 - imports trio
-
-    in_session(app, parts.catalogs)
 
 
 @click.command(epilog=examples("papin plugins list"))

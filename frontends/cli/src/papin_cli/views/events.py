@@ -8,6 +8,7 @@ import msgspec
 
 from papin.errors import Problem
 from papin.events import (
+    CatalogRefreshed,
     CleanupDone,
     DiskSpaceLow,
     DownloadCancelled,
@@ -28,6 +29,7 @@ from papin.events import (
     ModelLoading,
     ModelRemoved,
     ModelUnloaded,
+    ModelUpdateAvailable,
     PluginProblem,
     ProviderAppeared,
     ProviderChanged,
@@ -90,6 +92,11 @@ def _of_models(event: Event) -> str:
             return f"{event.model} removed, {plans.freed(event.freed)}"
         case ModelDamaged():
             return f"{event.model} is damaged: {event.file}"
+        case CatalogRefreshed():
+            return f"{event.catalog} refreshed: {event.changed} new or changed, {event.gone} gone"
+        case ModelUpdateAvailable():
+            what = "new weights" if event.weights else "only its template or metadata is new"
+            return f"{event.model} can be updated: {what}"
     return ""
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from papin.answers import CatalogStatus, PluginInfo, ProviderStatus
 from papin.errors import Problem
+from papin_cli import _words
 from papin_cli._errors import describe
 from papin_cli._safe import name
 from papin_cli._table import Column, render
@@ -26,6 +28,7 @@ _CATALOGS = (
     Column(title="STATE"),
     Column(title="TYPE", least=12),
     Column(title="MODELS", right=True),
+    Column(title="REFRESHED"),
     Column(title="ABOUT", least=16, rank=1),
 )
 _PLUGINS = (
@@ -62,7 +65,7 @@ def _provider(status: ProviderStatus) -> tuple[str, ...]:
     )
 
 
-def catalogs(found: Sequence[CatalogStatus], width: int | None) -> str:
+def catalogs(found: Sequence[CatalogStatus], now: datetime, width: int | None) -> str:
     """Return the catalogs as a table, and below it what is wrong with them."""
     if not found:
         return "No catalog is installed.\nNext: pip install papin-starter\n"
@@ -72,6 +75,7 @@ def catalogs(found: Sequence[CatalogStatus], width: int | None) -> str:
             each.state,
             f"{name(each.prefix)}:NAME",
             "" if each.models is None else str(each.models),
+            _words.ago(each.refreshed_at, now),
             name(each.summary),
         )
         for each in found

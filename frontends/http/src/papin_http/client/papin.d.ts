@@ -303,6 +303,8 @@ export type KnownEvent =
   | { type: "download_resumed"; job: string; subject: string }
   | { type: "download_cancelled"; job: string }
   | { type: "model_installed"; model: string; ref: string; size: number }
+  | { type: "catalog_refreshed"; catalog: string; changed: number; gone: number }
+  | { type: "model_update_available"; model: string; ref: string; weights: boolean; fetch: number | null }
   | { type: "model_changed"; model: string }
   | { type: "model_removed"; model: string; freed: number }
   | { type: "model_damaged"; model: string; file: string }

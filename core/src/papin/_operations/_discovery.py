@@ -1,0 +1,174 @@
+"""Finding models: searching the index, rows to browse, and the page of one model."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+import trio
+
+from papin import names, query
+from papin._index import _read, _write
+from papin._index._installed import installed_in
+from papin._operations import _rows
+from papin._operations._advice import Advice
+from papin._operations._catalogs import Catalogs
+from papin._operations._services import Services
+from papin.catalogs import Describes, Searches
+from papin.discovery import Card, Found, ModelPage, Row
+from papin.errors import NameInvalid, NotFound, PapinError, Problem
+from papin.models import CatalogEntry
+from papin.names import CatalogRef
+from papin.variants import judge
+
+__all__ = ["Discovery"]
+
+_AT_ONCE = 50
+
+
+class Discovery:
+    """What can be installed, searched and looked at before anything is."""
+
+    def __init__(self, services: Services, catalogs: Catalogs, advice: Advice) -> None:
+        self._services = services
+        self._catalogs = catalogs
+        self._advice = advice
+
+    async def search(self, text: str = "", *, limit: int = 20, online: bool = False) -> Found:
+        """Return what `text` finds in the index, in the language of `papin.query`; `online` asks the catalogs as well.
+
+        What catalogs answer lands in the index before it is searched. Those that cannot be asked are left out.
+
+        Raises:
+            NameInvalid: a value in it cannot be understood.
+            NotFound: it names a provider that is not here.
+        """
+        asked = query.parse(text)
+        await self._catalogs.refresh_local()
+        if online:
+            await self._ask(asked)
+        here = await self._catalogs.here()
+        installed = await self._services.records.read(installed_in)
+        find = partial(_read.find, query=asked, limit=limit, here=here, installed=installed)
+        return await self._services.look_up(find)
+
+    async def _ask(self, asked: query.Query) -> None:
+        async def one(name: str) -> None:
+            about = self._services.plugins.catalogs[name].descriptor
+            try:
+                session = await self._services.catalog(name)
+                if not isinstance(session, Searches):
+                    return
+                with self._services.sessions.guard(f"catalog {name}"):
+                    found = tuple((await session.search(asked, _AT_ONCE))[:_AT_ONCE])
+            except PapinError:
+                return  # a search is answered by whoever can
+            put = partial(_write.put_entries, catalog=name, prefix=about.prefix, entries=found)
+            await self._services.index_change(put)
+
+        async with trio.open_nursery() as nursery:
+            for name in self._services.plugins.catalogs:
+                nursery.start_soon(one, name)
+
+    # --- rows ---
+
+    async def rows(self, *, each: int = 4) -> tuple[Row, ...]:
+        """Return all rows that have something in them, with the first cards of each."""
+        names = _rows.titles(self._services.plugins.providers)
+        made = [await self.browse(name, limit=each) for name in names]
+        return tuple(row for row in made if row.cards)
+
+    async def browse(self, row: str, *, limit: int = 20) -> Row:
+        """Return the row of that name; all but the recently used fit on this machine.
+
+        Raises:
+            NotFound: there is no such row.
+        """
+        providers = self._services.plugins.providers
+        if row == "recommended":
+            cards = await self._recommended(limit)
+        elif row == "recent":
+            cards = _rows.recent(await self._services.records.read(lambda read: read.models()))
+        else:
+            found = await self.search(_rows.search_of(row, providers), limit=limit)
+            cards = [card for card in found.cards if _rows.belongs(row, card.entry)]
+        return Row(name=row, title=_rows.titles(providers)[row], cards=tuple(cards[:limit]))
+
+    async def _recommended(self, limit: int) -> list[Card]:
+        ranked = [each for each in await self._advice.recommend() if each.fits]
+        reasons = {each.ref: each.reason for each in reversed(ranked)}
+        entries = {variant.ref: entry for entry in await self._catalogs.promising() for variant in entry.variants}
+        best = [(entries[ref], reasons[ref]) for ref in dict.fromkeys(each.ref for each in ranked) if ref in entries]
+        here = await self._catalogs.here()
+        installed = await self._services.records.read(installed_in)
+        wanted = [entry for entry, _ in best[:limit]]
+        cards = await self._services.look_up(lambda index: _read.cards_of(index, wanted, here, installed))
+        known = [(cards[entry.ref], reason) for entry, reason in best[:limit] if entry.ref in cards]
+        return [msgspec.structs.replace(card, why=reason) for card, reason in known]
+
+    # --- one model ---
+
+    async def show(self, ref: str) -> ModelPage:
+        """Return everything about a model that can be installed; what a catalog tells now, or told last.
+
+        Raises:
+            NameInvalid: it is not a catalog reference.
+            NotFound: no catalog has it; the nearest are listed.
+        """
+        parsed = names.parse(ref, catalogs=self._catalogs.prefixes)
+        if not isinstance(parsed, CatalogRef):
+            raise NameInvalid(f"{ref} is not the name of a model in a catalog", next_step="papin models search WORDS")
+        if parsed.catalog is None:
+            parsed = await self._catalogs.placed(parsed)
+        catalog = self._catalogs.prefixes[parsed.catalog or ""]
+        entry, problem = await self._entry(catalog, parsed)
+        here = await self._catalogs.here()
+        installed = await self._services.records.read(installed_in)
+        formats = {each for formats in here.providers.values() for each in formats}
+        return ModelPage(
+            entry=entry,
+            variants=judge(entry.variants, here.room, formats, dict(installed.by_ref)),
+            sources=await self._services.look_up(lambda connection: _read.same_as(connection, catalog, entry.name)),
+            installed=await self._services.look_up(partial(_read.installed_of, entry=entry, installed=installed)),
+            problem=problem,
+        )
+
+    async def _entry(self, catalog: str, parsed: CatalogRef) -> tuple[CatalogEntry, Problem | None]:
+        """Return what the catalog tells of a model now; where it cannot be asked, what it told, and why."""
+        try:
+            return await self._asked(catalog, parsed), None
+        except NotFound:
+            raise
+        except PapinError as error:
+            known = await self._services.look_up(lambda index: _read.entry_of(index, catalog, parsed.name))
+            if known is None:
+                raise
+            return known, error.problem()
+
+    async def _asked(self, catalog: str, parsed: CatalogRef) -> CatalogEntry:
+        session = await self._services.catalog(catalog)
+        about = self._services.plugins.catalogs[catalog].descriptor
+        with self._services.sessions.guard(f"catalog {catalog}"):
+            if isinstance(session, Describes):
+                entry = await session.entry(parsed.name)
+                put = partial(_write.put_entries, catalog=catalog, prefix=about.prefix, entries=(entry,))
+                await self._services.index_change(put)
+                return entry
+            known = await self._services.look_up(lambda index: _read.entry_of(index, catalog, parsed.name))
+            if known is not None:
+                return known
+            variant = await session.resolve(parsed.name, parsed.variant)
+        ref = str(msgspec.structs.replace(parsed, variant=None))
+        return CatalogEntry(
+            ref=ref,
+            catalog=catalog,
+            name=variant.name,
+            title=variant.name,
+            summary=variant.summary,
+            license=variant.license,
+            architecture=variant.architecture,
+            parameters=variant.parameters,
+            capabilities=variant.capabilities,
+            context_length=variant.context_length,
+            variants=(variant,),
+        )

@@ -1,0 +1,84 @@
+"""Rows to browse, as in a library of films: each is a search, but for those that look at this machine and its user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from papin.discovery import Card
+from papin.errors import NotFound
+from papin.models import CatalogEntry, Model
+from papin.names import nearest
+
+__all__ = ["TASKS", "belongs", "card_of_model", "recent", "search_of", "titles"]
+
+TASKS = {
+    "chat": "For conversations",
+    "code": "For programming",
+    "reasoning": "That think before they answer",
+    "tools": "That call functions",
+    "vision": "That see",
+    "embedding": "For searching texts",
+    "multilingual": "That speak many languages",
+}
+_ORDERS = {
+    "popular": ("Popular: most downloaded", "sort:downloads"),
+    "trending": ("Trending: talked of just now", "sort:trending"),
+    "new": ("New arrivals", "sort:new"),
+}
+
+
+def titles(providers: Iterable[str]) -> dict[str, str]:
+    """Return what each row shows, by its name."""
+    return {
+        "recommended": "Recommended for this machine and for how you use models",
+        "recent": "Recently used",
+        **{name: title for name, (title, _) in _ORDERS.items()},
+        **TASKS,
+        **{name: f"For {name}" for name in providers},
+    }
+
+
+def search_of(row: str, providers: Iterable[str]) -> str:
+    """Return the search that makes a row.
+
+    Raises:
+        NotFound: there is no such row.
+    """
+    if row in _ORDERS:
+        return f"fits:yes {_ORDERS[row][1]}"
+    if row in TASKS:
+        return f"can:{row} fits:yes sort:downloads"
+    if row in providers:
+        return f"provider:{row} fits:yes sort:downloads"
+    known = list(titles(providers))
+    near = nearest(row, known) or known
+    raise NotFound(f"there is no row {row[:40]!a}", next_step=f"Rows: {', '.join(near)}.")
+
+
+def belongs(row: str, entry: CatalogEntry) -> bool:
+    """Tell whether an entry says what its row is made by: without a date, nothing is new."""
+    return {"trending": entry.trending, "new": entry.created_at}.get(row, True) is not None
+
+
+def recent(models: Iterable[Model]) -> list[Card]:
+    """Return the installed models that were used, the last one first."""
+    used = [model for model in models if model.last_used_at is not None]
+    used.sort(key=lambda model: (model.last_used_at, model.id), reverse=True)
+    return [card_of_model(model) for model in used]
+
+
+def card_of_model(model: Model) -> Card:
+    """Return an installed model as a card."""
+    entry = CatalogEntry(
+        ref=model.ref or model.id,
+        catalog=model.source,
+        name=model.id,
+        title=model.id,
+        license=model.license,
+        architecture=model.architecture,
+        parameters=model.parameters,
+        capabilities=model.capabilities,
+        context_length=model.context_length,
+        formats=(model.format,) if model.format else (),
+    )
+    return Card(entry=entry, installed=(model.id,))

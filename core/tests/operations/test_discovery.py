@@ -1,0 +1,206 @@
+"""Refreshing catalogs, searching, browsing and looking at models in a kernel."""
+
+import msgspec
+import pytest
+import trio
+
+from papin.catalogs import Page
+from papin.errors import NotFound, TransferFailed
+from papin.events import CatalogRefreshed
+from papin.library import open_library
+from papin.models import CatalogEntry, HttpSource, Variant, WantedFile
+
+GB = 10**9
+
+
+def entry(name, *sizes, **facts):
+    variants = tuple(
+        Variant(
+            ref=f"hub:{name}:{quantization}",
+            catalog="hub",
+            name=name,
+            variant=quantization,
+            quantization=quantization,
+            format="gguf",
+            size=None if size is None else int(size * GB),
+            files=(WantedFile(name=f"{quantization}.gguf", sources=(HttpSource(url="https://hub.example/m.gguf"),)),),
+        )
+        for quantization, size in sizes
+    )
+    facts = {"title": name.rpartition("/")[2], "formats": ("gguf",)} | facts
+    return CatalogEntry(ref=f"hub:{name}", catalog="hub", name=name, variants=variants, **facts)
+
+
+A = entry("acme/lake-1b", ("Q8_0", 1.2), ("Q4_K_M", 0.7), ("F16", 2.4), downloads=50, capabilities=("chat", "text"))
+B = entry("acme/sea-400b", ("Q4_K_M", 400), downloads=90, capabilities=("vision",))
+C = entry("acme/pond", ("Q4_K_M", 0.1), license="mit")
+
+
+def pages(*told):
+    """Return pages by the state after which they are told: "" is before the first, then 1, 2 ..."""
+    return {
+        str(number or ""): Page(state=str(number + 1), entries=entries, more=number + 1 < len(told))
+        for number, entries in enumerate(told)
+    }
+
+
+async def test_a_refresh_brings_in_all_pages_and_then_asks_once(hub):
+    hub.tell(pages=pages((A, B), (C,)))
+    async with hub.kernel() as kernel:
+        steps = []
+        (done,) = await kernel.catalogs.refresh(["hub"], on_refresh=steps.append)
+        assert (done.changed, done.models, done.problem) == (3, 3, None)
+        assert [each.models for each in steps] == [2, 3]
+        assert hub.asked() == ["refresh ", "refresh 1"]
+        (again,) = await kernel.catalogs.refresh(["hub"])
+        assert (again.changed, again.gone) == (0, 0)
+        assert hub.asked() == ["refresh 2"]
+        events = [each.event for each in await kernel.journal.events()]
+        assert CatalogRefreshed(catalog="hub", changed=3) in events
+
+
+async def test_a_refresh_that_broke_off_goes_on_where_it_was(hub):
+    told = pages((A,), (B,), (C,))
+    hub.tell(pages={state: page for state, page in told.items() if state != "2"} | {"2": Page(state="2", more=True)})
+    async with hub.kernel() as kernel:
+        (done,) = await kernel.catalogs.refresh(["hub"])
+        assert "for ever" in done.problem.message
+        hub.asked()
+        hub.tell(pages=told)
+        (done,) = await kernel.catalogs.refresh(["hub"])
+        assert (done.changed, done.problem) == (1, None)
+        assert hub.asked() == ["refresh 2"]
+
+
+async def test_a_catalog_that_fails_is_marked_and_keeps_what_it_told(hub):
+    hub.tell(pages=pages((A,)))
+    async with hub.kernel() as kernel:
+        await kernel.catalogs.refresh()
+        hub.tell(fails=True)
+        done = {each.catalog: each for each in await kernel.catalogs.refresh()}
+        assert (done["hub"].problem.message, done["starter"].problem) == ("the hub is away", None)
+        status = {each.name: each for each in await kernel.catalogs.list()}["hub"]
+        assert (status.state, status.models, status.problem.code) == ("failed", 1, TransferFailed.code)
+        assert [card.entry.name for card in (await kernel.discovery.search("lake")).cards] == [A.name]
+
+
+async def test_offline_nobody_is_asked_and_nobody_has_failed(hub):
+    hub.tell(pages=pages((A,)))
+    async with hub.kernel(offline=True) as kernel:
+        (done,) = await kernel.catalogs.refresh(["hub"])
+        assert done.problem.code == "ERR_OFFLINE"
+        assert hub.asked() == []
+        assert {each.name: each.state for each in await kernel.catalogs.list()}["hub"] == "ready"
+
+
+async def test_a_catalog_that_is_not_there(hub):
+    async with hub.kernel() as kernel:
+        with pytest.raises(NotFound, match="no catalog 'hud'"):
+            await kernel.catalogs.refresh(["hud"])
+
+
+async def test_nothing_is_asked_of_the_network_until_somebody_says_so(hub):
+    hub.tell(entries=[A])
+    async with hub.kernel() as kernel:
+        assert (await kernel.discovery.search("lake")).cards == ()
+        assert await kernel.discovery.rows()
+        assert hub.asked() == []
+        assert [card.entry.name for card in (await kernel.discovery.search("lake", online=True)).cards] == [A.name]
+        assert hub.asked() == ["search lake"]
+        assert (await kernel.discovery.search("lake")).cards != ()
+
+
+async def test_two_refreshes_at_once_ask_once(hub):
+    hub.tell(pages=pages((A,)))
+    async with hub.kernel() as kernel, trio.open_nursery() as nursery:
+        nursery.start_soon(kernel.catalogs.refresh, ["hub"])
+        nursery.start_soon(kernel.catalogs.refresh, ["hub"])
+    assert sorted(hub.asked()) == ["refresh ", "refresh 1"]
+
+
+# --- the default choice -------------------------------------------------------------------------------------------
+
+
+async def test_a_name_without_variant_is_the_best_balance_that_fits(hub):
+    hub.tell(entries=[A, B])
+    async with hub.kernel() as kernel:
+        assert (await kernel.catalogs.resolve("hub:acme/lake-1b")).variant == "Q4_K_M"
+        assert (await kernel.catalogs.resolve("hub:acme/lake-1b:F16")).variant == "F16"
+        assert (await kernel.catalogs.resolve("hub:acme/sea-400b")).variant == "Q4_K_M"
+        with pytest.raises(NotFound):
+            await kernel.catalogs.resolve("hub:acme/lake-1b:Q2_K")
+        assert (await kernel.downloads.plan("hub:acme/lake-1b:Q8_0")).ref == "hub:acme/lake-1b:Q8_0"
+
+
+# --- pages --------------------------------------------------------------------------------------------------------
+
+
+async def test_the_page_of_a_model_says_which_variant_to_take(hub):
+    hub.tell(entries=[A])
+    async with hub.kernel() as kernel:
+        page = await kernel.discovery.show("hub:acme/lake-1b")
+        notes = {each.variant.variant: each.note for each in page.variants}
+        assert notes["Q4_K_M"] == "best balance for this machine"
+        assert [each.variant.variant for each in page.variants if each.is_default] == ["Q4_K_M"]
+        assert (page.installed, page.problem) == ((), None)
+        assert [source.ref for source in page.sources] == ["hub:acme/lake-1b"]
+
+
+async def test_a_catalog_that_is_away_leaves_the_page_as_it_was_told(hub):
+    hub.tell(pages=pages((A,)))
+    async with hub.kernel() as kernel:
+        await kernel.catalogs.refresh(["hub"])
+        hub.tell(fails=True)
+        page = await kernel.discovery.show("hub:acme/lake-1b")
+        assert (page.entry.name, page.problem.message) == (A.name, "the hub is away")
+        with pytest.raises(TransferFailed):
+            await kernel.discovery.show("hub:acme/other")
+
+
+async def test_a_name_alone_is_looked_for_in_all_that_is_indexed(hub):
+    hub.tell(pages=pages((A, C)), entries=[A, C])
+    async with hub.kernel() as kernel:
+        await kernel.catalogs.refresh(["hub"])
+        assert (await kernel.discovery.show("acme/pond")).entry.ref == "hub:acme/pond"
+        assert (await kernel.discovery.show("smollm2")).entry.ref == "starter:smollm2"
+        with pytest.raises(NotFound) as caught:
+            await kernel.discovery.show("acme/pnod")
+        assert "hub:acme/pond" in caught.value.next_step
+
+
+# --- rows ---------------------------------------------------------------------------------------------------------
+
+
+async def test_rows(hub):
+    dated = msgspec.structs.replace(C, created_at="2026-01-01T00:00:00Z")
+    hub.tell(pages=pages((A, B, msgspec.convert(msgspec.to_builtins(dated), CatalogEntry))))
+    async with hub.kernel() as kernel:
+        await kernel.catalogs.refresh(["hub"])
+        rows = {row.name: [card.entry.name for card in row.cards] for row in await kernel.discovery.rows()}
+        assert rows["popular"][0] == A.name, "what does not fit is no recommendation"
+        assert rows["new"] == [C.name]
+        assert rows["chat"] == [A.name, "smollm2"]
+        assert "vision" not in rows
+        assert set(rows["recommended"]) == {A.name, C.name, "smollm2"}
+        recommended = await kernel.discovery.browse("recommended", limit=2)
+        assert len(recommended.cards) == 2
+        assert all(card.why for card in recommended.cards)
+        with pytest.raises(NotFound, match="no row"):
+            await kernel.discovery.browse("soap-operas")
+
+
+# --- without a kernel ---------------------------------------------------------------------------------------------
+
+
+async def test_the_library_searches_what_a_kernel_brought_in(hub):
+    environ = {"PAPIN_HOME": str(hub.home)}
+    with open_library(environ) as library:
+        assert library.search("lake") is None, "nobody ever looked"
+    hub.tell(pages=pages((A, B)))
+    async with hub.kernel() as kernel:
+        await kernel.catalogs.refresh(["hub"])
+        there = await kernel.discovery.search("fits:yes sort:downloads")
+    with open_library(environ) as library:
+        assert library.search("fits:yes sort:downloads") == there
+        assert library.complete_search("can:v") == ["can:vision"]
+        assert "provider:llamacpp" in library.complete_search("provider:llama")

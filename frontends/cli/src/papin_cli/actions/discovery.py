@@ -1,0 +1,79 @@
+"""Finding models, and bringing what is known of the catalogs up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from papin.discovery import Refreshed
+from papin.errors import from_problem
+from papin_cli import _words
+from papin_cli._safe import name
+from papin_cli._session import Session
+from papin_cli.views import discovery as view
+
+__all__ = ["browse", "refresh", "refresh_new", "search", "show"]
+
+
+async def search(session: Session, text: str, *, limit: int, online: bool) -> None:
+    """Search, asking the catalogs themselves where `online`."""
+    found = await session.kernel.discovery.search(text, limit=limit, online=online)
+    if session.out.json:
+        session.out.document(found)
+    session.out.text(view.found(found, session.out.width), end="")
+
+
+async def browse(session: Session, row: str | None, *, limit: int) -> None:
+    """Show a row, or some of every row."""
+    discovery, out = session.kernel.discovery, session.out
+    if row is None:
+        rows = await discovery.rows()
+        if out.json:
+            out.document(rows)
+        out.text(view.rows(rows, out.width), end="")
+        return
+    one = await discovery.browse(row, limit=limit)
+    if out.json:
+        out.document(one)
+    out.text(view.row(one, out.width), end="")
+
+
+async def show(session: Session, ref: str) -> None:
+    """Show the page of a model that can be installed."""
+    page = await session.kernel.discovery.show(ref)
+    if session.out.json:
+        session.out.document(page)
+    session.out.text(view.page(page, datetime.now(UTC), session.out.width), end="")
+
+
+async def refresh(session: Session, catalogs: Sequence[str]) -> int:
+    """Refresh catalogs, saying of each what it brought; return 1 when none could be asked."""
+    out = session.out
+    shown: set[str] = set()
+
+    def tell(done: Refreshed) -> None:
+        if out.animated and done.catalog not in shown:
+            shown.add(done.catalog)
+            out.note(f"{name(done.catalog)} ...")
+
+    done = await session.kernel.catalogs.refresh(catalogs, on_refresh=tell)
+    if out.json:
+        out.document(done)
+    for each in done:
+        out.text(view.refreshed(each))
+    return 1 if done and all(each.problem for each in done) else 0
+
+
+async def refresh_new(session: Session, catalog: str) -> None:
+    """Refresh a catalog that was just added.
+
+    Raises:
+        PapinError: it cannot be read.
+    """
+    (done,) = await session.kernel.catalogs.refresh([catalog])
+    if done.problem is not None:
+        raise from_problem(done.problem)
+    if session.out.json:
+        session.out.document(done)
+    models = _words.count(done.models, "model")
+    session.out.text(f"Added {name(catalog)}: {models}.\nNext: papin models search catalog:{name(catalog)}")

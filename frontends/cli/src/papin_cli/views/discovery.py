@@ -1,0 +1,170 @@
+"""Models that can be installed: lists, rows, and the page of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from papin.discovery import Card, Found, Judged, ModelPage, Refreshed, Row
+from papin_cli import _words
+from papin_cli._errors import describe
+from papin_cli._safe import line, name
+from papin_cli._table import Column, render
+
+__all__ = ["cards", "found", "page", "refreshed", "row", "rows"]
+
+_FITS = {"gpu": "on the GPU", "memory": "yes", "no": "no", "unknown": "?"}
+_CARDS = (
+    Column(title="MODEL", least=200),  # never cut: it is there to be pasted
+    Column(title="SIZE", right=True),
+    Column(title="FITS"),
+    Column(title="HERE", least=6),
+    Column(title="ALSO AT", rank=4, least=8),
+    Column(title="DOWNLOADS", right=True, rank=2),
+    Column(title="LICENCE", rank=3, least=10),
+    Column(title="CAN", rank=1, least=8),
+    Column(title="WHY", least=16),
+)
+_VARIANTS = (
+    Column(title="VARIANT", least=200),
+    Column(title="ON DISK", right=True),
+    Column(title="BITS", right=True, rank=2),
+    Column(title="FITS"),
+    Column(title="HERE", least=6),
+    Column(title="NOTE", least=12, rank=1),
+)
+_SHOWN = 40
+
+
+def cards(shown: Sequence[Card], width: int | None) -> str:
+    """Return cards as a table whose first column can be pasted into a download."""
+    return render(_CARDS, [_card(each) for each in shown], width)
+
+
+def _card(card: Card) -> tuple[str, ...]:
+    entry = card.entry
+    also = dict.fromkeys(source.catalog for source in card.sources if source.catalog != entry.catalog)
+    return (
+        name(entry.ref),
+        _words.compact(entry.parameters),
+        _FITS[card.fit],
+        name(", ".join(card.installed)),
+        name(", ".join(also)),
+        _words.compact(entry.downloads),
+        name(entry.license) or ("gated" if entry.access == "gated" else ""),
+        name(", ".join(entry.capabilities)),
+        line(card.why),
+    )
+
+
+def found(result: Found, width: int | None) -> str:
+    """Return what a search found, or which filter emptied it."""
+    if not result.entries:
+        return "Nothing was ever asked of the catalogs.\nNext: papin catalogs refresh\n"
+    if not result.cards:
+        return _empty(result)
+    more = "\nThere is more: add words or filters, or --limit.\n" if result.more else ""
+    return cards(result.cards, width) + more + f"\nNext: papin models show {name(result.cards[0].entry.ref)}\n"
+
+
+def _empty(result: Found) -> str:
+    query = name(result.query)
+    if not result.emptied_by:
+        return f"Nothing is found for {query}, and no single word or filter is why.\nNext: leave some of them out.\n"
+    each = " or ".join(name(text) for text in result.emptied_by)
+    return f"Nothing is found for {query}.\nNext: leave out {each}, or ask the catalogs themselves with --online.\n"
+
+
+def rows(all_rows: Sequence[Row], width: int | None) -> str:
+    """Return several rows, a few cards of each."""
+    if not all_rows:
+        return "Nothing was ever asked of the catalogs.\nNext: papin catalogs refresh\n"
+    return "\n".join(row(each, width) for each in all_rows) + "\nNext: papin models browse ROW shows more of one.\n"
+
+
+def row(shown: Row, width: int | None) -> str:
+    """Return one row under its title."""
+    body = cards(shown.cards, width) if shown.cards else "Nothing yet.\n"
+    return f"{name(shown.title)} ({name(shown.name)})\n{body}"
+
+
+def page(shown: ModelPage, now: datetime, width: int | None) -> str:
+    """Return everything about a model that can be installed."""
+    entry = shown.entry
+    facts = {
+        "Model": entry.ref,
+        "Title": entry.title if entry.title != entry.name else "",
+        "About": line(entry.summary),
+        "Good for": ", ".join(entry.capabilities),
+        "Publisher": entry.publisher,
+        "Licence": entry.license,
+        "Access": _access(shown),
+        "Architecture": entry.architecture,
+        "Parameters": _words.compact(entry.parameters),
+        "Context length": f"{entry.context_length} tokens" if entry.context_length else "",
+        "Inside": _inside(shown),
+        "Downloads": _words.compact(entry.downloads),
+        "Updated": _words.ago(entry.updated_at, now) if entry.updated_at else "",
+        "Revision": entry.revision[:_SHOWN],
+        "Web page": entry.homepage,
+        "Also at": ", ".join(source.ref for source in shown.sources if source.ref != entry.ref),
+        "Here": ", ".join(shown.installed),
+    }
+    long = max(map(len, facts)) + 2
+    text = "".join(f"{label + ':':<{long}}{name(fact)}\n" for label, fact in facts.items() if fact)
+    told = f"\nAs of the last refresh: {describe(shown.problem)}\n" if shown.problem else ""
+    return text + told + _variants(shown, width)
+
+
+def _access(shown: ModelPage) -> str:
+    if shown.entry.access == "gated":
+        return f"accept its licence at {shown.entry.homepage or 'its web page'}, then: papin login"
+    return "private: papin login gives papin your token" if shown.entry.access == "private" else ""
+
+
+def _inside(shown: ModelPage) -> str:
+    header = shown.header
+    if header is None:
+        return ""
+    facts = [
+        f"{header.layers} layers" if header.layers else "",
+        f"{header.heads} heads" if header.heads else "",
+        f"vocabulary of {header.vocabulary}" if header.vocabulary else "",
+        "with a chat template" if header.has_chat_template else "without a chat template",
+    ]
+    return ", ".join(each for each in facts if each)
+
+
+def _variants(shown: ModelPage, width: int | None) -> str:
+    if not shown.variants:
+        return "\nIts variants are not known.\n"
+    table = render(_VARIANTS, [_variant(each) for each in shown.variants], width)
+    best = next((each.variant.ref for each in shown.variants if each.is_default), shown.entry.ref)
+    return f"\n{table}\nNext: papin models download {name(best)}\n"
+
+
+def _variant(judged: Judged) -> tuple[str, ...]:
+    each = judged.variant
+    bits = f"{each.bits_per_weight:.1f}" if each.bits_per_weight else ""
+    return (
+        name(each.variant or each.ref),
+        _words.size(each.size),
+        bits,
+        _FITS[judged.fit],
+        name(judged.installed),
+        judged.note,
+    )
+
+
+def refreshed(done: Refreshed) -> str:
+    """Return what a refresh of one catalog brought, as one line, or two where it failed."""
+    if done.problem is not None:
+        return f"{name(done.catalog)}: {describe(done.problem)}"
+    if not done.changed and not done.gone and not done.refused:
+        return f"{name(done.catalog)}: nothing new"
+    facts = [
+        f"{_words.count(done.changed, 'model')} new or changed" if done.changed else "",
+        f"{done.gone} gone" if done.gone else "",
+        f"{done.refused} refused" if done.refused else "",
+    ]
+    return f"{name(done.catalog)}: {', '.join(each for each in facts if each)}"
