@@ -61,10 +61,12 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/health":
             self.answer(200, {"status": "ok"})
         elif self.path == "/props":
-            self.answer(200, {"default_generation_settings": {"n_ctx": self.arguments.ctx_size}, "total_slots": 1})
+            settings = {"n_ctx": self.arguments.ctx_size}
+            path = os.path.realpath(self.arguments.model)
+            self.answer(200, {"default_generation_settings": settings, "total_slots": 1, "model_path": path})
         elif self.path == "/slots":
             self.answer(200, [{"id": 0, "is_processing": State.working > 0}])
-        elif self.path == "/v1/models":
+        elif self.path in {"/v1/models", "/models"}:
             self.answer(200, {"object": "list", "data": [{"id": self.arguments.alias, "object": "model"}]})
         elif self.path == "/metrics":
             text = (

@@ -82,11 +82,31 @@ def fake_router(folder, *flags):
 
 
 @contextmanager
+def fake_single(folder, text="{}"):
+    """Start the fake llama-server with one model, which `text` describes; it may still be loading it."""
+    model = folder / "toy.gguf"
+    model.write_text(text)
+    port = free_port()
+    command = [sys.executable, str(HERE / "fake_llama_server.py"), "--model", str(model), "--alias", "toy", "--metrics"]
+    command += ["--host", "127.0.0.1", "--port", str(port), "--ctx-size", "512", "--parallel", "1"]
+    with subprocess.Popen([*command, "--api-key-file", _key_file(folder)]) as child:
+        try:
+            wait_answer(child, f"http://127.0.0.1:{port}/health")
+            yield Running(folder, f"http://127.0.0.1:{port}")
+        finally:
+            child.kill()
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+@contextmanager
 def real_server(program, folder, *flags):
     """Start the real llama-server; without `--model` among the flags it is a router."""
     (folder / "models").mkdir(exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [str(program.path), "--host", "127.0.0.1", "--port", str(port), "--api-key-file", _key_file(folder)]
     command += ["--threads", "1", "--parallel", "1", *flags]
     environ = {**os.environ, **program.environ, "LLAMA_CACHE": str(folder / "cache"), "HF_HOME": str(folder / "cache")}
@@ -96,6 +116,18 @@ def real_server(program, folder, *flags):
             yield Running(folder, f"http://127.0.0.1:{port}")
         finally:
             child.terminate()
+
+
+def wait_answer(child, url):
+    """Wait until a server answers at all."""
+    while child.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            continue
+        return
 
 
 def wait_healthy(child, url, log):

@@ -1,17 +1,18 @@
-"""A llama-server with one model: the real one."""
+"""A llama-server with one model: the real one, and a fake one for what the real one does not do on demand."""
 
 from pathlib import Path
 
 import pytest
+import trio
 
 from papin.errors import NotFound, ProviderFailed
 from papin.models import LoadSettings
 from papin.testing.contexts import KnownFiles
 
 from .conftest import text_of
-from .servers import model_of, real_server
+from .servers import fake_single, model_of, real_server
 
-pytestmark = pytest.mark.live
+LIVE = pytest.mark.live
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,7 @@ def files(model, path):
     return KnownFiles({model.id: [path]})
 
 
+@LIVE
 async def test_it_has_the_model_that_it_was_started_with(server, smollm2):
     async with server.open() as session:
         assert (await session.engine()).name == "llama-server"
@@ -35,6 +37,7 @@ async def test_it_has_the_model_that_it_was_started_with(server, smollm2):
     assert "chat" in model.capabilities
 
 
+@LIVE
 async def test_a_model_of_papin_is_recognised_by_its_file(server, smollm2, tmp_path):
     linked = tmp_path / "other-name.gguf"
     linked.symlink_to(smollm2)
@@ -54,6 +57,7 @@ async def test_a_model_of_papin_is_recognised_by_its_file(server, smollm2, tmp_p
             await session.unload("mine")
 
 
+@LIVE
 async def test_another_model_is_not_loaded(server, smollm2, tmp_path):
     other = tmp_path / "other.gguf"
     other.write_text("")
@@ -65,6 +69,7 @@ async def test_another_model_is_not_loaded(server, smollm2, tmp_path):
         assert await session.unload("other") is False
 
 
+@LIVE
 async def test_a_chat_that_is_too_long(server, smollm2):
     model = model_of("mine", smollm2)
     async with server.open(files(model, smollm2)) as session:
@@ -72,3 +77,30 @@ async def test_a_chat_that_is_too_long(server, smollm2):
         with pytest.raises(ProviderFailed, match="longer than the context"):
             async with session.complete(loaded, "word " * 2000, {}) as answer:
                 await anext(answer)
+
+
+async def test_a_fake_one_answers_and_keeps_its_model(tmp_path):
+    with fake_single(tmp_path) as server:
+        async with server.open() as session:
+            (model,) = (await session.models()).models
+            assert (model.reference, model.files[0].path) == ("toy", str((tmp_path / "toy.gguf").resolve()))
+            loaded = await session.load(model_of("toy"), LoadSettings())
+            assert "".join(each.text for each in await text_of(session, loaded)) == "Light is scattered."
+            with pytest.raises(ProviderFailed, match="stays loaded"):
+                await session.unload("toy")
+            with pytest.raises(ProviderFailed, match="serves one model"):
+                await session.pull("a/b", print)
+            with pytest.raises(ProviderFailed, match="serves one model"):
+                await session.configure("toy", {"n_ctx": 1})
+
+
+async def test_one_that_is_still_loading_is_there_and_not_empty(tmp_path):
+    with fake_single(tmp_path, '{"load": "hang"}') as server:
+        async with server.open() as session:
+            assert (await session.engine()).address == server.address
+            assert await session.loaded() == []
+            with pytest.raises(ProviderFailed, match="still loading"):
+                await session.models()
+            with trio.move_on_after(0.3) as scope:
+                await session.load(model_of("toy"), LoadSettings())
+            assert scope.cancelled_caught

@@ -19,6 +19,7 @@ from papin.errors import (
     PapinError,
     ProviderFailed,
     TransferFailed,
+    TransferTimeout,
 )
 from papin.http import Client, Http, Patience, Response
 from papin_found._lmstudio.wire import Download, ListedModel, ListedModels, Loaded
@@ -50,10 +51,15 @@ class Server:
         Raises:
             EngineMissing: nothing answers there, or another program does.
             LoginRequired: it wants a key.
+        ProviderFailed: something is there, and does not answer.
         """
         async with self._client() as client:
             try:
                 answer = await client.request("GET", "/api/v1/models")
+            except TransferTimeout as error:
+                raise ProviderFailed(
+                    f"what is at {self.address} does not answer: {error.message}", next_step="Look at what runs there."
+                ) from error
             except TransferFailed as error:
                 raise self._missing(f"no LM Studio answers at {self.address}") from error
         if answer.status in {401, 403}:

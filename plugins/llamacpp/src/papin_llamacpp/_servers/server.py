@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from papin import openai
-from papin.errors import EngineMissing, LoginRequired, PapinError, ProviderFailed, TransferFailed
+from papin.errors import EngineMissing, LoginRequired, PapinError, ProviderFailed, TransferFailed, TransferTimeout
 from papin.http import Client, Http, Patience, Response
 from papin_llamacpp._servers.settings import ServerSettings
 from papin_llamacpp._servers.wire import ListedModel, ListedModels, Props
@@ -51,10 +51,15 @@ class Server:
         Raises:
             EngineMissing: nothing answers there, or another program does.
             LoginRequired: it wants a key.
+        ProviderFailed: something is there, and does not answer.
         """
         async with self.client() as client:
             try:
                 answer = await client.request("GET", "/props")
+            except TransferTimeout as error:
+                raise ProviderFailed(
+                    f"what is at {self.address} does not answer: {error.message}", next_step="Look at what runs there."
+                ) from error
             except TransferFailed as error:
                 raise self._missing(f"no llama-server answers at {self.address}") from error
             if answer.status == _NOT_YET and openai.parse_refusal(_NOT_YET, answer.body).kind == "loading":
@@ -90,7 +95,16 @@ class Server:
         """Return what it lists; `reload` has a router read its folders and presets first, if it can."""
         async with self.client(_SLOW if reload else _QUICK) as client:
             answer = await client.request("GET", "/models?reload=1" if reload else "/models")
-            return self._checked(answer).json(ListedModels).models
+            return self._decoded(self._checked(answer))
+
+    def _decoded(self, answer: Response) -> tuple[ListedModel, ...]:
+        try:
+            return answer.json(ListedModels).models
+        except TransferFailed as error:
+            raise ProviderFailed(
+                f"the llama-server at {self.address} answers nonsense: {error.message}",
+                next_step="Check its version, and whether it is one.",
+            ) from error
 
     async def post(self, path: str, body: dict[str, Any]) -> openai.Refusal | None:
         """Send an order to a router; return its refusal, or None when it obeys."""

@@ -62,7 +62,9 @@ class Session:
         except EngineMissing:
             return Listing(is_present=False)
         if props is None:
-            return Listing()
+            raise ProviderFailed(
+                f"the llama-server at {self._server.address} is still loading its model", next_step="Ask in a moment."
+            )
         listed = await self._server.models()
         made = [await trio.to_thread.run_sync(self._describe, each, props) for each in listed]
         return Listing(models=tuple(made))
@@ -73,9 +75,8 @@ class Session:
 
     async def load(self, model: Model, settings: LoadSettings) -> LoadedModel:  # noqa: ARG002  # it takes none
         """Have a router load `model`; a single one is asked whether it has it. See `papin.providers.Loads`."""
-        props = await self._look()
-        if props is None:
-            raise ProviderFailed(f"the llama-server at {self._server.address} is still loading", next_step="Ask again.")
+        while (props := await self._look()) is None:  # it loads its model
+            await self._watch.wait_change()
         if not props.is_router:
             return await self._the_single_one(model, props)
         reference = (await self._router.wanted(model)).id
