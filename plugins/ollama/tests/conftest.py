@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from papin.http import Http
 from papin.models import Model, Placement, StoredFile
 from papin.testing import make_context
 from papin_ollama.plugin import papin_providers
@@ -89,7 +90,7 @@ class Ollama:
             self.post("/api/generate", {"model": each["name"], "keep_alive": 0})
         for name in ("manifests", "blobs"):
             shutil.rmtree(self.models / name, ignore_errors=True)
-            (self.models / name).mkdir(parents=True)
+        (self.models / "blobs").mkdir(parents=True)  # as one that was just started
 
     def add(self, data, name="toy", **more):
         """Register a model of the bytes `data` in it, by its own means; return their digest."""
@@ -117,9 +118,8 @@ class World:
 
     def context(self, **settings):
         (provider,) = papin_providers()
-        return make_context(
-            provider, self.folder, **({"url": self.ollama.url, "models": str(self.ollama.models)} | settings)
-        )
+        known = {"url": self.ollama.url, "models": str(self.ollama.models), "http": Http()}
+        return make_context(provider, self.folder, **known | settings)
 
     def open(self, **settings):
         (provider,) = papin_providers()

@@ -43,8 +43,7 @@ class Store:
         self.root = Path(root)
         self.manifests = self.root / "manifests"
         self.blobs = self.root / "blobs"
-        self.manifests.mkdir(parents=True, exist_ok=True)
-        self.blobs.mkdir(exist_ok=True)
+        self.blobs.mkdir(parents=True, exist_ok=True)
 
     def blob(self, digest):
         if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
@@ -149,7 +148,7 @@ class Store:
         manifest = self.manifest(name)
         path = self.path(name)
         path.unlink()
-        for parent in path.parents[:3]:
+        for parent in path.parents[:4]:
             if not any(parent.iterdir()):
                 parent.rmdir()
         self.remove_layers(manifest)

@@ -1,9 +1,12 @@
 """Loading and answering, with the fake and with the real Ollama."""
 
+import json
+
 import pytest
 import trio
 
-from papin.errors import ConfigInvalid, LoadFailed, NotFound, OutOfMemory, ProviderFailed
+from papin.errors import ConfigInvalid, LoadFailed, NotFound, Offline, OutOfMemory, ProviderFailed
+from papin.http import Http
 from papin.models import LoadSettings, Message
 
 ASK = [Message(role="user", content="What is the capital of France?")]
@@ -163,3 +166,16 @@ async def test_a_keep_alive_of_nothing_lasts_for_the_first_answer(fake):
         assert await session.loaded()
         assert await collected(session.chat(loaded, ASK, {}))
         assert await session.loaded() == ()
+
+
+async def test_a_cloud_model_is_not_asked_offline(fake):
+    fake.ollama.add(fake.file.read_bytes(), "cloudy")
+    path = next((fake.ollama.models / "manifests").rglob("latest"))
+    manifest = json.loads(path.read_text())
+    about = fake.ollama.models / "blobs" / manifest["config"]["digest"].replace(":", "-")
+    about.write_text(json.dumps(json.loads(about.read_text()) | {"remote_host": "https://ollama.com:443"}))
+    async with fake.open(http=Http(offline=True)) as session:
+        with pytest.raises(Offline, match="cloudy:latest is a cloud model"):
+            await session.load(fake.model("cloudy"), LoadSettings())
+    async with fake.open(http=Http()) as session:
+        assert (await session.load(fake.model("cloudy"), LoadSettings())).reference == "cloudy:latest"

@@ -3,7 +3,8 @@
 import pytest
 import trio
 
-from papin.errors import DiskSpace, LoginRequired, NameInvalid, NotFound, ProviderFailed, TransferTimeout
+from papin.errors import DiskSpace, LoginRequired, NameInvalid, NotFound, Offline, ProviderFailed, TransferTimeout
+from papin.http import Http
 from papin_ollama._pulling import Pulling
 from papin_ollama._wire import Line
 
@@ -142,6 +143,14 @@ async def test_a_pull_can_be_cancelled(fake):
         with trio.fail_after(5), trio.CancelScope() as scope:
             await session.pull("toy", lambda _: scope.cancel())
     assert scope.cancelled_caught
+
+
+async def test_offline_ollama_is_not_told_to_reach_out(fake):
+    async with fake.open(http=Http(offline=True)) as session:
+        for name in ("toy", "hf.co/me/toy:Q4_K_M", "http://registry.example/me/toy"):
+            with pytest.raises(Offline, match="papin is offline"):
+                await session.pull(name, lambda _: None)
+    assert "POST /api/pull" not in fake.ollama.get("/fake/state")["asked"]
 
 
 async def test_a_name_that_is_none_is_not_sent(fake):

@@ -214,6 +214,33 @@ async def test_an_ollama_that_is_not_here_would_appear_in_its_folder(fake, tmp_p
         assert (await session.models()).is_present
 
 
+async def test_an_ollama_that_has_nothing_yet_is_here(fake, folder, listing):
+    """It removes the folder of manifests with the last of them."""
+    (folder.root / "manifests").rmdir()
+    before = await listing()
+    assert (before.is_present, before.models) == (True, ())
+    folder.add("toy", gguf())
+    assert not is_current(before.stamps)
+    (folder.root / "blobs").rename(folder.root / "elsewhere")
+    (model,) = (await listing()).models
+    assert model.problem == "the file of its model is missing"
+
+
+async def test_of_two_folders_the_one_that_ollama_has_is_read(fake, tmp_path, monkeypatch):
+    other = Folder(tmp_path / "home" / ".ollama" / "models")
+    other.add("old", gguf(filling=b"old"))
+    fake.ollama.add(fake.file.read_bytes(), "toy")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("OLLAMA_MODELS", raising=False)
+    monkeypatch.setattr("papin_ollama._environment.SERVICES", (str(fake.ollama.models),))
+    async with fake.open(models="") as session:
+        (model,) = (await session.models()).models
+        assert (model.reference, model.files[0].path.startswith(str(fake.ollama.models))) == ("toy:latest", True)
+        assert (await session.share(fake.model(), [fake.file], name="shared", copy=False)).reference == "shared:latest"
+    async with fake.open(models="", url="127.0.0.1:1") as session:
+        assert [each.reference for each in (await session.models()).models] == ["old:latest"]
+
+
 async def test_where_the_folder_is_unknown_ollama_is_asked(fake, tmp_path):
     digest = fake.ollama.add(fake.file.read_bytes(), "toy")
     async with fake.open() as session:
@@ -281,10 +308,10 @@ def public():
 
 @pytest.mark.parametrize(("mode", "state"), [(0o000, "closed"), (0o555, "read"), (0o777, "write")])
 def test_the_folder_of_another_user(public, mode, state):
-    for path in (public.root / "manifests", public.root / "blobs"):
+    for path in (public.root / "manifests", public.root / "blobs", public.root):
         path.chmod(mode)
     found = as_somebody_else(lambda: [each.state for each in look([public.root])])
-    for path in (public.root / "manifests", public.root / "blobs"):
+    for path in (public.root, public.root / "manifests", public.root / "blobs"):
         path.chmod(0o755)
     assert found == [state]
 

@@ -73,6 +73,14 @@ class Api:
             raise refusal(answers[PROBES[0]].status, answers[PROBES[0]].body, self.address)
         return answers
 
+    def check_online(self, what: str) -> None:
+        """Fail in papin's offline mode, where Ollama must not be told to reach out either. Raises `Offline`."""
+        if self._http.offline:
+            raise Offline(
+                f"{what}, because papin is offline",
+                next_step="Leave out --offline, unset PAPIN_OFFLINE, or: papin config set offline false",
+            )
+
     async def answers(self) -> bool:
         """Tell whether Ollama is there."""
         try:

@@ -7,14 +7,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["PORT", "address", "folders"]
+__all__ = ["PORT", "SERVICES", "address", "folders"]
 
 PORT = "11434"
 
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _MOST = 65535
 # Where packages and distributions let Ollama run as a user of its own.
-_SERVICES = ("/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models", "/var/lib/ollama/models")
+SERVICES = ("/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models", "/var/lib/ollama/models")
 
 
 def address(host: str) -> str:
@@ -61,4 +61,4 @@ def folders(environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
         return (Path(chosen),)
     home = environ.get("HOME") or environ.get("USERPROFILE")
     own = (Path(home, ".ollama", "models"),) if home else ()
-    return (*own, *(Path(each) for each in _SERVICES))
+    return (*own, *(Path(each) for each in SERVICES))

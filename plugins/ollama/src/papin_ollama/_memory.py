@@ -110,6 +110,7 @@ class Memory:
                 next_step=f"Share it first: papin models share {model.id} --with {self._provider}",
             )
         reference = str(parse(placed))
+        await self._check_remote(reference)
         known = await self._find(reference)
         before = self.note(reference) if known else None
         wanted = (before.options if before else {}) | for_loading(settings)
@@ -122,6 +123,12 @@ class Memory:
         note = Note(model=model.id, loaded_at=loaded_at, options=wanted, keep_alive=keep)
         await trio.to_thread.run_sync(self._write, reference, note)
         return await self._found(reference)
+
+    async def _check_remote(self, reference: str) -> None:
+        """Refuse a cloud model, which answers from another machine, when papin is offline."""
+        tags = (await self._api.tags()).models or []
+        if any(each.name == reference and (each.remote_host or each.remote_model) for each in tags):
+            self._api.check_online(f"{reference} is a cloud model and was not asked")
 
     async def _found(self, reference: str) -> LoadedModel:
         running = await self._find(reference)

@@ -59,7 +59,7 @@ class Models:
     async def list(self) -> Listing:
         """Return what it has; see `papin.providers.Lists`."""
         candidates = self._candidates()
-        stamps = await trio.to_thread.run_sync(stamp, [each / "manifests" for each in candidates])
+        stamps = await trio.to_thread.run_sync(stamp, candidates)
         place = await self.place()
         if place is not None and place.state != "closed":
             return from_store(await self.read(place))

@@ -38,17 +38,20 @@ def look(paths: Iterable[Path]) -> tuple[Place, ...]:
 
 
 def _look(path: Path) -> Place:
-    manifests = path / "manifests"
+    # Ollama removes the folder of manifests with the last of them, so that either part may be missing.
+    parts = [path, path / "manifests", path / "blobs"]
     try:
-        owner = _owner(manifests.stat().st_uid)
-        if not os.access(manifests, os.R_OK | os.X_OK) or not os.access(path / "blobs", os.R_OK | os.X_OK):
-            return Place(path=path, state="closed", owner=owner)
+        owner = _owner(path.stat().st_uid)
+        there = [each for each in parts if each.exists()]
     except FileNotFoundError:
         return Place(path=path, state="absent")
     except OSError:
         return Place(path=path, state="closed", owner=_owner_above(path))
-    writable = all(os.access(each, os.W_OK | os.X_OK) for each in (manifests, path / "blobs"))
-    return Place(path=path, state="write" if writable else "read", owner=owner)
+    if not all(os.access(each, os.R_OK | os.X_OK) for each in there):
+        return Place(path=path, state="closed", owner=owner)
+    # The folder itself is written to as well: a manifest is made there before it gets its name.
+    is_writable = all(os.access(each, os.W_OK | os.X_OK) for each in there)
+    return Place(path=path, state="write" if is_writable else "read", owner=owner)
 
 
 def _owner_above(path: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import trio
 
 from papin.errors import PapinError, ProviderFailed, TransferTimeout
+from papin.http import is_loopback_url
 from papin.models import Phase, Progress
 from papin.sizes import duration_text
 from papin_ollama._api import Api
@@ -59,10 +60,13 @@ async def pull(api: Api, reference: str, report: Callable[[Progress], None], pat
 
     Raises:
         NotFound: the registry has no such model.
+        Offline: papin is offline.
         ProviderFailed: it failed, or its answer broke off.
         TransferTimeout: nothing came for `patience` seconds.
     """
     name = parse(reference.removeprefix(_INSECURE))
+    if not is_loopback_url(f"http://{name.host}"):
+        api.check_online(f"Ollama was not told to pull {name}")
     body = {"model": str(name), "stream": True}
     if reference.startswith(_INSECURE):
         body["insecure"] = True

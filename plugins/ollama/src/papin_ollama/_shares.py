@@ -93,6 +93,7 @@ def link_blobs(place: Place, recipe: Recipe, paths: dict[str, Path], *, copy: bo
     Raises:
         StorageFailed: no way of linking works here, or Ollama's own blob of that name is damaged.
     """
+    place.blobs.mkdir(exist_ok=True)
     how: How = "copy"
     for _, file in recipe.large:
         target, source = blob_path(place, file.sha256), paths[file.sha256]

@@ -112,30 +112,31 @@ class _Reader:
             stamps=tuple(self._stamps),
         )
 
-    def _stamp(self, path: str) -> None:
-        self._stamps.append(stamped(path, os.stat(path).st_mtime_ns))  # noqa: PTH116  # thousands of them
+    def _scan(self, folder: str) -> list[os.DirEntry[str]]:
+        """Return what is in a folder, by name, after taking its stamp; nothing where it is not there."""
+        try:
+            self._stamps.append(stamped(folder, os.stat(folder).st_mtime_ns))  # noqa: PTH116  # thousands of them
+            with os.scandir(folder) as found:
+                return sorted(found, key=lambda each: each.name)
+        except FileNotFoundError:
+            self._stamps.append(stamped(folder, None))
+            return []
 
     def _read_blobs(self) -> None:
-        folder = str(self._place.blobs)
-        self._stamp(folder)
-        with os.scandir(folder) as found:
-            for each in found:
-                try:
-                    size = each.stat().st_size
-                except OSError:  # a link to what is not there, or gone meanwhile
-                    continue
-                blob = _BLOB.fullmatch(each.name)
-                if blob:
-                    self._blobs[blob[1]] = size
-                else:
-                    self._others[each.name] = size
+        for each in self._scan(str(self._place.blobs)):
+            try:
+                size = each.stat().st_size
+            except OSError:  # a link to what is not there, or gone meanwhile
+                continue
+            blob = _BLOB.fullmatch(each.name)
+            if blob:
+                self._blobs[blob[1]] = size
+            else:
+                self._others[each.name] = size
 
     def _files(self, folder: str, parts: tuple[str, ...]) -> Iterator[tuple[str, Name]]:
         """Yield the manifests: the files exactly four folders deep whose names are a name."""
-        self._stamp(folder)
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda each: each.name)
-        for each in entries:
+        for each in self._scan(folder):
             here = (*parts, each.name)
             if len(here) < _LEVELS and each.is_dir():
                 yield from self._files(each.path, here)
