@@ -18,7 +18,9 @@ from papin.sizes import size_text
 __all__ = [
     "CatalogStatus",
     "Check",
+    "DedupePlan",
     "DownloadPlan",
+    "Duplicate",
     "KeptFile",
     "Outcome",
     "PlannedFile",
@@ -145,6 +147,34 @@ class RemovalPlan(Value, frozen=True, kw_only=True):
     loaded_by: tuple[str, ...] = ()
     takes_back: tuple[Placement, ...] = ()
     owner: str = ""
+
+
+class Duplicate(Value, frozen=True, kw_only=True):
+    """A file of a provider with the content of a payload of papin, and so `size` bytes on disk for nothing.
+
+    `path` is the file itself, whatever links lead to it; `kept` is papin's payload, which it becomes a link to.
+    `mark` changes when the file does: what changed since the plan is left alone.
+    """
+
+    provider: str
+    reference: str
+    model: str
+    path: str
+    kept: str
+    sha256: str
+    size: int
+    mark: str
+
+
+class DedupePlan(Value, frozen=True, kw_only=True):
+    """What replacing second copies by links does: it frees `frees` bytes, and nothing is removed from any program.
+
+    `left` says in words what is stored twice and stays so, and why.
+    """
+
+    duplicates: tuple[Duplicate, ...]
+    frees: int
+    left: tuple[str, ...] = ()
 
 
 class PluginHook(Value, frozen=True, kw_only=True):

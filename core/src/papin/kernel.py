@@ -64,7 +64,7 @@ class Kernel:
         self.models = Models(services, self.providers)
         self.catalogs = Catalogs(services)
         self.downloads = Downloads(services, self.catalogs, self.providers)
-        self.storage = Storage(services, self.models)
+        self.storage = Storage(services, self.models, self.providers)
         self.advice = Advice(services, self.catalogs, self.models)
         self.discovery = Discovery(services, self.catalogs, self.advice)
         self.journal = Journal(services.records, services.jobs.wakeups)

@@ -40,6 +40,7 @@ COMMANDS = [
     "plugins list",
     "storage show",
     "storage cleanup",
+    "storage dedupe",
     "config show",
     "config path",
     "config set",

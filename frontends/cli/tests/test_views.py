@@ -7,7 +7,9 @@ from papin import events
 from papin.answers import (
     CatalogStatus,
     Check,
+    DedupePlan,
     DownloadPlan,
+    Duplicate,
     KeptFile,
     PlannedFile,
     PluginHook,
@@ -278,6 +280,19 @@ def test_providers(now):
         text = parts.providers(found, None)
         assert "ERR_ENGINE_MISSING  Engine missing: no llama-server\nNext: install it" in text
         assert safe(text)
+
+
+def test_second_copies():
+    twin = Duplicate(
+        provider="ollama", reference=EVIL, model="m", path="/o/x", kept="/p/x", sha256="ab" * 32, size=1000, mark="1"
+    )
+    plan = DedupePlan(duplicates=(twin,), frees=1000, left=(f"{EVIL} stays",))
+    for text in (plans.dedupe(plan, None), plans.deduped(plan)):
+        assert "1.0 kB" in text
+        assert "Stays: " in text
+        assert safe(text)
+    assert "1 file stored twice" in plans.dedupe(plan, None)
+    assert "Nothing that papin has" in plans.dedupe(DedupePlan(duplicates=(), frees=0), None)
 
 
 def test_one_provider(now):

@@ -11,6 +11,7 @@ import trio
 
 from papin.answers import (
     CatalogStatus,
+    DedupePlan,
     DownloadPlan,
     PlannedFile,
     PluginHook,
@@ -314,6 +315,19 @@ class StandInProviders(Group):
         return Inventory(provider=name, at=NOW, listing=Listing(models=(ProviderModel(reference="m"),)))
 
 
+class StandInStorage(Group):
+    """Where nothing is stored twice once it was asked."""
+
+    deduped = False
+
+    async def plan_dedupe(self):
+        return DedupePlan(duplicates=(), frees=0 if self.deduped else 3)
+
+    async def dedupe(self, plan):
+        self.deduped = True
+        return plan
+
+
 class StandIn:
     def __init__(self) -> None:
         self.bus = StandInBus()
@@ -328,7 +342,7 @@ class StandIn:
         self.catalogs.list = Group(
             CatalogStatus(name="starter", prefix="starter", summary="", local=True, state="ready")
         ).list
-        self.storage = Group(Account(path="/store", payloads=1, used=3, staging=0, free=9, total=12))
+        self.storage = StandInStorage(Account(path="/store", payloads=1, used=3, staging=0, free=9, total=12))
 
     def plugins(self):
         hook = PluginHook(kind="provider", name="llamacpp", summary="")

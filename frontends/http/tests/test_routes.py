@@ -100,6 +100,13 @@ async def test_one_provider_and_what_it_has(client):
         assert found["provider"] == "llamacpp"
 
 
+async def test_second_copies_are_shown_and_then_replaced(client, kernel):
+    assert (await client.ask("POST", f"{API}/storage/dedupe?dry_run=true")).json()["frees"] == 3
+    assert not kernel.storage.deduped
+    assert (await client.ask("POST", f"{API}/storage/dedupe")).json()["frees"] == 3
+    assert kernel.storage.deduped
+
+
 async def test_verify(client):
     answer = await client.ask("POST", f"{API}/models/smollm2/verify")
     assert answer.json() == {"model": "smollm2", "checks": []}

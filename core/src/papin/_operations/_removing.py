@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import trio
@@ -30,19 +30,25 @@ class Removing(Running, Sharing):
             NotFound, Ambiguous: as `show`.
         """
         model = await self._find(ref)
-        return await (self._plan_foreign(model) if is_foreign(model) else self._plan_own(model))
+        if is_foreign(model):
+            return await self._plan_foreign(model)
+        return await self._plan_own(model, await self._loaded_by(model))
 
     async def _loaded_by(self, model: Model) -> list[str]:
         places = {(each.provider, each.reference) for each in model.placements}
         loaded = await self._providers.loaded()
         return [each.provider for each in loaded if each.model == model.id or (each.provider, each.reference) in places]
 
-    async def _plan_own(self, model: Model) -> RemovalPlan:
+    async def frees(self, model: Model) -> int:
+        """Return how many bytes the removal of an installed model would free."""
+        return (await self._plan_own(model, [])).frees
+
+    async def _plan_own(self, model: Model, loaded_by: Sequence[str]) -> RemovalPlan:
         read = self._services.records.read
         users = await read(lambda read: {file.sha256: read.users(file.sha256) for file in model.files})
         frees = {file.sha256: await self._frees(file) for file in model.files}
         recorded = await read(lambda read: read.model(model.id).placements)
-        return plan_removal(model, users, frees, await self._loaded_by(model), dangling(recorded))
+        return plan_removal(model, users, frees, loaded_by, dangling(recorded))
 
     async def _frees(self, file: StoredFile) -> int:
         return await (await self._services.storage(file.storage)).frees(file.sha256)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from papin._operations._dedupe import Dedupe, OnProgress
 from papin._operations._models import Models
+from papin._operations._providers import Providers
 from papin._operations._services import Services
+from papin.answers import DedupePlan
 from papin.errors import InUse
 from papin.events import CleanupDone
 from papin.policies import Inventory, Removal
@@ -23,12 +26,17 @@ def allowed(removals: Sequence[Removal], inventory: Inventory) -> tuple[Removal,
     return tuple(chosen.values())
 
 
+def _ignore(_: object) -> None:
+    """Report to nobody."""
+
+
 class Storage:
     """The places where model bytes live."""
 
-    def __init__(self, services: Services, models: Models) -> None:
+    def __init__(self, services: Services, models: Models, providers: Providers) -> None:
         self._services = services
         self._models = models
+        self._dedupe = Dedupe(services, models, providers)
 
     async def account(self) -> tuple[Account, ...]:
         """Return what each storage holds."""
@@ -48,7 +56,7 @@ class Storage:
         models = await self._models.installed()
         loaded = frozenset(each.model for each in await self._models.loaded())
         account = await (await self._services.storage()).account()
-        frees = {model.id: (await self._models.plan_removal(model.id)).frees for model in models}
+        frees = {model.id: await self._models.frees(model) for model in models}
         return Inventory(models=models, loaded=loaded, frees=frees, free=account.free, total=account.total)
 
     async def cleanup(self, removals: Sequence[Removal]) -> int:
@@ -63,3 +71,17 @@ class Storage:
         done = CleanupDone(models=tuple(gone), freed=freed)
         await self._services.records.change(lambda write: write.journal(done))
         return freed
+
+    async def plan_dedupe(self, *, on_progress: OnProgress = _ignore) -> DedupePlan:
+        """Return which contents of papin other programs have stored a second time, and what links would free.
+
+        Files of which nobody knows the digest are read for that, and not again while they do not change.
+        """
+        return await self._dedupe.plan(on_progress)
+
+    async def dedupe(self, plan: DedupePlan) -> DedupePlan:
+        """Replace the second copies of a plan by links to papin's payloads; return what was done.
+
+        Each program keeps its models under its own names. A file that changed since the plan is left, and told.
+        """
+        return await self._dedupe.carry_out(plan)

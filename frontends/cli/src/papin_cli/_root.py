@@ -50,6 +50,7 @@ _CATALOGS = {
 _PLUGINS = {"list": Where(f"{_HERE}.parts", "plugins", "Show the installed plugins, and what is wrong with them.")}
 _STORAGE = {
     "show": Where(f"{_HERE}.storage", "show", "Show how much space the models take."),
+    "dedupe": Where(f"{_HERE}.storage", "dedupe", "Free what other programs store a second time, after asking."),
     "cleanup": Where(f"{_HERE}.storage", "cleanup", "Remove what is no longer needed, after asking."),
 }
 _CONFIG = {

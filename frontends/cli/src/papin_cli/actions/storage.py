@@ -5,10 +5,11 @@ from __future__ import annotations
 from papin_cli import _words
 from papin_cli._session import Session
 from papin_cli.actions._ask import must_ask
+from papin_cli.actions._progress import showing
 from papin_cli.views import plans
 from papin_cli.views import storage as view
 
-__all__ = ["cleanup", "show", "show_cleanup"]
+__all__ = ["cleanup", "dedupe", "show", "show_cleanup"]
 
 
 async def show(session: Session) -> None:
@@ -40,4 +41,24 @@ async def cleanup(session: Session, *, yes: bool) -> int:
         out.document({"removed": removals, "freed": freed})
     if removals:
         out.text(f"{_words.size(freed)} are free again.")
+    return 0
+
+
+async def dedupe(session: Session, *, dry_run: bool, yes: bool) -> int:
+    """Replace second copies by links, after showing them; return 1 when the person said no."""
+    out, storage = session.out, session.kernel.storage
+    with showing(out, "verify") as show:
+        plan = await storage.plan_dedupe(on_progress=show)
+    if not dry_run and plan.duplicates:
+        out.note(plans.dedupe(plan, out.width), end="")
+        if not yes and not await must_ask(out, "Replace them by links?"):
+            out.note("Nothing was changed.")
+            return 1
+        plan = await storage.dedupe(plan)
+    if out.json:
+        out.document(plan)
+    elif dry_run or not plan.duplicates:
+        out.text(plans.dedupe(plan, out.width), end="")
+    else:
+        out.text(plans.deduped(plan))
     return 0

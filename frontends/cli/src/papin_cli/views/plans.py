@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from papin.answers import DownloadPlan, PlannedFile, RemovalPlan, space_text
+from papin.answers import DedupePlan, DownloadPlan, PlannedFile, RemovalPlan, space_text
 from papin.policies import Removal
 from papin_cli import _words
 from papin_cli._safe import name
 from papin_cli._table import Column, render
 
-__all__ = ["cleanup", "download", "download_summary", "freed", "removal", "removed"]
+__all__ = ["cleanup", "dedupe", "deduped", "download", "download_summary", "freed", "removal", "removed"]
 
 _FILES = (Column(title="FILE", least=16), Column(title="SIZE", right=True), Column(title="HERE ALREADY", right=True))
 _REMOVALS = (
@@ -18,6 +18,13 @@ _REMOVALS = (
     Column(title="FREES", right=True),
     Column(title="WHY", least=16),
     Column(title="RULE", rank=1),
+)
+
+
+_TWICE = (
+    Column(title="MODEL", least=12),
+    Column(title="ALSO STORED BY", least=16),
+    Column(title="FREES", right=True),
 )
 
 
@@ -82,3 +89,22 @@ def cleanup(removals: Sequence[Removal], width: int | None) -> str:
     rows = [(name(each.model), _words.size(each.frees), name(each.reason), name(each.policy)) for each in removals]
     total = _words.size(sum(each.frees for each in removals))
     return f"{render(_REMOVALS, rows, width)}\n{_words.count(len(rows), 'model')}, {total}\n"
+
+
+def dedupe(plan: DedupePlan, width: int | None) -> str:
+    """Return which second copies would become links, and which stay and why."""
+    left = "".join(f"Stays: {name(each)}.\n" for each in plan.left)
+    if not plan.duplicates:
+        return f"Nothing that papin has is stored a second time where a link could take its place.\n{left}"
+    rows = [
+        (name(each.model), name(f"{each.provider}:{each.reference}"), _words.size(each.size))
+        for each in plan.duplicates
+    ]
+    total = f"{_words.count(len(rows), 'file')} stored twice, {_words.size(plan.frees)}"
+    return f"{render(_TWICE, rows, width)}\n{total}\n{left}"
+
+
+def deduped(plan: DedupePlan) -> str:
+    """Return what replacing second copies did."""
+    left = "".join(f"\nStays: {name(each)}." for each in plan.left)
+    return f"Replaced {_words.count(len(plan.duplicates), 'file')} by links; {freed(plan.frees)}.{left}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from litestar import Router, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, FromQuery, JSONBody
 
-from papin.answers import CatalogStatus, PluginInfo, ProviderStatus, ProviderView
+from papin.answers import CatalogStatus, DedupePlan, PluginInfo, ProviderStatus, ProviderView
 from papin.inventories import Inventory
 from papin.storages import Account
 from papin_http._core import PROBLEMS, Asked, kernel_of
@@ -50,4 +50,17 @@ async def storage(request: Asked) -> tuple[Account, ...]:
     return await kernel_of(request).storage.account()
 
 
-router = Router(path="/", route_handlers=[providers, provider, refresh, plugins, catalogs, storage], tags=["facts"])
+@post("/storage/dedupe", operation_id="dedupeStorage", status_code=200, responses=PROBLEMS)
+async def dedupe(request: Asked, *, dry_run: FromQuery[bool] = False) -> DedupePlan:
+    """Replace by links what other programs store a second time; `dry_run` only says what that would free.
+
+    Files of unknown digest are read for that, so that it may take minutes; closing the request cancels it.
+    """
+    storage = kernel_of(request).storage
+    plan = await storage.plan_dedupe()
+    return plan if dry_run else await storage.dedupe(plan)
+
+
+router = Router(
+    path="/", route_handlers=[providers, provider, refresh, plugins, catalogs, storage, dedupe], tags=["facts"]
+)
