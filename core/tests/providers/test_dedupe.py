@@ -5,8 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+import trio
 
 from papin._operations import _dedupe
+from papin.links import is_same_file
 
 from_here = pytest.mark.usefixtures("small")
 
@@ -53,7 +55,7 @@ async def test_a_second_copy_becomes_a_link(folders, original):
         done = await kernel.storage.dedupe(plan)
         assert (done.frees, done.left) == (size, ())
         assert (folder / "theirs.gguf").read_bytes() == original.read_bytes()
-        assert os.path.samestat((folder / "theirs.gguf").stat(), Path(duplicate.kept).stat()) or done.frees == size
+        assert is_same_file(folder / "theirs.gguf", Path(duplicate.kept)) or done.frees == size
         assert sorted(each.name for each in folder.iterdir()) == ["other.gguf", "theirs.gguf"]
         assert (await kernel.storage.plan_dedupe()).duplicates == ()
         (model,) = [each for each in await kernel.models.list() if each.id == "mine"]
@@ -99,7 +101,7 @@ async def test_a_damaged_payload_of_papin_replaces_nothing(folders, original):
         kept = plan.duplicates[0].kept
         data = bytearray(original.read_bytes())
         data[-1] ^= 1
-        Path(kept).write_bytes(data)
+        await trio.Path(kept).write_bytes(data)
         assert (await kernel.storage.plan_dedupe()).duplicates == ()
 
 
