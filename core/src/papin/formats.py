@@ -1,9 +1,9 @@
 """What a format plugin implements: recognising and reading one model file format, without doing I/O.
 
-A format's reader is a generator: it yields the `Span` of the file that it needs next, is sent those bytes (fewer only
-where the file ends), and returns the `Header`. So the same reader works on a local file and, by ranged requests, on
-one that is still on a server. Nothing in a file is believed before it is compared with the size of the file; a reader
-takes time and memory in proportion to the header, never to a number that the file declares.
+A format's reader is a generator: it yields the `Span` of the file that it needs next, is sent those bytes (fewer where
+the file ends, or where the span says that fewer will do), and returns the `Header`. So the same reader works on a local
+file and, by ranged requests, on one that is still on a server. Nothing in a file is believed before it is compared with
+the size of the file; a reader takes time and memory in proportion to the header, never to a number that it declares.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ HEAD = 4096
 
 
 class Span(NamedTuple):
-    """A piece of a file, in bytes."""
+    """A piece of a file, in bytes; of it at least `least` are needed now (0: all), the rest is wanted soon."""
 
     offset: int
     length: int
+    least: int = 0
 
 
 Reading = Generator[Span, bytes, Header]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from papin.discovery import Fit, Judged
 from papin.filenames import bits_of
-from papin.memory import Room, estimate_variant, fit_of
-from papin.models import Variant
+from papin.memory import Room, estimate, estimate_variant, fit_of
+from papin.models import Header, Variant
 
 __all__ = ["choose", "fits", "in_order", "judge", "preference"]
 
@@ -58,16 +58,23 @@ def choose(variants: Sequence[Variant], space: Room, formats: Collection[str] = 
 
 
 def judge(
-    variants: Sequence[Variant], space: Room, formats: Collection[str] = (), installed: dict[str, str] | None = None
+    variants: Sequence[Variant],
+    space: Room,
+    formats: Collection[str] = (),
+    installed: Mapping[str, str] | None = None,
+    header: Header | None = None,
 ) -> tuple[Judged, ...]:
-    """Return each variant with its fit and a note; `installed` tells the ids of models by their references."""
+    """Return each variant with its fit and a note; `installed` tells the ids of models by their references.
+
+    `header` is that of any of them: they share all that their memory depends on, but the size.
+    """
     default = choose(variants, space, formats)
     here = installed or {}
     return tuple(
         Judged(
             variant=each,
-            fit=(fit := fits(each, space)),
-            memory=estimate_variant(each),
+            fit=(fit := fit_of(needed := _need(each, header), space)),
+            memory=needed,
             note=_note(each, fit, is_default=each is default),
             is_default=each is default,
             installed=here.get(each.ref, ""),
@@ -85,6 +92,12 @@ _WORDS = (
     (3.6, "smaller, a little worse"),
     (0.0, "small, with a visible loss of quality"),
 )
+
+
+def _need(variant: Variant, header: Header | None) -> int | None:
+    if header is None or variant.size is None or variant.format not in ("", header.format):
+        return estimate_variant(variant)
+    return estimate(header, variant.size)
 
 
 def _note(variant: Variant, fit: Fit, *, is_default: bool) -> str:

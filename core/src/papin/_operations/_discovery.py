@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -13,17 +14,19 @@ from papin._index._installed import installed_in
 from papin._operations import _rows
 from papin._operations._advice import Advice
 from papin._operations._catalogs import Catalogs
+from papin._operations._remote_headers import remote_header
 from papin._operations._services import Services
 from papin.catalogs import Describes, Searches
 from papin.discovery import Card, Found, ModelPage, Row
 from papin.errors import NameInvalid, NotFound, PapinError, Problem
-from papin.models import CatalogEntry
+from papin.models import CatalogEntry, Header, HttpSource, Variant
 from papin.names import CatalogRef
-from papin.variants import judge
+from papin.variants import choose, judge
 
 __all__ = ["Discovery"]
 
 _AT_ONCE = 50
+_PATIENCE = 15.0  # seconds that a page waits for the header of a file
 
 
 class Discovery:
@@ -125,13 +128,26 @@ class Discovery:
         here = await self._catalogs.here()
         installed = await self._services.records.read(installed_in)
         formats = {each for formats in here.providers.values() for each in formats}
+        chosen = choose(entry.variants, here.room, formats)
+        header = None if problem or chosen is None else await self._inside(chosen)
+        judged = judge(entry.variants, here.room, formats, dict(installed.by_ref), header)
         return ModelPage(
             entry=entry,
-            variants=judge(entry.variants, here.room, formats, dict(installed.by_ref)),
+            header=header,
+            variants=judged,
             sources=await self._services.look_up(lambda connection: _read.same_as(connection, catalog, entry.name)),
             installed=await self._services.look_up(partial(_read.installed_of, entry=entry, installed=installed)),
             problem=problem,
         )
+
+    async def _inside(self, variant: Variant) -> Header | None:
+        """Return what the weights of a variant say of themselves, where their server tells within seconds."""
+        first = next((file for file in variant.files if file.role == "weights"), None)
+        if first is None or not any(isinstance(source, HttpSource) for source in first.sources):
+            return None
+        with trio.move_on_after(_PATIENCE), suppress(PapinError):
+            return await remote_header(self._services, first)
+        return None
 
     async def _entry(self, catalog: str, parsed: CatalogRef) -> tuple[CatalogEntry, Problem | None]:
         """Return what the catalog tells of a model now; where it cannot be asked, what it told, and why."""

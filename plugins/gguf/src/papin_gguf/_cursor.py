@@ -82,7 +82,7 @@ class Cursor:
             raise refuse(f"its header goes on for more than {MAX_READ} bytes")
         self._span = min(self._span * 2, _LARGEST_SPAN)
         self.base, self.pos = self.at, 0
-        came = yield Span(start, wanted)
+        came = yield Span(start, wanted, min(wanted, count - len(kept)))
         self.data = kept + came
         if count > len(self.data):
             raise truncated(start + len(came), start + wanted)

@@ -1,0 +1,108 @@
+"""Looking into a model that is still on a server: how little is asked for, and what is made of servers that lie."""
+
+import struct
+
+import pytest
+import trio
+
+from papin.kernel import open_kernel
+from papin.testing.fault_scripts import endless, lying_length, no_range, redirect, refuse, text
+from papin.testing.fault_server import fault_server
+
+from .conftest import tiny_gguf, wanted
+
+KIB = 1024
+VOCABULARY = 1 << 18
+
+
+def large_gguf() -> tuple[bytes, int]:
+    """Return a GGUF with a vocabulary of 256 k and the beginning of its weights, and the length of its header."""
+
+    def string(value: bytes) -> bytes:
+        return struct.pack("<Q", len(value)) + value
+
+    numbers = {b"block_count": 32, b"embedding_length": 4096, b"attention.head_count": 32, b"context_length": 40960}
+    pairs = string(b"general.architecture") + struct.pack("<I", 8) + string(b"llama")
+    for key, number in numbers.items():
+        pairs += string(b"llama." + key) + struct.pack("<II", 4, number)
+    pairs += string(b"tokenizer.chat_template") + struct.pack("<I", 8) + string(b"{{ messages }}")
+    pairs += string(b"tokenizer.ggml.tokens") + struct.pack("<IIQ", 9, 8, VOCABULARY)
+    pairs += b"".join(string(b"%07d" % number) for number in range(VOCABULARY))
+    tensor = string(b"token_embd.weight") + struct.pack("<IQIQ", 1, 1 << 20, 0, 0)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, len(numbers) + 3) + pairs + tensor
+    return head + bytes(-len(head) % 32 + (4 << 20)), len(head)
+
+
+@pytest.fixture
+async def show(environ, shelf):
+    async with open_kernel(environ=environ) as kernel:
+
+        async def look(name, *files):
+            shelf(name, *files)
+            with trio.fail_after(60):
+                return await kernel.discovery.show(f"shelf:{name}")
+
+        yield look
+
+
+async def test_a_vocabulary_of_256_k_takes_two_requests_and_its_header_alone(show):
+    body, header_bytes = large_gguf()
+    async with fault_server(body) as server:
+        page = await show("big", wanted("big.gguf", server.url, body=body))
+        assert (page.header.vocabulary, page.header.layers, page.header.context_length) == (VOCABULARY, 32, 40960)
+        assert page.header.has_chat_template
+        assert len(server.requests) == 2
+        # What is on its way when the connection is closed was sent as well: the buffers of two sockets.
+        assert server.sent <= header_bytes + 64 * KIB + 512 * KIB
+        assert page.variants[0].memory > len(body) + 32 * 4096 * 4096 * 2 * 2, "the cache of 4096 tokens counts"
+        again = await show("big", wanted("big.gguf", server.url, body=body))
+        assert (again.header, len(server.requests)) == (page.header, 2)
+
+
+async def test_a_small_header_takes_one_request(show):
+    body = tiny_gguf(1, 1 << 20)
+    async with fault_server(body) as server:
+        page = await show("tiny", wanted("tiny.gguf", server.url))
+        assert page.header.architecture == "llama"
+        assert len(server.requests) == 1
+        assert server.sent <= 64 * KIB
+        await show("tiny", wanted("tiny.gguf", server.url))
+        assert len(server.requests) == 2, "without a digest the validator is asked for"
+
+
+async def test_a_server_without_ranges_is_listened_to_as_long_as_need_be(show):
+    body, _ = large_gguf()
+    async with fault_server(body, default=no_range()) as server:
+        page = await show("big", wanted("big.gguf", server.url))
+        assert page.header.vocabulary == VOCABULARY
+        assert len(server.requests) == 1
+
+
+async def test_after_a_redirect_the_next_request_goes_there_at_once(show):
+    body, _ = large_gguf()
+    async with fault_server(body) as server:
+        server.play(redirect(f"{server.origin}/elsewhere.gguf"))
+        page = await show("big", wanted("big.gguf", server.url))
+        assert page.header.vocabulary == VOCABULARY
+        assert [request.target for request in server.requests][1:] == ["/elsewhere.gguf"] * 2
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        refuse(404),
+        refuse(403),
+        text(200, b"<html>Log in</html>", {"Content-Type": "text/html"}),
+        text(206, b"GGUF" + bytes(100), {"Content-Range": "bytes 0-103/nonsense"}),
+        text(206, b"GGUF" + b"\xff" * 100, {"Content-Range": f"bytes 0-103/{1 << 40}"}),
+        endless(),
+        lying_length(1 << 62),
+    ],
+    ids=["missing", "gated", "page", "no size", "nonsense", "endless", "lie"],
+)
+async def test_what_cannot_be_looked_into_is_shown_without(show, script):
+    async with fault_server(tiny_gguf(), default=script) as server:
+        page = await show("odd", wanted("odd.gguf", server.url))
+        assert page.header is None
+        assert page.variants
+        assert server.sent < 80 << 20
