@@ -38,7 +38,7 @@ from papin._operations._reports import Reports
 from papin._operations._services import Services, StoredFiles
 from papin._operations._storage import Storage
 from papin._paths import Paths, find_paths, make_folder
-from papin._plugins import Plugins, add_instances, discover, hold_sessions
+from papin._plugins import Plugins, add_instances, discover, hold_sessions, watch_loop
 from papin._registry import FILE_NAME, Registry, open_registry
 from papin.answers import PluginInfo
 from papin.config import Config, Tables
@@ -192,6 +192,7 @@ async def _running(
     reports = Reports(bus, records)
     contexts = ContextMaker(config, paths, reports.publish, http, machine)
     async with hold_sessions(contexts.openers(plugins), bus.publish) as sessions, trio.open_nursery() as nursery:
+        nursery.start_soon(watch_loop, plugins, bus.publish)
         nursery.start_soon(reports.run)
         contexts.files = files = StoredFiles(sessions, records)
         services = Services(

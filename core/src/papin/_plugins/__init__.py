@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from papin._plugins.instances import add_instances
     from papin._plugins.sessions import Opener, Sessions, hold_sessions
     from papin._plugins.single import find_frontend
+    from papin._plugins.watchdog import watch_loop
 
 __all__ = [
     "BUDGET",
@@ -27,6 +28,7 @@ __all__ = [
     "discover",
     "find_frontend",
     "hold_sessions",
+    "watch_loop",
 ]
 
 _HOMES = {
@@ -35,6 +37,7 @@ _HOMES = {
     "instances": ("add_instances",),
     "sessions": ("Opener", "Sessions", "hold_sessions"),
     "single": ("find_frontend",),
+    "watchdog": ("watch_loop",),
 }
 
 

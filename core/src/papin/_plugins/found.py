@@ -85,16 +85,25 @@ class Plugins:
                     found[kind.table, name] = settings
         return found
 
+    def packages(self) -> dict[str, tuple[EntryPoint, bool]]:
+        """Return the plugins by the package that each is in, and whether it is a frontend and nothing else."""
+        return {
+            entry.value.partition(":")[0].partition(".")[0]: (entry, {word for word, _ in registered} == {"frontend"})
+            for entry, registered in self._hooks.items()
+        }
+
     def note(self, entry: EntryPoint, *, disabled: bool = False) -> None:
         """Remember that `entry` is installed."""
         self._entries.append((entry, disabled))
 
     def refuse(self, entry: EntryPoint, what: str, *, next_step: str = "", cause: BaseException | None = None) -> None:
         """Remember that something is wrong with `entry`."""
-        message = f"Plugin {entry.name} ({entry.distribution} {entry.version}) {what}"
-        step = next_step or f"Update or remove {entry.distribution}, or tell its authors; all other plugins work."
-        error = PluginFailed(message, next_step=step)
+        error = failure(entry, what, next_step)
         error.__cause__ = cause
+        self.remember(entry, error)
+
+    def remember(self, entry: EntryPoint, error: PluginFailed) -> None:
+        """Remember `error` as a problem of `entry`."""
         self._problems.append((entry, error))
 
     def admit(self, entry: EntryPoint, table: str, word: str, descriptor: Any) -> None:
@@ -111,6 +120,13 @@ class Plugins:
             return
         taken[descriptor.name] = Found(descriptor, entry.name, entry.distribution, entry.version)
         self._hooks.setdefault(entry, []).append((word, descriptor))
+
+
+def failure(entry: EntryPoint, what: str, next_step: str = "") -> PluginFailed:
+    """Return the error that says `what` is wrong with `entry`."""
+    message = f"Plugin {entry.name} ({entry.distribution} {entry.version}) {what}"
+    step = next_step or f"Update or remove {entry.distribution}, or tell its authors; all other plugins work."
+    return PluginFailed(message, next_step=step)
 
 
 def _clash(taken: dict[str, Found[Any]], descriptor: Any) -> tuple[Found[Any], str] | None:
