@@ -118,9 +118,10 @@ class _Watcher:
         # A frontend owns the loop: it may wait in it for whoever reads what it prints.
         if is_frontend:
             return
-        _log.warning("papin stands still in plugin %s (%s %s): %s", *entry[:1], *entry[2:], place)
         with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(self._tell, entry, place, since)
+        what = (entry.name, entry.distribution, entry.version, place)
+        _log.warning("papin stands still in plugin %s (%s %s): %s", *what)
 
     def _tell(self, entry: EntryPoint, place: str, since: float) -> None:
         what = f"let all of papin wait for {time.monotonic() - since:.0f} s, in {place}"
