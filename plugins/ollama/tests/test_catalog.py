@@ -5,7 +5,7 @@ import json
 import pytest
 
 import papin_ollama._registry
-from papin.errors import DigestMismatch, FormatInvalid, LoginRequired, NameInvalid, NotFound, PapinError, TransferFailed
+from papin.errors import DigestMismatch, FormatInvalid, LoginRequired, NameInvalid, NotFound, Offline, TransferFailed
 from papin.http import Http
 from papin.models import HttpSource
 from papin.testing import CatalogSuite, make_context
@@ -222,8 +222,9 @@ async def test_the_library_is_there_without_a_network(tmp_path):
         page = await session.refresh("")
         assert page.entries == LIBRARY
         assert (await session.refresh(page.state)).entries == ()
-        with pytest.raises(PapinError):
-            await session.resolve("qwen3", "0.6b")
+        for call in (session.resolve("qwen3", "0.6b"), session.entry("qwen3")):
+            with pytest.raises(Offline):
+                await call
 
 
 def test_the_fake_registry_keeps_to_the_protocol(registry):

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from papin.errors import EngineMissing, ProviderFailed
+from papin.errors import EngineMissing, Offline, ProviderFailed
 from papin.testing import make_context
 from papin_ollama._identity import Answer, Identity, identify
 from papin_ollama.plugin import papin_providers
@@ -132,4 +132,10 @@ async def test_ollama_is_there(world):
 async def test_something_else_is_not_taken_for_it(impostor, tmp_path):
     async with opened(tmp_path, impostor.url, models=str(tmp_path / "none")) as session:
         with pytest.raises(ProviderFailed, match="is not Ollama"):
+            await session.engine()
+
+
+async def test_another_machine_is_not_asked_offline(tmp_path):
+    async with opened(tmp_path, "http://192.0.2.1") as session:
+        with pytest.raises(Offline):
             await session.engine()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -55,17 +56,17 @@ class Api:
         async with self._http.client(self.address, token=self._key, patience=_PROBING) as client:
 
             async def ask(probe: str) -> None:
-                try:
+                with contextlib.suppress(TransferFailed):
                     answer = await client.request("GET", probe, limit=_PROBE)
                     answers[probe] = Answer(answer.status, answer.body)
-                except (Offline, AddressUnsafe):
-                    raise
-                except TransferFailed:
-                    answers[probe] = Answer()
 
-            await ask(PROBES[0])  # where nobody answers, one question is enough
-            if not answers[PROBES[0]].status:
-                raise missing(self.address, program)
+            try:  # where nobody answers, one question is enough
+                answer = await client.request("GET", PROBES[0], limit=_PROBE)
+            except (Offline, AddressUnsafe):
+                raise
+            except TransferFailed as error:
+                raise missing(self.address, program) from error
+            answers[PROBES[0]] = Answer(answer.status, answer.body)
             async with trio.open_nursery() as nursery:
                 for probe in PROBES[1:]:
                     nursery.start_soon(ask, probe)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import trio
 
 from papin.catalogs import Page, all_of
-from papin.errors import NotFound
+from papin.errors import NotFound, PapinError
 from papin.filenames import bits_of, parameters_of
 from papin.models import CatalogEntry, HttpSource, Variant, WantedFile
 from papin_ollama._layers import file_name, hex_of, role
@@ -69,18 +69,22 @@ class CatalogSession:
     async def _find_all(self, name: str, tags: list[str]) -> list[Variant]:
         """Return the variants with those tags, in order; those that the registry does not have are left out."""
         found: dict[str, Variant] = {}
+        problems: list[PapinError] = []
         limit = trio.CapacityLimiter(_AT_ONCE)
 
         async def ask(tag: str) -> None:
             async with limit:
                 try:
                     found[tag] = await self.resolve(name, tag)
-                except NotFound:
-                    return
+                except PapinError as error:
+                    problems.append(error)
 
         async with trio.open_nursery() as nursery:
             for tag in tags:
                 nursery.start_soon(ask, tag)
+        for problem in problems:
+            if not isinstance(problem, NotFound):
+                raise problem
         return [found[tag] for tag in tags if tag in found]
 
     def _variant(self, found: Found) -> Variant:

@@ -12,7 +12,7 @@ import msgspec
 import trio
 
 from papin import names
-from papin.errors import NotFound, PapinError, ProviderFailed
+from papin.errors import EngineMissing, NotFound, PapinError, ProviderFailed
 from papin.models import LoadedModel, LoadSettings, Model
 from papin.providers import reference_of
 from papin_ollama._api import Api
@@ -74,7 +74,7 @@ class Memory:
         """Return what is in memory; nothing where Ollama does not run."""
         try:
             running = await self._running()
-        except ProviderFailed:
+        except EngineMissing:
             return ()
         return tuple(self._describe(each) for each in running)
 
@@ -158,7 +158,7 @@ class Memory:
         """Take a model out of memory; return whether it was there. It is out on return."""
         try:
             running = await self._find(reference)
-        except ProviderFailed:
+        except EngineMissing:
             return False
         if running is None:
             return False
