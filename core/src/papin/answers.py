@@ -29,6 +29,8 @@ __all__ = [
     "ProviderStatus",
     "ProviderView",
     "RemovalPlan",
+    "Setting",
+    "SettingsView",
     "Space",
     "Verification",
     "space_text",
@@ -147,6 +149,28 @@ class RemovalPlan(Value, frozen=True, kw_only=True):
     loaded_by: tuple[str, ...] = ()
     takes_back: tuple[Placement, ...] = ()
     owner: str = ""
+
+
+class Setting(Value, frozen=True, kw_only=True):
+    """A setting of a model as it is in force, by its name in `papin.models.ModelSettings`; None: as the engine likes.
+
+    `source` is `saved` (by the user, here), `provider` (what the program itself has set), `model` (its own default) or
+    `engine`. `is_taken` is False where the provider that runs the model cannot take it.
+    """
+
+    name: str
+    value: str | int | float | bool | None
+    source: Literal["saved", "provider", "model", "engine"]
+    is_taken: bool = True
+
+
+class SettingsView(Value, frozen=True, kw_only=True):
+    """All settings of a model, and the provider that would run it; `configures`: that program keeps settings itself."""
+
+    model: str
+    provider: str
+    settings: tuple[Setting, ...]
+    configures: bool = False
 
 
 class Duplicate(Value, frozen=True, kw_only=True):

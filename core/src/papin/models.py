@@ -179,8 +179,7 @@ class StoredFile(Value, frozen=True, kw_only=True):
     storage: str = "store"
 
 
-How = Literal["reflink", "hardlink", "symlink", "copy"]
-"""How a file got a second name: see `papin.links`."""
+How = Literal["reflink", "hardlink", "symlink", "copy"]  # how a file got a second name: see papin.links
 
 
 class Placement(Value, frozen=True, kw_only=True):
@@ -346,6 +345,7 @@ class LoadedModel(Value, frozen=True, kw_only=True):
     """A model that is in memory. `address` is where its engine answers; its key is never part of this.
 
     `reference` is the provider's own name for it, which `unload` wants; `model` is papin's id where it has one.
+    `ignored` were asked for, and this provider cannot take them.
     """
 
     model: str
@@ -357,6 +357,7 @@ class LoadedModel(Value, frozen=True, kw_only=True):
     pid: int | None = None
     n_ctx: int | None = None
     memory: int | None = None
+    ignored: tuple[str, ...] = ()
 
 
 class Embeddings(Value, frozen=True, kw_only=True):

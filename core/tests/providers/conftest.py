@@ -30,6 +30,8 @@ class Folders:
         self.home = root / "home"
         self.home.mkdir()
         self._tables = {}
+        self._kinds = {"folder"}
+        self._site = site
         site.install("folder", source="from papin.testing.folder_provider import papin_providers\n")
         self.add("folder")
 
@@ -39,13 +41,25 @@ class Folders:
         if not folder.exists():
             folder.mkdir()
             touch(folder)
-        kind = "" if name == "folder" else 'kind = "folder"\n'
+        kind = "" if name in self._kinds else 'kind = "folder"\n'
         lines = "".join(f'{key} = "{value}"\n' for key, value in {"path": folder, **settings}.items())
         self._tables[name] = f"[providers.{name}]\n{kind}{lines}"
         text = f"disabled_plugins = {list(OTHERS)}\n" + "".join(self._tables.values())
         (self.home / "config.toml").write_text(text)
         touch(self.home / "config.toml")
         return folder
+
+    def install(self, name, **fields):
+        """Install a provider that is like `folder` but for some fields of its descriptor; return its folder."""
+        source = (
+            "import msgspec\nfrom papin.hookspecs import hookimpl\n"
+            "from papin.testing.folder_provider import folder_provider\n"
+            f"@hookimpl\ndef papin_providers():\n"
+            f"    yield msgspec.structs.replace(folder_provider, name={name!r}, **{fields!r})\n"
+        )
+        self._site.install(name, source=source)
+        self._kinds.add(name)
+        return self.add(name)
 
     @property
     def environ(self):

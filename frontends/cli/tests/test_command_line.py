@@ -23,6 +23,7 @@ COMMANDS = [
     "models unload",
     "models edit",
     "models recommend",
+    "models settings",
     "models share",
     "models unshare",
     "models complete",

@@ -19,6 +19,8 @@ from papin.answers import (
     ProviderStatus,
     ProviderView,
     RemovalPlan,
+    Setting,
+    SettingsView,
     Verification,
 )
 from papin.errors import InUse, NameInvalid, NotFound
@@ -211,6 +213,18 @@ class StandInModels:
         shared = msgspec.structs.replace(await self.show(ref), placements=(placement,))
         self.installed[ref] = shared
         return shared
+
+    async def edit(self, ref, *, settings=None):
+        kept = {key: value for key, value in (settings or {}).items() if value is not None}
+        self.installed[ref] = msgspec.structs.replace(await self.show(ref), settings=kept)
+
+    async def settings(self, ref, *, provider=None):
+        saved = (await self.show(ref)).settings
+        found = tuple(Setting(name=name, value=value, source="saved") for name, value in saved.items())
+        return SettingsView(model=ref, provider=provider or "llamacpp", settings=found)
+
+    async def configure(self, ref, provider, change):
+        return SettingsView(model=ref, provider=provider, settings=(), configures=True)
 
     async def unshare(self, ref, provider):
         self.installed[ref] = msgspec.structs.replace(await self.show(ref), placements=())

@@ -100,6 +100,16 @@ async def test_one_provider_and_what_it_has(client):
         assert found["provider"] == "llamacpp"
 
 
+async def test_settings(client):
+    place = f"{API}/models/smollm2/settings"
+    answer = await client.ask("PATCH", place, {"settings": {"n_ctx": 512, "top_k": None}})
+    assert answer.status == 200
+    assert [(each["name"], each["value"]) for each in answer.json()["settings"]] == [("n_ctx", 512)]
+    assert (await client.ask("GET", f"{place}?provider=ollama")).json()["provider"] == "ollama"
+    answer = await client.ask("PATCH", place, {"settings": {"n_ctx": 1}, "provider": "ollama"})
+    assert answer.json()["configures"] is True
+
+
 async def test_second_copies_are_shown_and_then_replaced(client, kernel):
     assert (await client.ask("POST", f"{API}/storage/dedupe?dry_run=true")).json()["frees"] == 3
     assert not kernel.storage.deduped

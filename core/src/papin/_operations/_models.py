@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from papin._operations._configuring import Configuring
 from papin._operations._headers import read_header
 from papin._operations._providers import Providers
 from papin._operations._removing import Removing
@@ -31,7 +32,7 @@ def _merged(old: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> tu
     return tuple(sorted((set(old) | set(add)) - set(remove)))
 
 
-class Models(Removing):
+class Models(Removing, Configuring):
     """The models of this machine."""
 
     def __init__(self, services: Services, providers: Providers) -> None:

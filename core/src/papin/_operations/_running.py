@@ -14,7 +14,7 @@ from papin._operations._finding import find
 from papin._operations._providers import Providers
 from papin._operations._runners import Runners
 from papin._operations._services import Services
-from papin._operations._settings import load_settings, options_for, with_system_prompt
+from papin._operations._settings import LOADING, load_settings, options_for, with_system_prompt
 from papin._registry import Write
 from papin.errors import Cancelled, NotFound, PapinError
 from papin.events import Event, ModelLoaded, ModelLoadFailed, ModelLoading, ModelUnloaded
@@ -74,15 +74,19 @@ class Running:
 
     async def _load(self, name: str, session: Loads, model: Model, settings: LoadSettings) -> LoadedModel:
         failed: PapinError = Cancelled(f"loading {model.id} was cancelled", next_step=f"papin models load {model.id}")
+        wanted = load_settings(model, settings)
+        accepts = self._providers.descriptor(name).accepts
+        ignored = tuple(each for each in LOADING if getattr(wanted, each) is not None and each not in accepts)
         try:
             with self._services.sessions.guard(f"provider {name}"):
-                loaded = await session.load(model, load_settings(model, settings))
+                loaded = await session.load(model, wanted)
         except (PapinError, trio.Cancelled) as error:
             problem = (error if isinstance(error, PapinError) else failed).problem()
             with trio.CancelScope(shield=True):
                 await self._journal(ModelLoadFailed(model=model.id, provider=name, problem=problem))
             raise
-        return msgspec.structs.replace(loaded, model=model.id, reference=loaded.reference or loaded.model)
+        reference = loaded.reference or loaded.model
+        return msgspec.structs.replace(loaded, model=model.id, reference=reference, ignored=ignored)
 
     async def unload(self, ref: str) -> bool:
         """Take a model out of memory, whichever provider has it; return whether it was there."""

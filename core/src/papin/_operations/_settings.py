@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from papin.answers import Setting
 from papin.errors import NameInvalid
 from papin.models import LoadSettings, Message, Model, ModelSettings
 
@@ -31,6 +32,23 @@ def checked_settings(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[
     if unknown:
         raise NameInvalid(f"there is no setting {min(unknown)}", next_step=names)
     return dict(msgspec.to_builtins(checked))
+
+
+def effective(model: Model, provider: Mapping[str, Any], accepts: Collection[str] | None) -> tuple[Setting, ...]:
+    """Return every setting with its source: saved here, else the provider's own, else the model's default.
+
+    `accepts` are those that the provider can take, None where no provider runs the model.
+    """
+    defaults = {} if model.context_length is None else {"n_ctx": model.context_length}
+
+    def setting(name: str) -> Setting:
+        is_taken = accepts is None or name in accepts
+        for source, values in (("saved", model.settings), ("provider", provider), ("model", defaults)):
+            if values.get(name) is not None:
+                return Setting(name=name, value=values[name], source=source, is_taken=is_taken)  # type: ignore[arg-type]
+        return Setting(name=name, value=None, source="engine", is_taken=is_taken)
+
+    return tuple([setting(name) for name in ModelSettings.__struct_fields__])
 
 
 def load_settings(model: Model, asked: LoadSettings) -> LoadSettings:

@@ -28,6 +28,7 @@ _MODELS = {
     "load": Where(f"{_HERE}.models_load", "load", "Load a model into memory."),
     "unload": Where(f"{_HERE}.models_load", "unload", "Take a model out of memory."),
     "edit": Where(f"{_HERE}.models_edit", "command", "Change favourite, tags, collections and settings."),
+    "settings": Where(f"{_HERE}.models_settings", "command", "Show or change how a model is loaded and sampled."),
     "complete": Where(f"{_HERE}.models_answer", "complete", "Let a model go on with a text."),
     "embed": Where(f"{_HERE}.models_answer", "embed", "Turn texts into vectors."),
     "recommend": Where(f"{_HERE}.models_recommend", "command", "Suggest models that suit this machine."),
@@ -40,7 +41,11 @@ _DOWNLOADS = {
     "resume": Where(f"{_HERE}.downloads", "resume", "Go on with a download."),
     "cancel": Where(f"{_HERE}.downloads", "cancel", "End a download."),
 }
-_PROVIDERS = {"list": Where(f"{_HERE}.parts", "providers", "Show the programs that can run models, and their state.")}
+_PROVIDERS = {
+    "list": Where(f"{_HERE}.parts", "providers", "Show the programs that run and keep models, and their state."),
+    "show": Where(f"{_HERE}.providers", "show", "Show everything about one provider, and what it has."),
+    "refresh": Where(f"{_HERE}.providers", "refresh", "Ask providers anew what they have."),
+}
 _CATALOGS = {
     "list": Where(f"{_HERE}.catalogs", "listing", "Show where models can be found."),
     "refresh": Where(f"{_HERE}.catalogs", "refresh", "Ask the catalogs for what is new."),

@@ -21,6 +21,7 @@ __all__ = [
     "LoadRequest",
     "RefreshRequest",
     "ResumeRequest",
+    "SettingsRequest",
     "ShareRequest",
     "Unloaded",
     "UnshareRequest",
@@ -121,6 +122,13 @@ class ImportRequest(_Asked, frozen=True, kw_only=True):
     reference: str
     name: str = ""
     copy: bool = False
+
+
+class SettingsRequest(_Asked, frozen=True, kw_only=True):
+    """Settings to save for a model, null to take one away; with a `provider`, those that it keeps itself."""
+
+    settings: dict[str, str | int | float | bool | None]
+    provider: str = ""
 
 
 class RefreshRequest(_Asked, frozen=True, kw_only=True):

@@ -11,11 +11,11 @@ from papin_cli._safe import name
 from papin_cli._session import Session
 from papin_cli.actions._ask import must_ask
 from papin_cli.actions._progress import showing
+from papin_cli.views import model_settings, plans
 from papin_cli.views import models as view
-from papin_cli.views import plans
 from papin_cli.views import verification as checklist
 
-__all__ = ["edit", "load", "remove", "show_removal", "unload", "verify"]
+__all__ = ["edit", "load", "remove", "settings", "show_removal", "unload", "verify"]
 
 
 async def verify(session: Session, model: str) -> int:
@@ -65,7 +65,10 @@ async def load(session: Session, model: str, *, settings: LoadSettings, provider
     loaded = await session.kernel.models.load(model, settings, provider=provider)
     if session.out.json:
         session.out.document(loaded)
-    session.out.text(f"{name(loaded.model)} is loaded, and {name(loaded.provider)} answers at {name(loaded.address)}.")
+    where = f", and {name(loaded.provider)} answers at {name(loaded.address)}" if loaded.address else ""
+    session.out.text(f"{name(loaded.model)} is loaded by {name(loaded.provider)}{where}.")
+    if loaded.ignored:
+        session.out.note(f"{name(loaded.provider)} cannot take {name(', '.join(loaded.ignored))}.")
     return loaded
 
 
@@ -76,6 +79,20 @@ async def unload(session: Session, model: str) -> None:
     if session.out.json:
         session.out.document({"model": found.id, "unloaded": was_loaded})
     session.out.text(f"{name(found.id)} is unloaded." if was_loaded else f"{name(found.id)} was not loaded.")
+
+
+async def settings(session: Session, model: str, *, provider: str | None, change: Mapping[str, str | None]) -> None:
+    """Change settings of a model, here or where a provider keeps them, and show all of them."""
+    models = session.kernel.models
+    if change and provider is not None:
+        found = await models.configure(model, provider, change)
+    else:
+        if change:
+            await models.edit(model, settings=change)
+        found = await models.settings(model, provider=provider)
+    if session.out.json:
+        session.out.document(found)
+    session.out.text(model_settings.table(found, session.out.width), end="")
 
 
 async def edit(

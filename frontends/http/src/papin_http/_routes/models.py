@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from litestar import Router, delete, get, post
+from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from papin.answers import RemovalPlan, Verification
+from papin.answers import RemovalPlan, SettingsView, Verification
 from papin.models import Job, LoadedModel, Model
 from papin_http._core import PROBLEMS, Asked, kernel_of
 from papin_http._shapes import (
@@ -13,6 +13,7 @@ from papin_http._shapes import (
     ImportRequest,
     InstalledModel,
     LoadRequest,
+    SettingsRequest,
     ShareRequest,
     Unloaded,
     UnshareRequest,
@@ -98,6 +99,22 @@ async def unshare(request: Asked, model: FromPath[str], data: JSONBody[UnshareRe
     return await kernel_of(request).models.unshare(model, data.provider)
 
 
+@get("/{model:str}/settings", operation_id="showSettings", responses=PROBLEMS)
+async def settings(request: Asked, model: FromPath[str], *, provider: FromQuery[str] = "") -> SettingsView:
+    """Show the settings of a model, each with its source, for a provider or the one that would run it."""
+    return await kernel_of(request).models.settings(model, provider=provider or None)
+
+
+@patch("/{model:str}/settings", operation_id="changeSettings", responses=PROBLEMS)
+async def change_settings(request: Asked, model: FromPath[str], data: JSONBody[SettingsRequest]) -> SettingsView:
+    """Save settings of a model, or change those that a provider keeps itself; null takes one away."""
+    models = kernel_of(request).models
+    if data.provider:
+        return await models.configure(model, data.provider, data.settings)
+    await models.edit(model, settings=data.settings)
+    return await models.settings(model)
+
+
 @post("/import", operation_id="importModel", status_code=202, responses=PROBLEMS)
 async def take_over(request: Asked, data: JSONBody[ImportRequest]) -> Job:
     """Take a model that another program has into papin's storage, by link, as a job."""
@@ -119,6 +136,8 @@ router = Router(
         verify,
         share,
         unshare,
+        settings,
+        change_settings,
     ],
     tags=["models"],
 )

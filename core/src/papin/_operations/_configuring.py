@@ -1,0 +1,77 @@
+"""The settings of a model: what is saved here, what a provider keeps itself, and what it cannot take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from papin._operations._inventories import BOUND
+from papin._operations._running import Running
+from papin._operations._settings import checked_settings, effective
+from papin.answers import SettingsView
+from papin.errors import NameInvalid, NotFound, PapinError, ProviderFailed
+from papin.models import Model
+from papin.providers import Configures, reference_of
+
+Settings = Mapping[str, str | int | float | bool]
+
+
+class Configuring(Running):
+    """The part of `Models` that has to do with settings."""
+
+    async def settings(self, ref: str, *, provider: str | None = None) -> SettingsView:
+        """Return every setting of a model with its value and source, for `provider` or the one that would run it.
+
+        Raises:
+            NotFound: there is no such model, or provider.
+        """
+        model = await self._find(ref)
+        name = await self._runner_or(model, provider)
+        kept = await self._kept(model, name) if name else None
+        accepts = self._providers.descriptor(name).accepts if name else None
+        return SettingsView(
+            model=model.id, provider=name, settings=effective(model, kept or {}, accepts), configures=kept is not None
+        )
+
+    async def _runner_or(self, model: Model, provider: str | None) -> str:
+        if provider is not None:
+            return self._providers.descriptor(provider).name
+        try:
+            name, _ = await self._runners.choose(model, None, has_files=await self._has_files(model))
+        except PapinError:
+            return ""
+        return name
+
+    async def _kept(self, model: Model, provider: str) -> Settings | None:
+        """Return what the program itself has set for a model, or None where it keeps nothing."""
+        reference = reference_of(model, provider)
+        if reference is None:
+            return None
+        async with self._providers.asking(provider, bound=BOUND) as session:
+            return await session.settings(reference) if isinstance(session, Configures) else None
+
+    async def configure(self, ref: str, provider: str, change: Mapping[str, Any]) -> SettingsView:
+        """Change what a provider itself keeps for a model, for all who use it there; None takes a value away.
+
+        Raises:
+            NameInvalid: there is no such setting, it is of another type, or the provider cannot take it.
+            NotFound: the provider does not have the model.
+            ProviderFailed: it keeps no settings.
+        """
+        model = await self._find(ref)
+        descriptor = self._providers.descriptor(provider)
+        values = {**dict.fromkeys(change), **checked_settings({}, change)}
+        refused = sorted(set(values) - set(descriptor.accepts))
+        if refused:
+            raise NameInvalid(
+                f"{provider} cannot take {', '.join(refused)}", next_step=f"It takes {', '.join(descriptor.accepts)}."
+            )
+        reference = reference_of(model, provider)
+        if reference is None:
+            raise NotFound(f"{provider} does not have {model.id}", next_step=f"papin models share {model.id}")
+        async with self._providers.asking(provider) as session:
+            if not isinstance(session, Configures):
+                why = descriptor.lacks.get("configures", "It keeps no settings.")
+                raise ProviderFailed(f"{provider} cannot be configured: {why}", next_step="Save them here instead.")
+            await session.configure(reference, values)
+        return await self.settings(ref, provider=provider)
