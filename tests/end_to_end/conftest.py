@@ -1,17 +1,19 @@
 """A home of its own for each test, a tiny model file, and the real program as a child process."""
 
 import hashlib
+import json
 import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import trio
 
 from papin.kernel import Kernel
 from papin.models import HttpSource, Job, Variant, WantedFile
@@ -71,6 +73,20 @@ async def states(kernel: Kernel, job: Job) -> list[Job]:
         return [each async for each in changes]
 
 
+async def arrived(child: subprocess.Popen[str], least: int = 1) -> None:
+    """Read what a child says, with --json, until so many bytes have come; 0 is until its job is there."""
+
+    def read() -> None:
+        assert child.stdout is not None
+        for line in child.stdout:
+            job = json.loads(line).get("job")
+            if job and ((job["progress"] or {}).get("done", 0) >= least):
+                return
+        raise AssertionError("it ended before")
+
+    await trio.to_thread.run_sync(read)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
@@ -93,6 +109,7 @@ class Program:
 
     def __init__(self, environ: dict[str, str]) -> None:
         self.environ = environ
+        self._children: list[subprocess.Popen[str]] = []
 
     @staticmethod
     def plain_environ(home: Path) -> dict[str, str]:
@@ -107,14 +124,24 @@ class Program:
         return done
 
     def start(self, *arguments: object) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [*LAUNCH, *map(str, arguments)], env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        self._children.append(child)
+        return child
+
+    def end(self) -> None:
+        """End what a test that failed left running."""
+        for child in self._children:
+            with child:
+                child.kill()
 
 
 @pytest.fixture
-def papin(environ: dict[str, str]) -> Program:
-    return Program(environ)
+def papin(environ: dict[str, str]) -> Iterator[Program]:
+    program = Program(environ)
+    yield program
+    program.end()
 
 
 @pytest.fixture

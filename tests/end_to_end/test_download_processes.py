@@ -10,10 +10,10 @@ import trio
 from papin.errors import Cancelled
 from papin.events import DownloadProgressed
 from papin.kernel import open_kernel
-from papin.testing.fault_scripts import flipped, limited, refuse
+from papin.testing.fault_scripts import flipped, limited, ok, refuse
 from papin.testing.fault_server import fault_server
 
-from .conftest import states, tiny_gguf, wanted
+from .conftest import arrived, states, tiny_gguf, wanted
 
 BODY = tiny_gguf(payload=2 << 20)
 
@@ -28,22 +28,19 @@ async def end_of(child):
     return lines(out)
 
 
-async def arrived(child, least=1):
-    """Read what a child says until so many bytes have come."""
-
-    def read():
-        for line in child.stdout:
-            progress = json.loads(line).get("job", {}).get("progress")
-            if progress and progress["phase"] == "downloading" and progress["done"] >= least:
-                return
-        raise AssertionError("it ended before")
-
-    await trio.to_thread.run_sync(read)
-
-
 async def test_eight_processes_fetch_it_once_and_all_see_the_progress(papin):
-    async with fault_server(BODY, default=limited(1_000_000)) as server:
+    gate = trio.Event()
+
+    async def gated(exchange):
+        if exchange.request.method == "GET":
+            await gate.wait()
+        await limited(4_000_000)(exchange)
+
+    async with fault_server(BODY, default=gated) as server:
         children = [papin.start("models", "download", server.url, "--name", "m", "--json") for _ in range(8)]
+        for child in children:
+            await arrived(child, 0)
+        gate.set()
         results = [await end_of(child) for child in children]
         assert server.sent <= 1.02 * len(BODY)
         assert [request.method for request in server.requests].count("GET") == 1
@@ -58,17 +55,18 @@ async def test_eight_processes_fetch_it_once_and_all_see_the_progress(papin):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 async def test_who_waits_for_a_download_goes_on_with_it_when_its_process_dies(papin, number):
-    async with fault_server(BODY, default=limited(1_500_000)) as server:
+    async with fault_server(BODY, default=limited(100_000)) as server:
         first = papin.start("models", "download", server.url, "--name", "m", "--json")
-        await arrived(first, 500_000)
+        await arrived(first)
         second = papin.start("models", "download", server.url, "--name", "m", "--json")
-        await arrived(second)
+        await arrived(second, 0)
+        server.play(*[ok()] * 10)
         first.send_signal(number)
         await trio.to_thread.run_sync(first.communicate)
         said = await end_of(second)
         assert said[-1]["model"]["id"] == "m"
         assert server.sent < 2 * len(BODY)
-    [job] = lines(papin("downloads", "list", "--json").stdout)[0]
+    [job] = json.loads(papin("downloads", "list", "--json").stdout)
     assert job["state"] == "completed"
 
 

@@ -71,6 +71,7 @@ class Jobs:
         self._now = now
         self._owner = this_process()
         self._running: dict[str, _Running] = {}
+        self._unrecorded: dict[str, Job] = {}
         self._watched: set[str] = set()
 
     async def recover(self) -> tuple[str, ...]:
@@ -232,6 +233,8 @@ class Jobs:
         while last is None or last.state in _OPEN:
             changed = self.wakeups.next
             job = await self._ledger.read(lambda read: read.job(job_id))
+            if job.state in _OPEN:
+                job = self._unrecorded.get(job.id, job)
             if job != last:
                 last = job
                 yield job
@@ -268,6 +271,7 @@ class Jobs:
             recorder = self._recorder
             running = _Running(JobHandle(job_id, self._ledger.publish, recorder.note, recorder.later))
             self._running[job_id] = running
+            self._unrecorded.pop(job_id, None)
             try:
                 job = await self._ledger.change(record)
                 running.handle.latest = job.progress
@@ -298,7 +302,11 @@ class Jobs:
         return running.wish
 
     async def _settle(self, job: Job, ending: Ending, handle: JobHandle) -> None:
-        """Record how it ended; when the registry cannot be written, the next start will notice."""
+        """Record how it ended.
+
+        When the registry cannot be written (its disk is full), those who follow it here are told all the same, and the
+        next start notices.
+        """
 
         def apply(write: Write) -> None:
             self._recorder.journal(write, job, handle)
@@ -310,6 +318,8 @@ class Jobs:
                 await self._ledger.change(apply)
         except PapinError as error:
             self._recorder.complain(job.id, error)
+            self._unrecorded[job.id] = ended(msgspec.structs.replace(job, progress=handle.latest), ending, self._now())
+            self.wakeups.ring()
 
     def _record_end(self, write: Write, job: Job, ending: Ending) -> Job:
         over = ended(job, ending, self._now())

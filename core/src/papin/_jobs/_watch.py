@@ -28,6 +28,11 @@ class Wakeups:
         """What is set at the next commit: take it, then read the state, then wait for it."""
         return self._next
 
+    def ring(self) -> None:
+        """Wake those who wait here, though nothing was committed."""
+        self._next.set()
+        self._next = trio.Event()
+
     async def run(
         self, on_wakeup: Callable[[], Awaitable[None]], *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
@@ -38,8 +43,7 @@ class Wakeups:
             while True:
                 await _readable(follower)
                 follower.drain()
-                self._next.set()
-                self._next = trio.Event()
+                self.ring()
                 await on_wakeup()
         finally:
             follower.close()

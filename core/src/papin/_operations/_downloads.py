@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 import trio
 
-from papin import names
+from papin import locks, names
 from papin._jobs import JobHandle
 from papin._operations import _wanted
 from papin._operations._aftercare import look_after
@@ -117,16 +117,18 @@ class Downloads:
         limit: int | None = None,
         between: str | None = None,
     ) -> Job:
-        blob = msgspec.json.encode(_wanted.check_request(request))
-        for job in reversed(await self.list()):
-            if job.subject == request.ref and await self._request(job) == request:
-                if job.state in ("queued", "running"):
-                    return await self._set_terms(job, limit, between)
-                if job.state in ("interrupted", "paused"):
-                    return await self._resume(await self._set_terms(job, limit, between))
-                break
-        body = self._body(request)
-        return await self._jobs.start(kind, request.ref, blob, body, limit=limit, between=between or "")
+        _wanted.check_request(request)
+        # One after the other, in whichever process: two who want the same at the same moment get one job.
+        async with locks.hold(self._services.paths.run / "start.lock"):
+            for job in reversed(await self.list()):
+                if job.subject == request.ref and await self._request(job) == request:
+                    if job.state in ("queued", "running"):
+                        return await self._set_terms(job, limit, between)
+                    if job.state in ("interrupted", "paused"):
+                        return await self._resume(await self._set_terms(job, limit, between))
+                    break
+            blob, body = msgspec.json.encode(request), self._body(request)
+            return await self._jobs.start(kind, request.ref, blob, body, limit=limit, between=between or "")
 
     async def _set_terms(self, job: Job, limit: int | None, between: str | None) -> Job:
         if limit is None and between is None:
