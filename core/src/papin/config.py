@@ -47,7 +47,8 @@ class CoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """The keys at the top of the file. `storage` names the storage that new models go to.
 
     At most `downloads_at_once` downloads run at a time, all of them together with `download_limit` bytes a second (0:
-    no limit), and only at the hours `download_between` (`23:00-07:00`; empty: always).
+    no limit), and only at the hours `download_between` (`23:00-07:00`; empty: always). The version before an update is
+    kept for `keep_replaced_days`, so that one can go back.
     """
 
     offline: bool = False
@@ -56,6 +57,7 @@ class CoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     downloads_at_once: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
     download_limit: Annotated[int, msgspec.Meta(ge=0)] = 0
     download_between: Annotated[str, msgspec.Meta(pattern=_HOURS)] = ""
+    keep_replaced_days: Annotated[int, msgspec.Meta(ge=0, le=36500)] = 14
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

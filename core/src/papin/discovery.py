@@ -10,7 +10,7 @@ from typing import Literal
 from papin.errors import Problem
 from papin.models import CatalogEntry, Header, Value, Variant
 
-__all__ = ["Card", "Fit", "Found", "Judged", "ModelPage", "Refreshed", "Row", "Source"]
+__all__ = ["Card", "Fit", "Found", "Judged", "ModelPage", "Refreshed", "Row", "Source", "Update", "UpdateCheck"]
 
 Fit = Literal["gpu", "memory", "no", "unknown"]
 """Where a build would run: on the GPU, in main memory, nowhere here; or nobody knows how large it is."""
@@ -101,4 +101,29 @@ class Refreshed(Value, frozen=True, kw_only=True):
     gone: int = 0
     refused: int = 0
     models: int = 0
+    problem: Problem | None = None
+
+
+class Update(Value, frozen=True, kw_only=True):
+    """Another version of an installed model. `weights` are other, or only its template or metadata.
+
+    Of its `size` bytes, `fetch` are not here; None where a size is unknown.
+    """
+
+    model: str
+    ref: str
+    weights: bool
+    size: int | None = None
+    fetch: int | None = None
+    revision: str = ""
+    revision_here: str = ""
+
+
+class UpdateCheck(Value, frozen=True, kw_only=True):
+    """What a check for an update of one model found: `same`, `weights`, `metadata`, or `unknown` and why."""
+
+    model: str
+    ref: str
+    outcome: Literal["same", "metadata", "weights", "unknown"]
+    update: Update | None = None
     problem: Problem | None = None

@@ -37,6 +37,7 @@ from papin._operations._providers import Providers
 from papin._operations._reports import Reports
 from papin._operations._services import Services, StoredFiles
 from papin._operations._storage import Storage
+from papin._operations._updates import Updates
 from papin._paths import Paths, find_paths, make_folder
 from papin._plugins import Plugins, add_instances, discover, hold_sessions, watch_loop
 from papin._registry import FILE_NAME, Registry, open_registry
@@ -67,6 +68,7 @@ class Kernel:
         self.storage = Storage(services, self.models, self.providers)
         self.advice = Advice(services, self.catalogs, self.models)
         self.discovery = Discovery(services, self.catalogs, self.advice)
+        self.updates = Updates(services, self.catalogs, self.models, self.downloads)
         self.journal = Journal(services.records, services.jobs.wakeups)
 
     def plugins(self) -> tuple[PluginInfo, ...]:

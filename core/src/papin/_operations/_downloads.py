@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from functools import partial
@@ -30,7 +31,7 @@ from papin._operations._whole import Whole
 from papin._transfers import Pace
 from papin.answers import DownloadPlan
 from papin.errors import Cancelled, Conflict, NameInvalid, NotFound, from_problem
-from papin.models import Job, Progress
+from papin.models import Job, Model, Progress
 
 ENDED = ("completed", "failed", "cancelled")
 RESUMABLE = ("paused", "interrupted", "failed", "cancelled")
@@ -85,6 +86,16 @@ class Downloads:
         parse_hours(between or "")
         request = Request(ref=ref, name=name, sha256=sha256)
         return await self._start("download", request, _checked_limit(limit), between)
+
+    async def plan_update(self, model: Model) -> DownloadPlan:
+        """Return what bringing in the version of `model` that its catalog has now would do."""
+        request = Request(ref=model.ref, replaces=model.id)
+        found = await self._planner.find(request, is_plan=True)
+        return await self._planner.plan(request, dataclasses.replace(found, installed=None))
+
+    async def start_update(self, model: Model) -> Job:
+        """Begin to bring in the version of `model` that its catalog has now, as a job, or join the one at it."""
+        return await self._start("download", Request(ref=model.ref, replaces=model.id))
 
     async def import_file(self, path: str | Path, *, name: str | None = None) -> Job:
         """Begin to take a model file of this machine (with its other shards) into the storage, as a job.
@@ -186,12 +197,13 @@ class Downloads:
         handle.report(Progress(phase="resolving", done=before.done, total=before.total))
         found = await self._planner.find(request, is_plan=False)
         whole = Whole(found.sizes, handle.report, done=before.done)
-        if found.installed is not None:
+        if found.installed is not None and not request.replaces:
             whole.finished(found.installed.size)
             whole.committing()
             return found.installed.id
         (await self._planner.plan(request, found)).check_fits()
-        model = await install(self._services, found.variant, request.name, whole, warn=handle.warn, pace=pace)
+        bring = partial(install, self._services, found.variant, request.name, whole, warn=handle.warn, pace=pace)
+        model = await bring(replaces=request.replaces)
         await self._providers.notice(model)
         await look_after(self._services)
         return model.id

@@ -15,7 +15,7 @@ from papin._operations._whole import Whole
 from papin._registry import Read, Write
 from papin._transfers import Pace, fetch
 from papin.errors import Conflict, FormatInvalid, NotFound
-from papin.events import ModelInstalled
+from papin.events import ModelChanged, ModelInstalled
 from papin.models import Header, Model, StoredFile, Variant
 
 
@@ -82,10 +82,11 @@ async def install(
     *,
     warn: Callable[[str], None],
     pace: Pace | None = None,
+    replaces: str = "",
 ) -> Model:
     """Fetch, check and record a variant; return the model, which may have been there already.
 
-    `warn` is told of sources that were wrong.
+    `warn` is told of sources that were wrong. With `replaces`, it becomes the new version of the model of that id.
 
     Raises:
         Conflict: another model has the name `name`.
@@ -95,6 +96,8 @@ async def install(
     variant, files = await fetch_all(services, variant, whole, warn=warn, pace=pace)
     whole.committing()
     async with services.committing():
+        if replaces:
+            return await _replace(services, variant, files, await _look_inside(services, files), replaces)
         existing = await services.records.read(lambda read: same_model(read, variant, files, name))
         if existing is not None:
             return existing
@@ -150,3 +153,38 @@ async def _record(
     await storage.remember(model)
     await services.records.change(apply)
     return model
+
+
+async def _replace(
+    services: Services, variant: Variant, files: Sequence[StoredFile], header: Header, model_id: str
+) -> Model:
+    """Record the new version of a model; what its user says of it stays."""
+    fresh = describe(variant, files, header, model_id, datetime.now(UTC))
+
+    def apply(write: Write) -> Model:
+        new = as_version(write.model(model_id), fresh)
+        write.edit_model(new)
+        write.journal(ModelChanged(model=model_id))
+        return new
+
+    # The record first: after a crash in between, the sidecar tells of the old version, whose files are all there.
+    model = await services.records.change(apply)
+    storage = await services.storage(files[0].storage)
+    await storage.remember(model)
+    return model
+
+
+def as_version(current: Model, version: Model) -> Model:
+    """Return `version` with what the user says of the model now, and where it is usable."""
+    return msgspec.structs.replace(
+        version,
+        id=current.id,
+        ref=current.ref,
+        favourite=current.favourite,
+        tags=current.tags,
+        collections=current.collections,
+        settings=current.settings,
+        placements=current.placements,
+        last_used_at=current.last_used_at,
+        uses=current.uses,
+    )

@@ -20,13 +20,15 @@ from papin.storages import Room
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for, as a job keeps it: enough to do it again in another process.
 
-    With a `provider`, `ref` is that program's own name for a model that it has.
+    With a `provider`, `ref` is that program's own name for a model that it has. `replaces` is the id of the model of
+    which this is to be the new version.
     """
 
     ref: str
     name: str | None = None
     sha256: str | None = None
     provider: str = ""
+    replaces: str = ""
 
 
 def check_request(request: Request) -> Request:

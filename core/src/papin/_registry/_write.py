@@ -97,18 +97,23 @@ class Write(Read):
         self._connection.execute("DELETE FROM models WHERE key = ?", (key,))
         return self._unused(files)
 
-    def drop_versions(self, model_id: str) -> tuple[StoredFile, ...]:
-        """Forget the old versions of a model; return their files that nothing uses any more, each payload once.
+    def drop_versions(self, model_id: str, before: datetime | None = None) -> tuple[StoredFile, ...]:
+        """Forget the old versions of a model, or those that were replaced before a time.
 
-        They are `leftovers` until `drop_leftover`.
+        Return their files that nothing uses any more, each payload once: they are `leftovers` until `drop_leftover`.
 
         Raises:
             NotFound: there is no such model.
         """
         key = model_key(self._connection, model_id)
-        files = [file for version in load_versions(self._connection, key)[:-1] for file in version.files]
-        self._connection.execute("DELETE FROM versions WHERE model = ? AND NOT current", (key,))
-        return self._unused(files)
+        versions = load_versions(self._connection, key)
+        replaced = [each.installed_at for each in versions[1:]]
+        old = [each for each, at in zip(versions, replaced, strict=False) if before is None or at < before]
+        # They are loaded in the order of their keys, so the oldest are dropped.
+        oldest = "SELECT key FROM versions WHERE model = ? AND NOT current ORDER BY key LIMIT ?"
+        query = f"DELETE FROM versions WHERE key IN ({oldest})"  # noqa: S608  a constant
+        self._connection.execute(query, (key, len(old)))
+        return self._unused([file for version in old for file in version.files])
 
     def drop_leftover(self, sha256: str) -> None:
         """Record that the payload of a leftover is gone from its storage; one that is used again stays recorded."""

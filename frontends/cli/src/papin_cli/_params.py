@@ -23,6 +23,7 @@ __all__ = [
     "job",
     "keep_alive",
     "named",
+    "optional_installed",
     "optional_ref",
     "parse_rate",
     "ref",
@@ -107,6 +108,9 @@ def _items(values: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 installed = click.argument("model", shell_complete=_models)
 """An installed model: its id, a prefix of it, or the reference that it came from."""
+
+optional_installed = click.argument("model", required=False, shell_complete=_models)
+"""An installed model, or none."""
 
 ref = click.argument("ref", shell_complete=_models)
 """A model that is installed or can be: an id, `catalog:name[:variant]`, an address or a file."""

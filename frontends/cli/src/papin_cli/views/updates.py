@@ -1,0 +1,59 @@
+"""Updates of what is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from papin.discovery import Update, UpdateCheck
+from papin_cli import _words
+from papin_cli._errors import describe
+from papin_cli._safe import name
+from papin_cli._table import Column, render
+
+__all__ = ["checks", "plan"]
+
+_COLUMNS = (
+    Column(title="MODEL", least=12),
+    Column(title="UPDATE"),
+    Column(title="TO FETCH", right=True),
+    Column(title="FROM", rank=2, least=12),
+    Column(title="NOW", rank=3, least=8),
+    Column(title="HERE", rank=3, least=8),
+)
+_OUTCOMES = {
+    "same": "up to date",
+    "metadata": "template or metadata only",
+    "weights": "new weights",
+    "unknown": "not known",
+}
+_REVISION = 12
+
+
+def checks(found: Sequence[UpdateCheck], width: int | None) -> str:
+    """Return what a check found as a table, and below it what could not be asked."""
+    if not found:
+        return "No model came from a catalog that is here, so there is nothing to update.\n"
+    table = render(_COLUMNS, [_row(each) for each in found], width)
+    problems = "".join(f"\n{name(each.model)}: {describe(each.problem)}\n" for each in found if each.problem)
+    first = next((each.model for each in found if each.update), None)
+    last = f"\nNext: papin models update {name(first)}\n" if first else ""
+    return table + problems + last
+
+
+def _row(check: UpdateCheck) -> tuple[str, ...]:
+    update = check.update
+    return (
+        name(check.model),
+        _OUTCOMES[check.outcome],
+        _words.size(update.fetch) if update else "",
+        name(check.ref),
+        name(update.revision[:_REVISION]) if update else "",
+        name(update.revision_here[:_REVISION]) if update else "",
+    )
+
+
+def plan(update: Update) -> str:
+    """Return what an update would bring, as one line."""
+    what = "New weights" if update.weights else "Only its template or metadata is new"
+    size = "size unknown" if update.size is None else f"{_words.size(update.size)} in all"
+    return f"{name(update.model)}: {what}; {_words.size(update.fetch)} to fetch ({size})."
