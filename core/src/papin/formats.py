@@ -76,8 +76,10 @@ def recognise(formats: tuple[Format, ...], head: bytes) -> Format | None:
     return next((each for each in formats if each.recognise(head)), None)
 
 
-def read_file(formats: tuple[Format, ...], path: Path) -> Header:
+def read_file(formats: tuple[Format, ...], path: Path, name: str = "") -> Header:
     """Read the header of a local file, by content and not by name. Blocks; call it in a thread.
+
+    `name` is what errors call it: a payload lies under its digest, which tells nobody anything.
 
     Raises:
         FormatInvalid: no format recognises it, or the one that does refuses it.
@@ -90,7 +92,7 @@ def read_file(formats: tuple[Format, ...], path: Path) -> Header:
         if chosen is None:
             known = ", ".join(each.name for each in formats) or "none"
             raise FormatInvalid(
-                f"{path.name} is not in a model format that papin can read (known: {known})",
+                f"{name or path.name} is not in a model format that papin can read (known: {known})",
                 next_step="papin plugins list shows the formats that are installed; GGUF files work best.",
             )
         reading = chosen.read(size)

@@ -102,6 +102,14 @@ async def test_an_unknown_size_is_asked_about_on_a_terminal(papin, model_file):
     assert papin("downloads", "list", "--json").json() == []
 
 
+def test_a_file_that_is_no_model_is_refused_by_its_name(papin, tmp_path):
+    (tmp_path / "letter.gguf").write_text("Dear model, " * 100)
+    result = papin("models", "import", str(tmp_path / "letter.gguf"))
+    assert result.status == 1
+    assert "ERR_FORMAT  Model incompatible with provider: letter.gguf is not in a model format" in result.err
+    assert papin("models", "list", "--json").json() == []
+
+
 def test_a_file_is_imported_and_stays(papin, model_file, tmp_path):
     file = tmp_path / "My Model.gguf"
     file.write_bytes(model_file)

@@ -21,18 +21,18 @@ def first_weights(files: tuple[StoredFile, ...]) -> int:
     raise FormatInvalid("it has no weights", next_step="Choose another model.")
 
 
-async def read_header_at(services: Services, path: Path) -> Header:
-    """Read the header of a local file, in a thread.
+async def read_header_at(services: Services, path: Path, name: str) -> Header:
+    """Read the header of a local file, which errors call `name`, in a thread.
 
     Raises:
         FormatInvalid: no format recognises it, or it is damaged.
         StorageFailed: it cannot be read.
     """
     try:
-        return await trio.to_thread.run_sync(read_file, services.formats, path)
+        return await trio.to_thread.run_sync(read_file, services.formats, path, name)
     except OSError as error:
         raise StorageFailed(
-            f"{path.name} cannot be read: {error.strerror}", next_step="papin models verify tells what is damaged."
+            f"{name} cannot be read: {error.strerror}", next_step="papin models verify tells what is damaged."
         ) from error
 
 
@@ -43,12 +43,12 @@ async def read_all_at(services: Services, files: Sequence[StoredFile], paths: Se
         FormatInvalid: as `read_header_at`, or a part is missing, misplaced or of another model.
     """
     first = first_weights(tuple(files))
-    header = await read_header_at(services, paths[first])
+    header = await read_header_at(services, paths[first], files[first].name)
     known = services.plugins.formats.get(header.format)
     weights = [index for index, file in enumerate(files) if file.role == "weights"]
     if known is None or known.descriptor.join is None or (len(weights) == 1 and header.shard is None):
         return header
-    headers = {files[index].name: await read_header_at(services, paths[index]) for index in weights}
+    headers = {files[index].name: await read_header_at(services, paths[index], files[index].name) for index in weights}
     return known.descriptor.join(headers)
 
 
