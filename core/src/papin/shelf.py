@@ -295,7 +295,10 @@ def _is_bare(holding: Holding, text: str) -> bool:
 
 
 def _is_begin(holding: Holding, text: str) -> bool:
-    return bool(text) and (holding.id.startswith(text) or holding.model.reference.startswith(text))
+    # Of `lmstudio:publisher/repo/Model-Q4_K_M.gguf` a person remembers `model`.
+    reference = holding.model.reference.lower()
+    names = (holding.id.lower(), reference, reference.rpartition("/")[2])
+    return bool(text) and any(name.startswith(text.lower()) for name in names)
 
 
 _MATCHES: Sequence[tuple[Callable[[Holding, str], bool], bool]] = (

@@ -1,5 +1,6 @@
 """A kernel with providers that are folders, each behaving as the test says."""
 
+import json
 import os
 import struct
 from itertools import count
@@ -42,14 +43,14 @@ class Folders:
             folder.mkdir()
             touch(folder)
         kind = "" if name in self._kinds else 'kind = "folder"\n'
-        lines = "".join(f'{key} = "{value}"\n' for key, value in {"path": folder, **settings}.items())
+        lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in {"path": str(folder), **settings}.items())
         self._tables[name] = f"[providers.{name}]\n{kind}{lines}"
         text = f"disabled_plugins = {list(OTHERS)}\n" + "".join(self._tables.values())
         (self.home / "config.toml").write_text(text)
         touch(self.home / "config.toml")
         return folder
 
-    def install(self, name, **fields):
+    def install(self, name, *, settings=(), **fields):
         """Install a provider that is like `folder` but for some fields of its descriptor; return its folder."""
         source = (
             "import msgspec\nfrom papin.hookspecs import hookimpl\n"
@@ -59,7 +60,7 @@ class Folders:
         )
         self._site.install(name, source=source)
         self._kinds.add(name)
-        return self.add(name)
+        return self.add(name, **dict(settings))
 
     @property
     def environ(self):

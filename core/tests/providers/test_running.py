@@ -2,7 +2,7 @@
 
 import pytest
 
-from papin.errors import FormatInvalid, NotFound, PluginFailed, ProviderFailed
+from papin.errors import EngineMissing, FormatInvalid, NotFound, PluginFailed, ProviderFailed
 from papin.events import ModelLoaded, ModelLoadFailed, ModelUnloaded
 from papin.models import LoadSettings, Message, Model, Placement
 from papin.providers import Provider
@@ -77,6 +77,16 @@ async def test_another_provider_says_that_it_does_not_have_it(folders, put_model
             await kernel.models.load("qwen3", provider="second")
         with pytest.raises(NotFound):
             await kernel.models.load("qwen3", provider="nobody")
+
+
+async def test_a_program_that_does_not_run_is_not_the_last_word(folders, tiny_gguf, put_model):
+    put_model(folders.add("gone", behaviour="idle"), "qwen3", tiny_gguf())
+    folders.install("runner", settings={"runs_files": True}, runs_files=True)
+    async with folders.open() as kernel:
+        loaded = await kernel.models.load("gone:qwen3")
+        assert loaded.provider == "runner"
+        with pytest.raises(EngineMissing, match="gone does not run"):
+            await kernel.models.load("gone:qwen3", provider="gone")
 
 
 async def test_a_hanging_provider_does_not_hold_up_the_run_of_another(folders, put_model, patient_clock):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from papin.providers import Lists
 
 BOUND = 2.0
 """Seconds that a provider may take to tell what it has."""
+
+OPENING = 4.0
+"""Seconds that all sessions together may take to open, before that: their modules are imported then."""
 
 _Payloads = Mapping[tuple[int, int], str]
 
@@ -70,6 +74,7 @@ class Inventories:
         async def ask(name: str) -> None:
             found[name] = await self._ask(name, old.get(name))
 
+        await open_all(self._services, names)
         async with trio.open_nursery() as nursery:
             for name in names:
                 nursery.start_soon(ask, name)
@@ -164,6 +169,19 @@ class Inventories:
                 status = await trio.to_thread.run_sync(_stat, path)
                 inodes[status.st_dev, status.st_ino] = sha256
         return inodes
+
+
+async def open_all(services: Services, names: Iterable[str]) -> None:
+    """Open the sessions of providers, as far as they open in time; what is wrong with one is told when it is used."""
+
+    async def open_one(name: str) -> None:
+        with suppress(PapinError):
+            await services.provider(name)
+
+    with trio.move_on_after(OPENING):
+        async with trio.open_nursery() as nursery:
+            for name in names:
+                nursery.start_soon(open_one, name)
 
 
 def _stat(path: Path) -> os.stat_result:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import trio
 
-from papin._operations._inventories import BOUND, Inventories
+from papin._operations._inventories import BOUND, Inventories, open_all
 from papin._operations._services import Services
 from papin._registry import Write
 from papin.answers import ProviderStatus, ProviderView
@@ -70,6 +70,7 @@ class Providers:
         async def ask(name: str) -> None:
             found[name] = await self._status(name)
 
+        await open_all(self._services, self.names)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._inventories.refresh)
             for name in self.names:
@@ -147,6 +148,7 @@ class Providers:
                 found[name] = ()  # told by `list`
 
         wanted = self.names if names is None else tuple(names)
+        await open_all(self._services, wanted)
         async with trio.open_nursery() as nursery:
             for name in wanted:
                 nursery.start_soon(ask, name)

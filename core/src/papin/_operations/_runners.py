@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from papin._operations._inventories import BOUND
 from papin._operations._providers import Providers
@@ -38,9 +39,17 @@ class Runners:
         self._providers = providers
 
     async def choose(
-        self, model: Model, name: str | None, *, has_files: bool, needs: Sequence[type] = (Loads,)
+        self,
+        model: Model,
+        name: str | None,
+        *,
+        has_files: bool,
+        needs: Sequence[type] = (Loads,),
+        besides: Mapping[str, PapinError] = MappingProxyType({}),
     ) -> tuple[str, ProviderSession]:
         """Return the first provider that can run `model` now and implements `needs`, and its session.
+
+        `besides` have failed to, and why; where nobody else can, the first of these errors is raised.
 
         Raises:
             FormatInvalid: no provider here can.
@@ -56,10 +65,12 @@ class Runners:
         if len(able) > 1:
             loaded_in = {each.provider for each in await self._providers.loaded(able) if each.model == model.id}
             able = candidates(model, known, loaded_in=loaded_in, has_files=has_files)
-        return await self._first(model, able, needs)
+        left = [each for each in able if each not in besides]
+        return await self._first(model, left, needs, next(iter(besides.values()), None))
 
-    async def _first(self, model: Model, able: Iterable[str], needs: Sequence[type]) -> tuple[str, ProviderSession]:
-        problem: PapinError | None = None
+    async def _first(
+        self, model: Model, able: Iterable[str], needs: Sequence[type], problem: PapinError | None
+    ) -> tuple[str, ProviderSession]:
         for each in able:
             try:
                 return each, await self._ready(each, needs)

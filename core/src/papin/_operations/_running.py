@@ -16,7 +16,7 @@ from papin._operations._runners import Runners
 from papin._operations._services import Services
 from papin._operations._settings import LOADING, load_settings, options_for, with_system_prompt
 from papin._registry import Write
-from papin.errors import Cancelled, NotFound, PapinError
+from papin.errors import Cancelled, EngineMissing, NotFound, PapinError
 from papin.events import Event, ModelLoaded, ModelLoadFailed, ModelLoading, ModelUnloaded
 from papin.models import Embeddings, LoadedModel, LoadSettings, Message, Model, Reply
 from papin.providers import Chats, Completes, Embeds, Loads
@@ -55,8 +55,19 @@ class Running:
         self, model: Model, settings: LoadSettings, provider: str | None, needs: Sequence[type]
     ) -> tuple[LoadedModel, Any]:
         has_files = await self._has_files(model)
-        name, session = await self._runners.choose(model, provider, has_files=has_files, needs=needs)
-        assert isinstance(session, Loads)
+        missing: dict[str, PapinError] = {}
+        while True:
+            name, session = await self._runners.choose(
+                model, provider, has_files=has_files, needs=needs, besides=missing
+            )
+            try:
+                return await self._open_in(name, session, model, settings)
+            except EngineMissing as error:  # a program that keeps models may not run now: another one may run them
+                if provider is not None:
+                    raise
+                missing[name] = error
+
+    async def _open_in(self, name: str, session: Any, model: Model, settings: LoadSettings) -> tuple[LoadedModel, Any]:
         before = {each.model: each for each in await self._providers.loaded([name])}
         if model.id not in before:
             await self._journal(ModelLoading(model=model.id, provider=name))

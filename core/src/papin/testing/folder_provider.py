@@ -37,7 +37,7 @@ from papin.models import (
     Reply,
     Timings,
 )
-from papin.names import check
+from papin.names import check, make_id
 from papin.providers import Provider, reference_of
 
 __all__ = ["FolderProvider", "FolderSettings", "folder_provider", "papin_providers"]
@@ -46,11 +46,17 @@ _ENDING = ".gguf"
 
 
 class FolderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`path` is the folder; `source` is where `pull` takes models from. `behaviour` says how it fails its lists."""
+    """`path` is the folder; `source` is where `pull` takes models from. `behaviour` says how it fails.
+
+    With `runs_files`, which the descriptor has to say too, it loads models that it does not have.
+    """
 
     path: str = ""
     source: str = ""
-    behaviour: Literal["good", "hangs", "hangs-opening", "lies", "floods", "fails", "crashes", "absent"] = "good"
+    behaviour: Literal["good", "hangs", "hangs-opening", "lies", "floods", "fails", "crashes", "absent", "idle"] = (
+        "good"
+    )
+    runs_files: bool = False
 
 
 class FolderProvider:
@@ -162,11 +168,17 @@ class FolderProvider:
 
     async def load(self, model: Model, settings: LoadSettings) -> LoadedModel:
         """Note that it is loaded; see `papin.providers.Loads`."""
-        reference = reference_of(model, self._context.name)
-        if reference is None:
-            raise NotFound(f"{self._context.name} has no {model.id}", next_step=f"papin models share {model.id}")
-        self._present(reference)
         await self._misbehave()
+        if self._behaviour == "idle":
+            raise EngineMissing(f"{self._context.name} does not run now", next_step="Start it.")
+        reference = reference_of(model, self._context.name)
+        if reference is not None:
+            self._present(reference)
+        elif self._context.settings.runs_files:
+            await self._context.files.paths(model)
+            reference = make_id(model.id.replace(":", "-"), ())
+        else:
+            raise NotFound(f"{self._context.name} has no {model.id}", next_step=f"papin models share {model.id}")
         mark = self._mark(reference)
         if not mark.exists():
             mark.write_text(datetime.now(UTC).isoformat())
