@@ -1,10 +1,16 @@
 import io
 import json
 
-from papin.models import Progress
+import msgspec
+import trio
+
+from papin.models import Job, Progress
+from papin.testing.fault_scripts import limited
+from papin.testing.fault_server import fault_server
 from papin_cli._output import Output
 from papin_cli.actions._progress import showing
-from papin_cli.actions._progress._lines import Lines
+from papin_cli.actions._progress._lines import JobLines, Lines
+from papin_cli.views import jobs
 
 
 def lines_of(steps):
@@ -69,3 +75,55 @@ def test_with_json_the_command_tells_it():
     assert json.loads(stdout.getvalue()) == {
         "progress": {"phase": "downloading", "done": 500, "total": 1000, "speed": None, "remaining": None, "file": ""}
     }
+
+
+def test_the_lines_of_several_jobs(now):
+    said = []
+    show = JobLines(said.append)
+
+    def job(name, **more):
+        fields = {"kind": "download", "subject": f"starter:{name}", "state": "running", "created_at": now}
+        return Job(id=name, updated_at=now, **fields | more)
+
+    def at(done):
+        return Progress(phase="downloading", done=done, total=100)
+
+    for done in (1, 2, 11, 12):
+        show(job("a", progress=at(done)))
+        show(job("b", state="queued", waiting="until 23:00"))
+    show(job("b", progress=at(1)))
+    show(job("a", state="completed", progress=at(100)))
+    assert said == [
+        "a  Downloading: 1 %, 1 B of 100 B",
+        "b  queued, waits until 23:00: starter:b",
+        "a  Downloading: 11 %, 11 B of 100 B",
+        "b  Downloading: 1 %, 1 B of 100 B",
+        "a  completed: starter:a",
+    ]
+
+
+def test_what_a_job_does_now_in_a_few_words(now):
+    job = Job(id="a", kind="import", subject="x", state="running", created_at=now, updated_at=now)
+    assert jobs.stage(job) == "running"
+    assert jobs.stage(msgspec.structs.replace(job, progress=Progress(phase="downloading"))) == "Copying"
+    assert jobs.stage(msgspec.structs.replace(job, state="paused")) == "paused"
+    assert (
+        jobs.stage(msgspec.structs.replace(job, state="queued", waiting="until 23:00")) == "queued, waits until 23:00"
+    )
+
+
+async def test_several_bars_on_a_terminal(papin):
+    async with fault_server(bytes(1 << 20), default=limited(100_000)) as server:
+        children = [papin.start("models", "download", f"{server.origin}/{name}", "--json") for name in "ab"]
+        for child in children:
+            await trio.to_thread.run_sync(lambda child=child: [child.stdout.readline() for _ in range(3)])
+        try:
+            terminal = papin.on_terminal("downloads", "watch")
+            for job in papin("downloads", "list", "--json").json(list[Job]):
+                await trio.to_thread.run_sync(terminal.until, f"{job.id} Downloading")
+            terminal.type("\x03")
+            assert await trio.to_thread.run_sync(terminal.end) == 130
+        finally:
+            for child in children:
+                with child:
+                    child.kill()

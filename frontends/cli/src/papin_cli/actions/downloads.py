@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from papin.sizes import size_text
 from papin_cli._safe import name as safe
 from papin_cli._session import Session
 from papin_cli.actions._install import follow, install
-from papin_cli.views import jobs, models, plans
+from papin_cli.actions._progress import watching
+from papin_cli.views import models, plans
 
 __all__ = ["cancel", "download", "import_file", "import_from", "limit", "pause", "resume", "show_plan", "watch"]
 
@@ -103,18 +104,13 @@ async def watch(session: Session, job: str | None) -> None:
         watched = [each for each in await downloads.list() if each.state in ("queued", "running")]
     if not watched and not session.out.json:
         session.out.text("No download runs or waits.")
-    async with trio.open_nursery() as nursery:
-        for each in watched:
-            nursery.start_soon(_watch, session, each.id)
+    with watching(session.out) as show:
+        async with trio.open_nursery() as nursery:
+            for each in watched:
+                nursery.start_soon(_watch, session, each.id, show)
 
 
-async def _watch(session: Session, job: str) -> None:
-    last = ""
+async def _watch(session: Session, job: str, show: Callable[[Job], None]) -> None:
     async with aclosing(session.kernel.downloads.follow(job)) as changes:
         async for each in changes:
-            if session.out.json:
-                session.out.line("job", each)
-            text = jobs.change(each)
-            if text != last:
-                session.out.text(text)
-                last = text
+            show(each)

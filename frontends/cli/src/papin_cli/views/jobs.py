@@ -11,7 +11,7 @@ from papin_cli import _words
 from papin_cli._safe import name
 from papin_cli._table import Column, render
 
-__all__ = ["amount", "change", "doing", "line", "listing", "remaining"]
+__all__ = ["amount", "change", "doing", "line", "listing", "remaining", "stage"]
 
 _COLUMNS = (
     Column(title="JOB"),
@@ -65,6 +65,13 @@ def change(job: Job) -> str:
     if job.state == "running" and job.progress is not None:
         return f"{name(job.id)}  {line(job.progress, doing(job.progress.phase, job.kind))}"
     return f"{name(job.id)}  {_state(job)}: {name(job.subject)}"
+
+
+def stage(job: Job) -> str:
+    """Return what a job does now, in a few words: what its phase is, what it waits for, or how it ended."""
+    if job.state == "running" and job.progress is not None:
+        return doing(job.progress.phase, job.kind)
+    return _state(job)
 
 
 def _state(job: Job) -> str:

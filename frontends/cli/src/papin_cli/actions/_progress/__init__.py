@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from papin.models import Progress
+from papin.models import Job, Progress
 from papin_cli._output import Output
-from papin_cli.actions._progress._lines import Lines
+from papin_cli.actions._progress._lines import JobLines, Lines
 
-__all__ = ["Show", "showing"]
+__all__ = ["Show", "showing", "watching"]
 
 Show = Callable[[Progress], None]
 
@@ -26,6 +26,20 @@ def showing(out: Output, kind: str) -> Iterator[Show]:
             yield show
     else:
         yield Lines(out.note, kind)
+
+
+@contextmanager
+def watching(out: Output) -> Iterator[Callable[[Job], None]]:
+    """Yield a function that shows how jobs are, for as long as the context is open: bars, lines, or lines of JSON."""
+    if out.json:
+        yield lambda job: out.line("job", job)
+    elif out.animated:
+        from papin_cli.actions._progress._bar import bars  # noqa: PLC0415 - imports rich, which only a bar needs
+
+        with bars() as show:
+            yield show
+    else:
+        yield JobLines(out.text)
 
 
 def _nowhere(_progress: Progress) -> None:

@@ -2,41 +2,69 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
+from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import Progress as Drawing
 
-from papin.models import Progress
+from papin.models import Job, Progress
 from papin_cli import _words
+from papin_cli._safe import name
 from papin_cli.views import jobs
 
-__all__ = ["bar"]
+__all__ = ["bar", "bars"]
 
 _WIDTH = 24
-_FIELDS = ("percent", "amount", "speed", "left")
+_EMPTY: dict[str, Any] = {"percent": "", "amount": "", "speed": "", "left": ""}
+
+
+class _Bars:
+    """Bars at the bottom of stderr, redrawn at each change; rich honours NO_COLOR."""
+
+    def __init__(self, drawing: Drawing) -> None:
+        self._drawing = drawing
+        self._tasks: dict[str, TaskID] = {}
+
+    def draw(self, key: str, description: str, progress: Progress | None) -> None:
+        """Draw the bar `key`, a new one below the others if there is none yet."""
+        if key not in self._tasks:
+            self._tasks[key] = self._drawing.add_task(description, total=None, **_EMPTY)
+        self._drawing.update(self._tasks[key], description=description, refresh=True, **_fields(progress))
+
+
+def _fields(progress: Progress | None) -> dict[str, Any]:
+    if progress is None:
+        return {}
+    return {
+        "total": progress.total,
+        "completed": progress.done,
+        "percent": _words.percent(progress.fraction),
+        "amount": jobs.amount(progress) if progress.done or progress.total else "",
+        "speed": _words.speed(progress.speed),
+        "left": jobs.remaining(progress),
+    }
+
+
+@contextmanager
+def _drawn() -> Iterator[_Bars]:
+    texts = [TextColumn(f"{{task.fields[{field}]}}", markup=False) for field in _EMPTY]
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=_WIDTH), *texts]
+    console = Console(stderr=True, highlight=False)
+    with Drawing(*columns, console=console, auto_refresh=False, expand=False) as drawing:
+        yield _Bars(drawing)
 
 
 @contextmanager
 def bar(kind: str) -> Iterator[Callable[[Progress], None]]:
-    """Draw one bar at the bottom of stderr, redrawn at each progress; rich honours NO_COLOR."""
-    texts = [TextColumn(f"{{task.fields[{field}]}}", markup=False) for field in _FIELDS]
-    columns = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=_WIDTH), *texts]
-    console = Console(stderr=True, highlight=False)
-    with Bar(*columns, console=console, auto_refresh=False, expand=False) as drawn:
-        task = drawn.add_task("Waiting", total=None, percent="", amount="", speed="", left="")
+    """Draw one bar for the progress of a job of that kind."""
+    with _drawn() as drawn:
+        drawn.draw("", "Waiting", None)
+        yield lambda progress: drawn.draw("", jobs.doing(progress.phase, kind), progress)
 
-        def show(progress: Progress) -> None:
-            drawn.update(
-                task,
-                description=jobs.doing(progress.phase, kind),
-                total=progress.total,
-                completed=progress.done,
-                percent=_words.percent(progress.fraction),
-                amount=jobs.amount(progress) if progress.done or progress.total else "",
-                speed=_words.speed(progress.speed),
-                left=jobs.remaining(progress),
-                refresh=True,
-            )
 
-        yield show
+@contextmanager
+def bars() -> Iterator[Callable[[Job], None]]:
+    """Draw a bar for each job that is shown."""
+    with _drawn() as drawn:
+        yield lambda job: drawn.draw(job.id, f"{name(job.id)} {jobs.stage(job)}", job.progress)
