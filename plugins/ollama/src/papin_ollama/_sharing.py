@@ -19,7 +19,7 @@ import trio
 
 from papin import locks
 from papin.context import Folders
-from papin.errors import Conflict, PapinError, ProviderFailed, StorageFailed
+from papin.errors import Conflict, NameInvalid, PapinError, ProviderFailed, StorageFailed
 from papin.models import Model, Placement
 from papin_ollama._api import Api
 from papin_ollama._creating import create
@@ -38,13 +38,14 @@ _UNDOING = 10.0
 
 
 class _Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A share on its way."""
+    """A share on its way; `is_running` tells whether Ollama is there to be asked."""
 
     name: Name
     place: Place
     recipe: Recipe
     paths: dict[str, Path]
     copy: bool
+    is_running: bool
 
 
 class Sharing:
@@ -66,7 +67,14 @@ class Sharing:
         async with locks.hold(self._lock):
             place = await self._writable()
             entry = (await self._models.read(place)).find(wanted)
-            job = _Job(name=entry.name if entry else wanted, place=place, recipe=recipe, paths=by_digest, copy=copy)
+            job = _Job(
+                name=entry.name if entry else wanted,
+                place=place,
+                recipe=recipe,
+                paths=by_digest,
+                copy=copy,
+                is_running=await self._api.answers(),
+            )
             if entry is not None and (entry.problem or not has_weights(entry, recipe.digests)):
                 raise Conflict(
                     f"Ollama has another model called {entry.name}",
@@ -95,7 +103,7 @@ class Sharing:
         ways = [self._by_api, self._by_manifest]
         if job.recipe.is_exact:
             ways.reverse()
-        if not await self._api.answers():
+        if not job.is_running:
             ways = [self._by_manifest]
         problem: PapinError | None = None
         for way in ways:
@@ -158,7 +166,7 @@ class Sharing:
                 f"Ollama did not take {job.name} as it is: {why}",
                 next_step="Nothing of it is left there; look at Ollama's log.",
             )
-        if not await self._api.answers():
+        if not job.is_running:
             return
         try:
             shown = await self._show(str(job.name))
@@ -169,7 +177,10 @@ class Sharing:
 
     async def unshare(self, reference: str) -> None:
         """Take back what `share` made; see `papin.providers.Shares`."""
-        name = parse(reference)
+        try:
+            name = parse(reference)
+        except NameInvalid:
+            return  # Ollama cannot have a model of that name
         async with locks.hold(self._lock):
             share = self._notes.find(name)
             if share is None:
