@@ -1,7 +1,9 @@
 """The fake and the real Ollama pass the suite that every provider passes."""
 
+import msgspec
 import pytest
 
+from papin.models import StoredFile
 from papin.testing import ProviderSuite
 from papin_ollama.plugin import papin_providers
 
@@ -21,6 +23,17 @@ class _Described(ProviderSuite):
         # Two threads that share one core with somebody else wait for each other most of the time.
         ollama.ollama.add(ollama.file.read_bytes(), "toy", parameters={"num_thread": 1})
         return ollama.model("toy:latest"), (ollama.file,)
+
+    @pytest.fixture
+    def kept(self, model):
+        return model[0].placements[0].reference
+
+    @pytest.fixture
+    def stranger(self, ollama, tmp_path):
+        path = tmp_path / "stranger.gguf"
+        path.write_bytes(ollama.file.read_bytes() + bytes(32))
+        file = StoredFile(name=path.name, sha256=ollama.digest_of(path), size=path.stat().st_size, format="gguf")
+        return msgspec.structs.replace(ollama.model(), id="stranger", files=(file,)), (path,)
 
 
 class TestFake(_Described):
