@@ -115,7 +115,8 @@ class Program:
     def plain_environ(home: Path) -> dict[str, str]:
         """Return the environment with a home of its own, and nothing else of papin."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PAPIN_")}
-        return {**kept, "PAPIN_HOME": str(home), "PYTHONWARNINGS": "error"}
+        # In a home without models of other programs.
+        return {**kept, "PAPIN_HOME": str(home), "HOME": f"{home}-user", "PYTHONWARNINGS": "error"}
 
     def __call__(self, *arguments: object, status: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [*LAUNCH, *map(str, arguments)]

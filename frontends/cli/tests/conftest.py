@@ -112,6 +112,7 @@ class Papin:
         self.environ = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("PAPIN_", "_PAPIN", "XDG_"))},
             "PAPIN_HOME": str(home),
+            "HOME": f"{home}-user",  # where no other program keeps models
             "TERM": "xterm-256color",
             "LC_ALL": "C.UTF-8",
         }

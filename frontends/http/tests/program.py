@@ -32,7 +32,7 @@ class Server:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PAPIN_")}
         self._child = subprocess.Popen(
             [*LAUNCH, "serve", *arguments],
-            env={**kept, "PAPIN_HOME": str(home), **environ},
+            env={**kept, "PAPIN_HOME": str(home), "HOME": f"{home}-user", **environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -192,6 +192,15 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, {"status": "ok"})
 
     def props(self):
+        if name := self.query.get("model"):
+            model = self.router.models.get(name)
+            assert self.query.get("autoload") == "false"
+            if model is None or model.status not in RUNNING:
+                self.refuse(400, "model is not loaded")
+                return
+            settings = {"n_ctx": model.n_ctx}
+            self.answer(200, {"default_generation_settings": settings, "chat_template": "{{ messages }}"})
+            return
         settings = {"params": None, "n_ctx": 0}
         said = {"role": "router", "max_instances": 4, "models_autoload": True, "model_path": "none"}
         self.answer(200, said | {"default_generation_settings": settings, "build_info": "b0-fake"})

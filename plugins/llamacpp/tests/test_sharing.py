@@ -54,8 +54,15 @@ async def test_shared_answers_and_taken_back(router, payload):
         if placement.how == "hardlink":
             assert payload.stat().st_nlink == 2
             assert os.path.samestat(shared.stat(), payload.stat())
+        shown = await session.show("mine")
+        assert (shown.reference, shown.template) == ("mine", "")
+        assert shown.parameters["model"] == str(shared)
+        with pytest.raises(NotFound):
+            await session.show("nobody")
         loaded = await session.load(model, LoadSettings())
         assert loaded.model == "mine"
+        assert "messages" in (await session.show("mine")).template
+        assert (await session.show("mine")).metadata["n_params"] == 134515008
         assert await text_of(session, loaded, n_predict=2)
         assert await session.unload("mine") is True
         await session.unshare("mine")

@@ -27,7 +27,6 @@ _LACKS = dict.fromkeys(("lists", "shows", "pulls", "removes", "copies", "renames
 # How long a router keeps a model is one rule for all of them, given when it is started.
 _ACCEPTED = tuple(name for name in ModelSettings.__struct_fields__ if name != "keep_alive")
 _SERVER_LACKS = {
-    "shows": "A llama-server tells no more of a model than its list.",
     "copies": "A llama-server names models after their files.",
     "renames": "A llama-server names models after their files.",
 }

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from papin.errors import ConfigInvalid
 
-__all__ = ["FLAGS", "edit", "read"]
+__all__ = ["FLAGS", "edit", "pairs", "read"]
 
 Setting = str | int | float | bool
 
@@ -52,13 +52,18 @@ def read(text: str, reference: str) -> dict[str, Setting]:
     """Return the settings that a file holds for one model, as far as papin has words for them."""
     names = {name: setting for setting, flag in FLAGS.items() for name in (flag.name, *flag.others)}
     found: dict[str, Setting] = {}
-    for line in _lines(text, reference)[1]:
-        pair = _PAIR.fullmatch(line)
-        setting = names.get(pair["key"]) if pair else None
-        value = _value(FLAGS[setting].kind, pair["value"]) if pair and setting else None
+    for key, given in pairs(text, reference).items():
+        setting = names.get(key)
+        value = _value(FLAGS[setting].kind, given) if setting else None
         if setting and value is not None:
             found[setting] = value
     return found
+
+
+def pairs(text: str, reference: str) -> dict[str, str]:
+    """Return everything that a file holds for one model, as it is written."""
+    lines = (_PAIR.fullmatch(line) for line in _lines(text, reference)[1])
+    return {pair["key"]: pair["value"] for pair in lines if pair}
 
 
 def _value(kind: type, text: str) -> Setting | None:

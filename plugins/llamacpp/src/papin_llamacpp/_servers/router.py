@@ -75,7 +75,8 @@ class Router:
             if reference == each.id:
                 return each
         raise NotFound(
-            f"the router at {self._server.address} has no {reference}", next_step="papin models list shows what it has."
+            f"the llama-server at {self._server.address} has no {reference}",
+            next_step="papin models list shows what it has.",
         )
 
     async def pull(self, reference: str, report: Callable[[Progress], None]) -> None:

@@ -106,6 +106,12 @@ class Server:
                 next_step="Check its version, and whether it is one.",
             ) from error
 
+    async def props_of(self, reference: str) -> Props:
+        """Return what a router's model says of itself, loading nothing for it; nothing for one that does not run."""
+        async with self.client() as client:
+            answer = await client.request("GET", f"/props?model={quote(reference, safe='')}&autoload=false")
+            return answer.json(Props) if answer.is_success else Props()
+
     async def post(self, path: str, body: dict[str, Any]) -> openai.Refusal | None:
         """Send an order to a router; return its refusal, or None when it obeys."""
         async with self.client(_SLOW) as client:

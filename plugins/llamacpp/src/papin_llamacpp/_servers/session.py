@@ -13,18 +13,19 @@ import trio
 from papin.context import Context
 from papin.errors import EngineMissing, NotFound, PapinError, ProviderFailed
 from papin.http import is_loopback_url
-from papin.inventories import Listing, ProviderModel
+from papin.inventories import Listing, ProviderDetails, ProviderModel
 from papin.links import is_same_file
 from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Placement, Progress, Reply
 from papin.providers import reference_of
 from papin_llamacpp._options import translate
+from papin_llamacpp._servers import presets
 from papin_llamacpp._servers.files import seen_files
 from papin_llamacpp._servers.router import Router
 from papin_llamacpp._servers.server import Server
 from papin_llamacpp._servers.settings import ServerSettings
 from papin_llamacpp._servers.sharing import Sharing
 from papin_llamacpp._servers.watch import Watch
-from papin_llamacpp._servers.wire import ListedModel, Meta, Props, file_of, provider_model
+from papin_llamacpp._servers.wire import ListedModel, Meta, Props, details, file_of, provider_model
 
 __all__ = ["Session", "open_session"]
 
@@ -72,6 +73,15 @@ class Session:
     def _describe(self, listed: ListedModel, props: Props) -> ProviderModel:
         path = file_of(listed) if props.is_router else Path(props.model_path or "")
         return provider_model(listed, props, seen_files(path, listed, is_here=self._is_here))
+
+    async def show(self, reference: str) -> ProviderDetails:
+        """Return what the server says of one model, loading nothing for it; see `papin.providers.Shows`."""
+        props = await self._look()
+        listed = await self._router.listed(reference)
+        if props is not None and props.is_router:
+            running = listed.status.value in {"loaded", "sleeping"}
+            props = await self._server.props_of(reference) if running else Props()
+        return details(listed, props or Props(), presets.pairs(listed.status.preset or "", reference))
 
     async def load(self, model: Model, settings: LoadSettings) -> LoadedModel:  # noqa: ARG002  # it takes none
         """Have a router load `model`; a single one is asked whether it has it. See `papin.providers.Loads`."""

@@ -13,13 +13,14 @@ from typing import Literal
 import msgspec
 
 from papin.filenames import parameters_of, quantization_of, read_file_name
-from papin.inventories import ProviderFile, ProviderModel
+from papin.inventories import ProviderDetails, ProviderFile, ProviderModel
 
 __all__ = [
     "Change",
     "ListedModel",
     "ListedModels",
     "Props",
+    "details",
     "file_of",
     "models_folder",
     "parse_change",
@@ -148,6 +149,18 @@ def provider_model(listed: ListedModel, props: Props, files: tuple[ProviderFile,
         quantization=meta.ftype or (said.quantization if said else quantization_of(name)),
         context_length=meta.n_ctx_train,
         capabilities=_capabilities(listed, props),
+    )
+
+
+def details(listed: ListedModel, props: Props, parameters: dict[str, str]) -> ProviderDetails:
+    """Return what is known of a model besides: its template while it runs, its flags, and its figures."""
+    figures = msgspec.structs.asdict(listed.meta or Meta())
+    said = {"source": listed.source, "build": props.build_info, **figures}
+    return ProviderDetails(
+        reference=listed.id,
+        template=props.chat_template or "",
+        parameters=parameters,
+        metadata={name: value for name, value in said.items() if value is not None},
     )
 
 
