@@ -138,6 +138,22 @@ async def test_a_job_that_a_server_defers_says_until_when_and_can_be_cancelled(e
         assert (over.state, over.waiting, over.waits_until) == ("cancelled", "", None)
 
 
+async def test_a_job_says_why_it_waits_before_it_tries_again(environ):
+    async with (
+        fault_server(BODY, refuse(503, retry_after="300")) as server,
+        open_kernel(environ=environ) as kernel,
+    ):
+        job = await kernel.downloads.start(server.url)
+        async with aclosing(kernel.downloads.follow(job.id)) as changes:
+            async for each in changes:
+                if each.waiting:
+                    break
+        assert "to try again: " in each.waiting
+        assert "status 503" in each.waiting
+        assert 200 < (each.waits_until - each.created_at).total_seconds() < 400
+        await kernel.downloads.cancel(job.id)
+
+
 async def test_hours_can_be_changed_when_it_goes_on(environ, papin):
     environ["PAPIN_DOWNLOAD_BETWEEN"] = "00:00-00:01"
     async with fault_server(BODY) as server, open_kernel(environ=environ) as kernel:

@@ -202,7 +202,7 @@ class Downloads:
             whole.committing()
             return found.installed.id
         (await self._planner.plan(request, found)).check_fits()
-        bring = partial(install, self._services, found.variant, request.name, whole, warn=handle.warn, pace=pace)
+        bring = partial(install, self._services, found.variant, request.name, whole, handle=handle, pace=pace)
         model = await bring(replaces=request.replaces)
         await self._providers.notice(model)
         await look_after(self._services)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from papin import names
+from papin._jobs import JobHandle
 from papin._operations._headers import read_all_at
 from papin._operations._removal import sweep
 from papin._operations._services import Services
@@ -20,7 +21,7 @@ from papin.models import Header, Model, StoredFile, Variant
 
 
 async def fetch_all(
-    services: Services, variant: Variant, whole: Whole, *, warn: Callable[[str], None], pace: Pace | None
+    services: Services, variant: Variant, whole: Whole, *, handle: JobHandle, pace: Pace | None
 ) -> tuple[Variant, tuple[StoredFile, ...]]:
     """Fetch the files of a variant into the default storage, each at most once; return it and them, as stored.
 
@@ -29,11 +30,16 @@ async def fetch_all(
     name = services.config.core.storage
     storage = await services.storage(name)
     stored = []
+
+    def waits(why: str, seconds: float) -> None:
+        until = datetime.now(UTC) + timedelta(seconds=seconds) if why else None
+        handle.wait_for(f"until {until.astimezone():%H:%M:%S} to try again: {why}" if until else "", until)
+
     for wanted in variant.files:
-        fetched = await fetch(wanted, storage, services.http, whole.of_file(wanted.name), pace=pace)
+        fetched = await fetch(wanted, storage, services.http, whole.of_file(wanted.name), pace=pace, waits=waits)
         whole.finished(fetched.size)
         for wrong in fetched.blamed:
-            warn(f"a source of {wanted.name} was dropped: {wrong}")
+            handle.warn(f"a source of {wanted.name} was dropped: {wrong}")
         stored.append(
             StoredFile(name=wanted.name, sha256=fetched.sha256, size=fetched.size, role=wanted.role, storage=name)
         )
@@ -80,7 +86,7 @@ async def install(
     name: str | None,
     whole: Whole,
     *,
-    warn: Callable[[str], None],
+    handle: JobHandle,
     pace: Pace | None = None,
     replaces: str = "",
 ) -> Model:
@@ -93,7 +99,7 @@ async def install(
         FormatInvalid: no format here reads it; what was fetched for it is removed again.
         PapinError: as fetching it failed; what arrived is kept for the next attempt.
     """
-    variant, files = await fetch_all(services, variant, whole, warn=warn, pace=pace)
+    variant, files = await fetch_all(services, variant, whole, handle=handle, pace=pace)
     whole.committing()
     async with services.committing():
         if replaces:

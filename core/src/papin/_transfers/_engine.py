@@ -25,7 +25,7 @@ from papin._transfers._payload import Payload
 from papin._transfers._pipe import Pipe
 from papin._transfers._received import Received
 from papin._transfers._repair import Repair
-from papin._transfers._retry import Retries, is_progress
+from papin._transfers._retry import Retries, Waits, is_progress, tell_nobody
 from papin._transfers._swarm import Swarm, check_part
 from papin.errors import DigestMismatch, NotFound, SourceChanged, TransferFailed
 from papin.models import WantedFile
@@ -50,7 +50,9 @@ class Engine:
         *,
         pace: Pace,
         hosts: Hosts,
+        waits: Waits = tell_nobody,
     ) -> None:
+        self._waits = waits
         self._wanted = wanted
         self._mirrors = mirrors
         self._asker = Asker(mirrors)
@@ -123,7 +125,7 @@ class Engine:
 
     def _retries(self) -> Retries:
         # As long as there is another mirror, that is tried soon.
-        return Retries(persistent=not self._mirrors.others)
+        return Retries(persistent=not self._mirrors.others, waits=self._waits)
 
     async def _session(self) -> None:
         """Ask for what is missing and take it, over as many connections as help, until one thing or another ends it."""

@@ -19,6 +19,7 @@ from papin._transfers._meter import Meter
 from papin._transfers._mirrors import Mirrors, all_of
 from papin._transfers._pace import Pace
 from papin._transfers._received import How, Received
+from papin._transfers._retry import Waits, tell_nobody
 from papin.errors import PapinError, StorageFailed
 from papin.http import Http
 from papin.models import DownloadSource, FileSource, HttpSource, PackageSource, Progress, WantedFile
@@ -55,13 +56,14 @@ async def fetch(
     *,
     pace: Pace | None = None,
     hosts: Hosts = _HOSTS,
+    waits: Waits = tell_nobody,
 ) -> Fetched:
     """Get `wanted` into `storage` from the first of its sources that can give it, unless it is there already.
 
     Addresses that follow each other are mirrors: when one fails, the next goes on with what is missing. `report` is
     called from the event loop, often: whoever shows progress throttles it. `pace` limits the speed, `hosts` the
-    connections. Cancelling leaves what arrived to be resumed. Two that fetch the same at once, in whichever process,
-    fetch it once.
+    connections; `waits` is told when and why it waits before it tries again. Cancelling leaves what arrived to be
+    resumed. Two that fetch the same at once, in whichever process, fetch it once.
 
     Raises:
         DiskSpace, StorageFailed: it cannot be kept; no other source would help.
@@ -77,7 +79,9 @@ async def fetch(
         try:
             if is_remote:
                 mirrors = [source for source in sources if isinstance(source, HttpSource)]
-                return await _download(mirrors, wanted, storage, http, meter, pace=pace or Pace(), hosts=hosts)
+                return await _download(
+                    mirrors, wanted, storage, http, meter, pace=pace or Pace(), hosts=hosts, waits=waits
+                )
             return await _take(list(sources), wanted, storage, meter)
         except PapinError as error:
             # A source on this machine that cannot be read is a reason to try the next; a storage that fails is not.
@@ -131,13 +135,16 @@ async def _download(
     *,
     pace: Pace,
     hosts: Hosts,
+    waits: Waits,
 ) -> Fetched:
     async with storage.stage(staging_key(wanted), size=wanted.size) as staging:
         present = await _present(wanted, storage, meter)
         if present:
             return present
         async with AsyncExitStack() as clients:
-            engine = Engine(wanted, Mirrors(sources, http, clients), storage, meter, pace=pace, hosts=hosts)
+            engine = Engine(
+                wanted, Mirrors(sources, http, clients), storage, meter, pace=pace, hosts=hosts, waits=waits
+            )
             received = await engine.run(staging)
         return await _admit(storage, staging, received, meter)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from math import inf
 
@@ -17,15 +17,28 @@ _PERSISTENCE = 300.0  # seconds for which a transfer that was under way goes on 
 _ATTEMPTS = 200  # in all
 _LEAST, _RATE = 1024, 1024  # bytes, and bytes a second, that an attempt must bring to count as progress
 _FIRST = 0.5
+_NOTICED = 2.0
 _LONGEST = 60.0
 _PATIENCE = 600.0  # the longest that a server may make us wait
 
 
-class Retries:
-    """Counts the attempts of one transfer; one that is `persistent` does not give up soon once something came."""
+Waits = Callable[[str, float], None]
+"""Told why a transfer waits and for how many seconds, and when it goes on, by an empty text and 0."""
 
-    def __init__(self, *, persistent: bool = False) -> None:
+
+def tell_nobody(_why: str, _seconds: float) -> None:
+    """Take what `Waits` are told."""
+
+
+class Retries:
+    """Counts the attempts of one transfer; one that is `persistent` does not give up soon once something came.
+
+    `waits` is told of the waits that are long enough to be noticed.
+    """
+
+    def __init__(self, *, persistent: bool = False, waits: Waits = tell_nobody) -> None:
         self._persistent = persistent
+        self._waits = waits
         self._came_at = -inf
         self._fruitless = 0
         self._attempts = 0
@@ -45,7 +58,17 @@ class Retries:
             raise error
         if asked is not None and asked > _PATIENCE:
             raise _deferred(error, asked) from error
-        await trio.sleep(self._pause() if asked is None else asked)
+        await self._sleep(self._pause() if asked is None else asked, error.message)
+
+    async def _sleep(self, seconds: float, why: str) -> None:
+        if seconds < _NOTICED:
+            await trio.sleep(seconds)
+            return
+        self._waits(why, seconds)
+        try:
+            await trio.sleep(seconds)
+        finally:
+            self._waits("", 0.0)
 
     def _is_enough(self) -> bool:
         is_in_vain = self._fruitless >= _FRUITLESS and trio.current_time() - self._came_at >= _PERSISTENCE
