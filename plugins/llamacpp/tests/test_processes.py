@@ -77,8 +77,9 @@ async def test_an_engine_whose_papin_was_killed_ends_after_its_keep_alive(world)
 
 async def test_a_load_whose_papin_was_killed_ends_at_once(world):
     async with another_papin(world, world.toy(load="hang")) as first:
-        while not (found := [each for each in world.processes() if "--alias" in each.cmdline()]):
-            await trio.testing.wait_all_tasks_blocked(0.01)
+        with trio.fail_after(30):
+            while not (found := [each for each in world.processes() if "--alias" in each.cmdline()]):
+                await trio.testing.wait_all_tasks_blocked(0.01)
         first.kill()
         await first.wait()
         await ended(found[0].pid)
