@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ BUSY_SECONDS = 5.0
 NONSENSE = (msgspec.MsgspecError, OverflowError, UnicodeDecodeError)
 """What decoding a row raises when it is not what was written."""
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 # SQLITE_ERROR is a table or column that is missing: every statement of ours is right for the schema that it was given.
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
@@ -80,11 +82,26 @@ def failure(error: sqlite3.Error, file: Path) -> PapinError | None:
     return None
 
 
+def _disk_failure(error: OSError, file: Path) -> PapinError:
+    reason = error.strerror or str(error)
+    if error.errno in _FULL:
+        return DiskSpace(
+            f"The registry {file} cannot be changed: {reason}; nothing was changed",
+            next_step="Free some space on that disk and try again.",
+        )
+    return RegistryFailed(
+        f"The registry {file} cannot be read or written: {reason}",
+        next_step="Look whether the disk is gone or failing (dmesg), and try again.",
+    )
+
+
 @contextmanager
 def told(file: Path) -> Iterator[None]:
-    """Turn SQLite's errors into papin's; a wrong use of SQLite is a bug and propagates as it is."""
+    """Turn what SQLite and the disk say into papin's errors; a wrong use of SQLite is a bug and propagates as it is."""
     try:
         yield
+    except OSError as error:
+        raise _disk_failure(error, file) from error
     except sqlite3.Error as error:
         ours = failure(error, file)
         if ours is None:

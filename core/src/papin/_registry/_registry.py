@@ -152,7 +152,7 @@ class Registry:
 
     def _seal(self, connection: sqlite3.Connection) -> None:
         # A check more for the next who opens it, and not worth an error: without a seal it is merely not checked so.
-        with suppress(sqlite3.Error), self._guard.exclusive_now() as alone:
+        with suppress(sqlite3.Error, OSError), self._guard.exclusive_now() as alone:
             noted = self._mark.read()
             if alone and noted and not noted.seal and inode(self._file) == self._inode:
                 # What was written without waiting for the disk must be there before anything vouches for it.

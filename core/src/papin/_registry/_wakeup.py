@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from papin._paths import make_folder
+from papin.errors import StorageFailed
 
 __all__ = ["Follower", "wake"]
 
@@ -59,13 +60,19 @@ class Follower:
         """Begin to follow.
 
         Raises:
-            StorageFailed: the folder cannot be made.
+            StorageFailed: the folder cannot be made, or nothing in it.
         """
         folder = make_folder(make_folder(run) / _FOLDER)
         self._fds: tuple[int, ...] = ()
         if hasattr(os, "mkfifo"):
             self._path = folder / os.urandom(8).hex()
-            self._fds = _open_fifo(self._path)
+            try:
+                self._fds = _open_fifo(self._path)
+            except OSError as error:
+                raise StorageFailed(
+                    f"The folder {folder} cannot be used: {error.strerror}",
+                    next_step="Look at the space on its disk and at its permissions.",
+                ) from error
 
     def fileno(self) -> int:
         """Return what becomes readable when there is something to look at."""
@@ -90,7 +97,8 @@ class Follower:
     def close(self) -> None:
         """Stop following."""
         if self._fds:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):  # whoever writes next finds nobody there, and removes it
+                self._path.unlink()
             for fd in self._fds:
                 os.close(fd)
             self._fds = ()
