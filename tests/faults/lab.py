@@ -90,21 +90,23 @@ def live(pipe, environ, steps, arms):
     return 0
 
 
-def arm(root=None, kinds=(), at=1 << 30, count=1, error=0, wall=0, monotonic=0, jump=0, free_locks=False, limits=()):
+def arm(root=None, kinds=(), at=1 << 30, count=1, error=0, wall=0, jump=0, step=0, free_locks=False, limits=()):
     """Make the faults of this process."""
     if root is not None:
         ctypes.CDLL(None).shim_arm(os.fsencode(root), sum(KINDS[each] for each in kinds) or ALL, at, count, error)
-    if wall or monotonic:
-        ctypes.CDLL(None).shim_clocks(ctypes.c_long(wall), ctypes.c_long(monotonic))
-    if jump:
-        # Seconds that pass while it is stopped.
-        signal.signal(
-            signal.SIGCONT, lambda *_: ctypes.CDLL(None).shim_clocks(ctypes.c_long(jump), ctypes.c_long(jump))
-        )
+    if wall:
+        set_clocks(wall, 0)
+    if jump or step:
+        # What it finds when it goes on: time has passed, or somebody has set the clock.
+        signal.signal(signal.SIGCONT, lambda *_: set_clocks(jump or step, jump))
     if free_locks:
         ctypes.CDLL(None).shim_free_locks()
     for name, limit in dict(limits).items():
         resource.setrlimit(getattr(resource, name), (limit, limit))
+
+
+def set_clocks(wall, monotonic):
+    ctypes.CDLL(None).shim_clocks(ctypes.c_long(wall), ctypes.c_long(monotonic))
 
 
 class Laboratory:

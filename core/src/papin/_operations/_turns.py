@@ -64,9 +64,10 @@ class Turns:
             await trio.sleep(min(_LONGEST, left))
 
     async def _defer(self, handle: JobHandle, seconds: float) -> None:
-        until = self._clock() + seconds
+        until, enough = self._clock() + seconds, trio.current_time() + seconds
         text = f"for the server, until {_moment(until).astimezone():%H:%M}"
-        while (left := until - self._clock()) > 0:
+        # By whichever clock it is over first: one may be set back, the other stands while the machine sleeps.
+        while (left := min(until - self._clock(), enough - trio.current_time())) > 0:
             handle.wait_for(text, _moment(until))
             await trio.sleep(min(_LONGEST, left))
 

@@ -239,6 +239,12 @@ class Read:
             row = connection.execute("SELECT value FROM meta WHERE name = 'speed_limit'").fetchone()
             return None if row is None else int(row[0])
 
+    def last_look(self) -> str:
+        """Return what `Write.set_last_look` recorded last."""
+        with self._snapshot() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE name = 'last_look'").fetchone()
+            return "" if row is None else str(row[0])
+
     # --- events
 
     def events(self, since: int = 0, limit: int = 1000) -> list[Envelope]:

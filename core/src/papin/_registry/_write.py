@@ -304,6 +304,10 @@ class Write(Read):
         query = "INSERT OR REPLACE INTO meta (name, value) VALUES ('speed_limit', ?)"
         self._connection.execute(query, (str(limit or 0),))
 
+    def set_last_look(self, look: str) -> None:
+        """Record when the storage was looked at for what was abandoned."""
+        self._connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES ('last_look', ?)", (look,))
+
     def take_job(self, job_id: str, owner: Owner) -> Job:
         """Make `owner` the process that has the job, which becomes queued again, without error or request to end it.
 
