@@ -7,13 +7,14 @@ standard input and output; `laboratory.Lab` speaks to it. With `shim.so` preload
 from __future__ import annotations
 
 import ctypes
+import importlib
 import json
 import os
 import resource
 import signal
 import sys
 import traceback
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import trio
 
@@ -73,6 +74,7 @@ class Life:
 
 def live(pipe, environ, steps, arms):
     life = Life(pipe)
+    known = set(sys.modules)
     try:
         arm(**arms)
         trio.run(life.live, environ, steps)
@@ -87,6 +89,7 @@ def live(pipe, environ, steps, arms):
     finally:
         if "root" in arms:
             life.say("calls", ctypes.CDLL(None).shim_calls())
+        life.say("imported", sorted(set(sys.modules) - known))
     return 0
 
 
@@ -107,6 +110,13 @@ def arm(root=None, kinds=(), at=1 << 30, count=1, error=0, wall=0, jump=0, step=
 
 def set_clocks(wall, monotonic):
     ctypes.CDLL(None).shim_clocks(ctypes.c_long(wall), ctypes.c_long(monotonic))
+
+
+def learn(names):
+    """Import what a child needed, so that the next ones have it."""
+    for name in names:
+        with suppress(ImportError):
+            importlib.import_module(name)
 
 
 class Laboratory:
@@ -141,6 +151,9 @@ class Laboratory:
         with os.fdopen(self._pipes.pop(child), "rb") as pipe:
             said = [json.loads(line) for line in pipe.read().splitlines() if line.endswith(b"]")]
         _, status = os.waitpid(child, 0)
+        for word, *rest in said:
+            if word == "imported":
+                learn(rest[0])
         return [os.waitstatus_to_exitcode(status), said]
 
 

@@ -8,6 +8,6 @@ cancelled by the user (of any process), or interrupted, and then it can be resum
 from papin._jobs._handle import JobHandle
 from papin._jobs._jobs import Body, Jobs
 from papin._jobs._ledger import Ledger
-from papin._jobs._watch import Wakeups
+from papin._jobs._watch import Wakeups, folder_errors
 
-__all__ = ["Body", "JobHandle", "Jobs", "Ledger", "Wakeups"]
+__all__ = ["Body", "JobHandle", "Jobs", "Ledger", "Wakeups", "folder_errors"]

@@ -64,7 +64,7 @@ class JobLocks:
 
     async def make(self) -> None:
         """Make the folder. Raises `StorageFailed`, as all methods here."""
-        with _told(self._folder):
+        with folder_errors(self._folder):
             await trio.to_thread.run_sync(lambda: self._folder.mkdir(mode=0o700, parents=True, exist_ok=True))
 
     def _path(self, job_id: str) -> Path:
@@ -78,7 +78,7 @@ class JobLocks:
             Conflict: somebody else is at it.
         """
         async with AsyncExitStack() as stack:
-            with _told(self._folder), trio.move_on_after(_ENDING) as scope:
+            with folder_errors(self._folder), trio.move_on_after(_ENDING) as scope:
                 await stack.enter_async_context(locks.hold(self._path(job_id)))
             if scope.cancelled_caught:
                 raise busy(job_id)
@@ -86,7 +86,7 @@ class JobLocks:
 
     async def is_free(self, job_id: str) -> bool:
         """Tell whether nobody is at the job."""
-        with _told(self._folder):
+        with folder_errors(self._folder):
             return await trio.to_thread.run_sync(locks.is_free, self._path(job_id))
 
     async def drop(self, job_id: str) -> None:
@@ -96,7 +96,7 @@ class JobLocks:
 
     async def wait_free(self, job_id: str) -> None:
         """Wait until nobody is at the job."""
-        with _told(self._folder):
+        with folder_errors(self._folder):
             async with locks.hold(self._path(job_id)):
                 await self.drop(job_id)
 
@@ -107,7 +107,8 @@ def busy(job_id: str) -> Conflict:
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def folder_errors(folder: Path) -> Iterator[None]:
+    """Turn an `OSError` about the locks in `folder` into `StorageFailed`."""
     try:
         yield
     except OSError as error:

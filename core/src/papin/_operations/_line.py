@@ -7,14 +7,14 @@ went in, gave up, or died. The first waits for whichever place becomes free. Nob
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import trio
 
 from papin import locks
-from papin.errors import StorageFailed
+from papin._jobs import folder_errors
 from papin.models import Job
 from papin.names import place
 
@@ -34,7 +34,7 @@ class Line:
             StorageFailed: the folder for the locks cannot be used.
         """
         async with AsyncExitStack() as stack:
-            with _told(self._folder):
+            with folder_errors(self._folder):
                 await trio.to_thread.run_sync(lambda: self._folder.mkdir(mode=0o700, parents=True, exist_ok=True))
                 await self._enter(stack, job, on_wait)
             yield
@@ -54,14 +54,3 @@ class Line:
 
     def _ahead(self, ticket: Path) -> Path | None:
         return max((each for each in self._folder.glob("ticket-*.lock") if each.name < ticket.name), default=None)
-
-
-@contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageFailed(
-            f"the folder {folder} cannot be used: {error.strerror or error}",
-            next_step="Look at its permissions and the space on its disk, or set PAPIN_HOME to another folder.",
-        ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import trio
 
 from papin import locks
+from papin._jobs import folder_errors
 from papin._paths import Paths
 from papin._plugins import Plugins, Sessions
 from papin.catalogs import CatalogSession
@@ -83,8 +84,13 @@ class Services:
         """Keep every other process from recording or removing models meanwhile.
 
         So a payload that one process found present is not removed by another before it is recorded as used.
+
+        Raises:
+            StorageFailed: the lock cannot be taken.
         """
-        async with locks.hold(self.paths.run / "commit.lock"):
+        async with AsyncExitStack() as stack:
+            with folder_errors(self.paths.run):
+                await stack.enter_async_context(locks.hold(self.paths.run / "commit.lock"))
             yield
 
 
