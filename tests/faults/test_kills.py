@@ -28,7 +28,7 @@ async def test_d10_kill_9_at_every_call_of_a_download(lab, homes, body):
 
         whole = await lab.live(homes / "0", steps(0), root=str(homes))
         assert whole.status == 0
-        for point in some(range(1, whole.calls + 1), 30):
+        for point in some(range(1, whole.calls + 1), 20):
             home = homes / str(point)
             life = await lab.live(home, steps(point), root=str(home), at=point)
             assert life.status in (-9, 0), life

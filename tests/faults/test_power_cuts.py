@@ -15,7 +15,7 @@ from .laboratory import judge_payloads, orphans
 
 pytestmark = pytest.mark.faults
 
-CUTS = 200 if EVERYTHING else 16
+CUTS = 200 if EVERYTHING else 12
 
 
 def judge_acknowledged(life, state):
