@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 import trio
 
-from papin import locks, names
+from papin import names
 from papin._jobs import JobHandle
 from papin._operations import _wanted
 from papin._operations._aftercare import look_after
@@ -130,7 +130,7 @@ class Downloads:
     ) -> Job:
         _wanted.check_request(request)
         # One after the other, in whichever process: two who want the same at the same moment get one job.
-        async with locks.hold(self._services.paths.run / "start.lock"):
+        async with self._services.locked("start"):
             for job in reversed(await self.list()):
                 if job.subject == request.ref and await self._request(job) == request:
                     if job.state in ("queued", "running"):

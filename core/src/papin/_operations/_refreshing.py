@@ -8,7 +8,6 @@ from functools import partial
 
 import trio
 
-from papin import locks
 from papin._index import _read, _write
 from papin._operations._services import Services
 from papin.catalogs import Catalog, Page, Refreshes
@@ -42,7 +41,7 @@ async def refresh(services: Services, name: str, on_refresh: OnRefresh) -> Refre
     total = Refreshed(catalog=name)
     about: Catalog = services.plugins.catalogs[name].descriptor
     try:
-        async with locks.hold(services.paths.run / f"refresh-{name}.lock"):
+        async with services.locked(f"refresh-{name}"):
             total = await _pages(services, about, on_refresh)
     except PapinError as error:
         problem = error.problem()

@@ -88,9 +88,19 @@ class Services:
         Raises:
             StorageFailed: the lock cannot be taken.
         """
+        async with self.locked("commit"):
+            yield
+
+    @asynccontextmanager
+    async def locked(self, name: str) -> AsyncIterator[None]:
+        """Hold the lock of that name between all processes of papin.
+
+        Raises:
+            StorageFailed: it cannot be taken.
+        """
         async with AsyncExitStack() as stack:
             with folder_errors(self.paths.run):
-                await stack.enter_async_context(locks.hold(self.paths.run / "commit.lock"))
+                await stack.enter_async_context(locks.hold(self.paths.run / f"{name}.lock"))
             yield
 
 

@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 import msgspec
 import trio
 
-from papin import locks
 from papin._operations._finding import find
 from papin._operations._providers import Providers
 from papin._operations._services import Services
@@ -177,7 +176,7 @@ class Sharing:
     @asynccontextmanager
     async def _alone(self) -> AsyncIterator[None]:
         """Be the only one, of all processes, that shares or takes back."""
-        async with locks.hold(self._services.paths.run / "share.lock"):
+        async with self._services.locked("share"):
             yield
 
 
