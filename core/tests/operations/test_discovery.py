@@ -5,7 +5,7 @@ import pytest
 import trio
 
 from papin.catalogs import Page
-from papin.errors import NotFound, TransferFailed
+from papin.errors import NameInvalid, NotFound, TransferFailed
 from papin.events import CatalogRefreshed
 from papin.library import open_library
 from papin.models import CatalogEntry, HttpSource, Variant, WantedFile
@@ -187,6 +187,9 @@ async def test_rows(hub):
         assert all(card.why for card in recommended.cards)
         with pytest.raises(NotFound, match="no row"):
             await kernel.discovery.browse("soap-operas")
+        for limit in (0, 1001):
+            with pytest.raises(NameInvalid):
+                await kernel.discovery.browse("popular", limit=limit)
 
 
 # --- without a kernel ---------------------------------------------------------------------------------------------

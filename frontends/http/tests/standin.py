@@ -23,6 +23,7 @@ from papin.answers import (
     SettingsView,
     Verification,
 )
+from papin.discovery import Card, Found, ModelPage, Refreshed, Row, Source, Update, UpdateCheck
 from papin.errors import InUse, NameInvalid, NotFound
 from papin.events import DownloadQueued, Envelope, Lagged, encode
 from papin.inventories import Inventory, Listing, ProviderModel
@@ -307,8 +308,8 @@ class Group:
     def __init__(self, *values) -> None:
         self._values = values
 
-    async def entries(self):
-        return self._values
+    async def entries(self, most=None):
+        return self._values[:most]
 
     list = account = entries
 
@@ -342,6 +343,54 @@ class StandInStorage(Group):
         return plan
 
 
+class StandInDiscovery:
+    def __init__(self, entry) -> None:
+        self.card = Card(entry=entry, sources=(Source(ref=entry.ref, catalog=entry.catalog),), fit="memory")
+        self.asked: list = []
+
+    async def search(self, text="", *, limit=20, online=False):
+        self.asked.append((text, limit, online))
+        return Found(query=text, cards=(self.card,), entries=1)
+
+    async def complete(self, text):
+        return [f"{text}x"]
+
+    async def rows(self):
+        return (Row(name="popular", title="Popular", cards=(self.card,)),)
+
+    async def browse(self, row, *, limit=20):
+        if row != "popular":
+            raise NotFound(f"there is no row {row}", next_step="Rows: popular.")
+        return (await self.rows())[0]
+
+    async def show(self, ref):
+        if ref != self.card.entry.ref:
+            raise NotFound(f"no catalog has {ref}", next_step="papin catalogs list")
+        return ModelPage(entry=self.card.entry, variants=())
+
+    async def refresh(self, catalogs=()):
+        return tuple(Refreshed(catalog=name, changed=1) for name in catalogs or ("starter",))
+
+
+class StandInUpdates:
+    def __init__(self, kernel) -> None:
+        self._kernel = kernel
+        self._update = Update(model="smollm2", ref="starter:smollm2", weights=True, size=3, fetch=2)
+
+    async def available(self):
+        return (self._update,)
+
+    async def check(self, refs=()):
+        outcome = "weights" if refs else "same"
+        return (UpdateCheck(model="smollm2", ref="starter:smollm2", outcome=outcome),)
+
+    async def start(self, ref):
+        return await self._kernel.downloads.start((await self._kernel.models.show(ref)).ref)
+
+    async def rollback(self, ref):
+        return await self._kernel.models.show(ref)
+
+
 class StandIn:
     def __init__(self) -> None:
         self.bus = StandInBus()
@@ -356,6 +405,9 @@ class StandIn:
         self.catalogs.list = Group(
             CatalogStatus(name="starter", prefix="starter", summary="", local=True, state="ready")
         ).list
+        self.discovery = StandInDiscovery(entry)
+        self.updates = StandInUpdates(self)
+        self.catalogs.refresh = self.discovery.refresh
         self.storage = StandInStorage(Account(path="/store", payloads=1, used=3, staging=0, free=9, total=12))
 
     def plugins(self):

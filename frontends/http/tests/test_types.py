@@ -7,13 +7,17 @@ from importlib.resources import files
 import msgspec
 import pytest
 
-from papin import answers, errors, events, models
+from papin import answers, discovery, errors, events, models
 from papin_http import _shapes
 
 TEXT = files("papin_http").joinpath("client", "papin.d.ts").read_text()
 
 STRUCTS = {
     "AvailableModel": _shapes.AvailableModel,
+    **{
+        each: getattr(discovery, each)
+        for each in ("Card", "Found", "Judged", "ModelPage", "Refreshed", "Row", "Source", "Update", "UpdateCheck")
+    },
     "DownloadPlan": answers.DownloadPlan,
     "DownloadStatus": models.Job,
     "DownloadTerms": _shapes.ResumeRequest,

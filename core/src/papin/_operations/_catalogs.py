@@ -12,10 +12,12 @@ from papin import memory, names, variants
 from papin._index import Here, Installed, State, _here, _read
 from papin._operations._refreshing import OnRefresh, refresh_all
 from papin._operations._services import Services
+from papin._registry import Write
 from papin.answers import CatalogStatus
 from papin.catalogs import Catalog, Describes
 from papin.discovery import Refreshed
 from papin.errors import Ambiguous, NameInvalid, NotFound, PapinError
+from papin.events import CatalogRefreshed
 from papin.models import CatalogEntry, Variant
 from papin.names import CatalogRef
 from papin.query import Query, parse
@@ -125,18 +127,23 @@ class Catalogs:
             if name not in known:
                 there = ", ".join(known) or "none"
                 raise NotFound(f"there is no catalog {name[:40]!a}", next_step=f"Catalogs here: {there}.")
-        return await refresh_all(self._services, [*names] or [*known], on_refresh)
+        done = await refresh_all(self._services, [*names] or [*known], on_refresh)
+        for each in done:
+            if each.changed or each.gone:
+                event = CatalogRefreshed(catalog=each.catalog, changed=each.changed, gone=each.gone)
+                await self._services.records.change(partial(Write.journal, event=event))
+        return done
 
     async def refresh_local(self) -> None:
         """Bring in what the catalogs that need no network have; which is quick where nothing has changed."""
         local = [name for name in self._services.plugins.catalogs if self._descriptor(name).local]
         await refresh_all(self._services, local, _ignore)
 
-    async def entries(self) -> tuple[CatalogEntry, ...]:
-        """Return everything that is indexed of the catalogs that are here."""
+    async def entries(self, most: int | None = None) -> tuple[CatalogEntry, ...]:
+        """Return what is indexed of the catalogs that are here, the most downloaded first; at most `most`."""
         await self.refresh_local()
         here = list(self._services.plugins.catalogs)
-        return tuple(await self._services.look_up(lambda connection: _read.entries(connection, here)))
+        return tuple(await self._services.look_up(lambda connection: _read.entries(connection, here, most)))
 
     async def promising(self) -> Sequence[CatalogEntry]:
         """Return all models of local catalogs, and the most downloaded ones of the others that fit here."""

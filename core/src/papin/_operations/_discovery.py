@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -26,6 +28,7 @@ from papin.variants import choose, judge
 __all__ = ["Discovery"]
 
 _AT_ONCE = 50
+_LIMIT = 1000
 _PATIENCE = 15.0  # seconds that a page waits for the header of a file
 
 
@@ -43,9 +46,10 @@ class Discovery:
         What catalogs answer lands in the index before it is searched. Those that cannot be asked are left out.
 
         Raises:
-            NameInvalid: a value in it cannot be understood.
+            NameInvalid: a value in it cannot be understood, or the limit is not between 1 and 1000.
             NotFound: it names a provider that is not here.
         """
+        _check_limit(limit)
         asked = query.parse(text)
         await self._catalogs.refresh_local()
         if online:
@@ -53,6 +57,12 @@ class Discovery:
         here = await self._catalogs.here()
         installed = await self._services.records.read(installed_in)
         find = partial(_read.find, query=asked, limit=limit, here=here, installed=installed)
+        return await self._services.look_up(find)
+
+    async def complete(self, text: str) -> Sequence[str]:
+        """Return what the last word of a search may become."""
+        providers = sorted(self._services.plugins.providers)
+        find = partial(_complete, text=text, providers=providers)
         return await self._services.look_up(find)
 
     async def _ask(self, asked: query.Query) -> None:
@@ -86,7 +96,9 @@ class Discovery:
 
         Raises:
             NotFound: there is no such row.
+            NameInvalid: the limit is not between 1 and 1000.
         """
+        _check_limit(limit)
         providers = self._services.plugins.providers
         if row == "recommended":
             cards = await self._recommended(limit)
@@ -188,3 +200,12 @@ class Discovery:
             context_length=variant.context_length,
             variants=(variant,),
         )
+
+
+def _check_limit(limit: int) -> None:
+    if not 1 <= limit <= _LIMIT:
+        raise NameInvalid(f"{limit} is no number of models to show", next_step=f"Give one between 1 and {_LIMIT}.")
+
+
+def _complete(connection: sqlite3.Connection, text: str, providers: Sequence[str]) -> list[str]:
+    return query.complete(text, lambda key: providers if key == "provider" else _read.values(connection, key))

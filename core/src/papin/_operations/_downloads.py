@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from papin._operations._wanted import Request
 from papin._operations._whole import Whole
 from papin._transfers import Pace
 from papin.answers import DownloadPlan
-from papin.errors import Cancelled, Conflict, NameInvalid, NotFound, from_problem
+from papin.errors import Cancelled, Conflict, NameInvalid, NotFound, PapinError, from_problem
 from papin.models import Job, Model, Progress
 
 ENDED = ("completed", "failed", "cancelled")
@@ -48,6 +48,8 @@ class Downloads:
         self._planner = Planner(services, catalogs)
         core, run = services.config.core, services.paths.run
         limits = Limits(services.records, services.jobs.wakeups, core.download_limit)
+        self.after_update: Callable[[str], Awaitable[Model]] | None = None
+        """What is left to do when a model was updated, told its id; set by who knows."""
         self._turns = Turns(Line(run, core.downloads_at_once), limits)
 
     # --- before the first byte ---
@@ -204,6 +206,11 @@ class Downloads:
         (await self._planner.plan(request, found)).check_fits()
         bring = partial(install, self._services, found.variant, request.name, whole, handle=handle, pace=pace)
         model = await bring(replaces=request.replaces)
+        if request.replaces and self.after_update is not None:
+            try:
+                await self.after_update(model.id)
+            except PapinError as error:
+                handle.warn(f"{error.message} {error.next_step}".strip())
         await self._providers.notice(model)
         await look_after(self._services)
         return model.id

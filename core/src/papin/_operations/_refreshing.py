@@ -13,7 +13,6 @@ from papin._operations._services import Services
 from papin.catalogs import Catalog, Page, Refreshes
 from papin.discovery import Refreshed
 from papin.errors import Offline, PapinError, PluginFailed
-from papin.events import CatalogRefreshed
 
 __all__ = ["OnRefresh", "refresh", "refresh_all"]
 
@@ -49,9 +48,6 @@ async def refresh(services: Services, name: str, on_refresh: OnRefresh) -> Refre
         if not isinstance(error, Offline):  # which is nobody's failure
             await services.index_change(lambda connection: _write.fail(connection, name, about.prefix, problem))
     on_refresh(total)
-    if total.changed or total.gone:
-        event = CatalogRefreshed(catalog=name, changed=total.changed, gone=total.gone)
-        await services.records.change(lambda write: write.journal(event))
     return total
 
 

@@ -38,6 +38,7 @@ class Updates:
         self._catalogs = catalogs
         self._models = models
         self._downloads = downloads
+        downloads.after_update = self._finish
 
     # --- check ---
 
@@ -122,12 +123,8 @@ class Updates:
             raise Conflict(f"{model.id} came from no catalog that is here", next_step="Download it again by hand.")
         return await self._downloads.start_update(model)
 
-    async def finish(self, model_id: str) -> Model:
-        """Do what is left after an update or a rollback: links in other programs, and versions that are too old.
-
-        Raises:
-            PapinError: a provider does not take the new version; the model itself is as it should be.
-        """
+    async def _finish(self, model_id: str) -> Model:
+        """Do what is left after an update or a rollback: links in other programs, and versions that are too old."""
         await self._services.index_change(partial(keep_offer, model=model_id, update=None))
         await self._drop_old(model_id)
         model = await self._models.show(model_id)
@@ -169,7 +166,7 @@ class Updates:
                 return new
 
             await storage.remember(await self._services.records.change(apply))
-        return await self.finish(model.id)
+        return await self._finish(model.id)
 
     async def _check_there(self, version: Model) -> None:
         for file in version.files:

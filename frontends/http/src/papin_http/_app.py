@@ -15,7 +15,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from papin.errors import PapinError
 from papin_http._problems import respond
-from papin_http._routes import chat, downloads, events, facts, models
+from papin_http._routes import chat, discovery, downloads, events, facts, models
 from papin_http._shapes import Health
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _openapi() -> OpenAPIConfig:
 
 def build(kernel: Kernel, stopping: trio.Event) -> Litestar:
     """Return the application for `kernel`, unguarded; streams end when `stopping` is set."""
-    groups = [models.router, downloads.router, chat.router, facts.router, events.router]
+    groups = [models.router, discovery.router, downloads.router, chat.router, facts.router, events.router]
     return Litestar(
         [Router(path=API, route_handlers=groups), health, script, types],
         openapi_config=_openapi(),

@@ -10,6 +10,7 @@ from papin.models import CatalogEntry, LoadSettings, Message, Model
 
 __all__ = [
     "AvailableModel",
+    "CatalogsRequest",
     "ChatRequest",
     "CompletionRequest",
     "DownloadRequest",
@@ -135,6 +136,12 @@ class RefreshRequest(_Asked, frozen=True, kw_only=True):
     """The providers to ask anew; none for all of them."""
 
     providers: tuple[str, ...] = ()
+
+
+class CatalogsRequest(_Asked, frozen=True, kw_only=True):
+    """Which catalogs to refresh; none means all."""
+
+    catalogs: tuple[str, ...] = ()
 
 
 class Unloaded(msgspec.Struct, frozen=True, kw_only=True):

@@ -71,8 +71,7 @@ async def _bring_in(session: Session, update: Update, *, yes: bool) -> int:
     if much and not yes and out.interactive and not await confirmed(out, "Update it?"):
         out.note("Nothing was changed.")
         return 1
-    await follow(session, kernel.updates.start(update.model))
-    model = await kernel.updates.finish(update.model)
+    model = await follow(session, kernel.updates.start(update.model))
     if out.json:
         out.line("model", model)
     days = kernel.config.core.keep_replaced_days

@@ -32,13 +32,16 @@ async def _installed(request: Asked) -> tuple[InstalledModel, ...]:
 
 @get("/", operation_id="listModels", responses=PROBLEMS)
 async def list_all(
-    request: Asked, *, installed: FromQuery[bool] = False
+    request: Asked, *, installed: FromQuery[bool] = False, limit: FromQuery[int] = 500
 ) -> tuple[InstalledModel | AvailableModel, ...]:
-    """List all models: those of this machine, then what the catalogs have; `installed=true` leaves those out."""
+    """List all models: those of this machine, then the most downloaded that the catalogs have.
+
+    `installed=true` leaves those out, and at most `limit` of them are told: /discovery/search finds the others.
+    """
     here = await _installed(request)
     if installed:
         return here
-    return (*here, *(available(entry) for entry in await kernel_of(request).catalogs.entries()))
+    return (*here, *(available(entry) for entry in await kernel_of(request).catalogs.entries(max(0, limit))))
 
 
 @get("/installed", operation_id="listInstalledModels", responses=PROBLEMS)

@@ -11,7 +11,7 @@ export interface ClientOptions {
 }
 
 export interface Client {
-  /** All models: the installed ones, then what the catalogs have. */
+  /** All models: the installed ones, then the most downloaded that the catalogs have. */
   getAllModels(): Promise<ModelInfo[]>;
 
   /** The installed models. */
@@ -47,6 +47,28 @@ export interface Client {
 
   /** The newest download of a model, by its id, by the reference or address it was started with, or by the job's id. */
   getDownloadStatus(modelId: string): Promise<DownloadStatus>;
+
+  /** What the catalogs have, by words and filters: "coder arch:qwen3 size:<=8b fits:yes"; `online` asks them as well. */
+  searchModels(query?: string, options?: { limit?: number; online?: boolean }): Promise<Found>;
+
+  /** What the last word of a search may become. */
+  completeSearch(query: string): Promise<string[]>;
+
+  /** The rows to browse, with the first cards of each; then one of them. */
+  browseModels(): Promise<Row[]>;
+  browseRow(row: string): Promise<Row>;
+
+  /** Everything about a model that can be installed, and which of its variants to take here. */
+  getModelPage(ref: string): Promise<ModelPage>;
+
+  /** Ask the catalogs (all, or those named) for what is new. */
+  refreshCatalogs(catalogs?: string[]): Promise<Refreshed[]>;
+
+  /** The updates that the last checks found; a check of one model or of all; bringing one in; going back. */
+  getUpdates(): Promise<Update[]>;
+  checkForUpdates(modelId?: string): Promise<UpdateCheck[]>;
+  updateModel(modelId: string): Promise<DownloadStatus>;
+  rollbackModel(modelId: string): Promise<Omit<InstalledModel, "installed">>;
 
   /**
    * Call `callback` for everything that happens from now on, across lost connections and without losing a recorded
@@ -194,6 +216,90 @@ export interface AvailableModel {
   created_at: string | null;
   updated_at: string | null;
   revision: string;
+}
+
+// --- discovery ------------------------------------------------------------------------------------------------------
+
+export type Fit = "gpu" | "memory" | "no" | "unknown";
+
+export interface Source {
+  ref: string;
+  catalog: string;
+  publisher: string;
+  downloads: number | null;
+}
+
+/** A model in a list, whichever catalogs have it. `memory` is what its smallest variant needs. */
+export interface Card {
+  entry: Omit<AvailableModel, "id" | "installed">;
+  sources: Source[];
+  fit: Fit;
+  memory: number | null;
+  installed: string[];
+  why: string;
+}
+
+/** What a search found; `emptied_by` says which words or filters left nothing. */
+export interface Found {
+  query: string;
+  cards: Card[];
+  more: boolean;
+  emptied_by: string[];
+  entries: number;
+}
+
+export interface Row {
+  name: string;
+  title: string;
+  cards: Card[];
+}
+
+/** A variant as its model's page shows it. */
+export interface Judged {
+  variant: Variant;
+  fit: Fit;
+  memory: number | null;
+  note: string;
+  is_default: boolean;
+  installed: string;
+}
+
+export interface ModelPage {
+  entry: Omit<AvailableModel, "id" | "installed">;
+  variants: Judged[];
+  sources: Source[];
+  installed: string[];
+  header: Record<string, unknown> | null;
+  problem: Problem | null;
+}
+
+/** What a refresh of a catalog brought. */
+export interface Refreshed {
+  catalog: string;
+  changed: number;
+  gone: number;
+  refused: number;
+  models: number;
+  problem: Problem | null;
+}
+
+/** Another version of an installed model; `weights` tells whether more than its template or metadata is other. */
+export interface Update {
+  model: string;
+  ref: string;
+  weights: boolean;
+  size: number | null;
+  fetch: number | null;
+  revision: string;
+  revision_here: string;
+}
+
+export interface UpdateCheck {
+  model: string;
+  ref: string;
+  outcome: "same" | "metadata" | "weights" | "unknown";
+  update: Update | null;
+  problem: Problem | null;
 }
 
 // --- downloads ------------------------------------------------------------------------------------------------------

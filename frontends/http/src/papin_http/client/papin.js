@@ -66,6 +66,17 @@ export function createClient({ baseUrl, token, fetch: fetchWith = globalThis.fet
     limitDownload: (jobId, limit) => onJob("limit")(jobId, { limit }),
     limitDownloads: (limit) => ask("POST", "downloads/limit", { body: { limit } }),
     getDownloadStatus: (modelId) => newestDownload(ask, modelId, begun.get(modelId)),
+    searchModels: (query = "", { limit = 20, online = false } = {}) =>
+      ask("GET", `discovery/search?${new URLSearchParams({ q: query, limit, online })}`),
+    completeSearch: (query) => ask("GET", `discovery/complete?${new URLSearchParams({ q: query })}`),
+    browseModels: () => ask("GET", "discovery/rows"),
+    browseRow: (row) => ask("GET", `discovery/rows/${encodeURIComponent(row)}`),
+    getModelPage: (ref) => ask("GET", `discovery/page?${new URLSearchParams({ ref })}`),
+    refreshCatalogs: (catalogs = []) => ask("POST", "discovery/refresh", { body: { catalogs } }),
+    getUpdates: () => ask("GET", "discovery/updates"),
+    checkForUpdates: (modelId = "") => ask("POST", `discovery/updates/check?${new URLSearchParams({ model: modelId })}`),
+    updateModel: (modelId) => ask("POST", `discovery/updates/${encodeURIComponent(modelId)}`),
+    rollbackModel: (modelId) => ask("POST", `discovery/updates/${encodeURIComponent(modelId)}/rollback`),
     registerModelRegistryEvents: (callback) => follow(request, callback),
   };
 }
