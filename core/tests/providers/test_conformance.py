@@ -1,12 +1,16 @@
 """The fake that the kernel's tests use is a provider like any other."""
 
-from datetime import UTC, datetime
-
 import pytest
 
-from papin.models import Model, StoredFile
+from papin.models import Model, Placement, StoredFile
 from papin.testing import ProviderSuite
 from papin.testing.folder_provider import folder_provider
+from papin.testing.samples import NOW
+
+
+def sample(name, path, *placements):
+    file = StoredFile(name=path.name, sha256="ab" * 32, size=path.stat().st_size, format="gguf")
+    return Model(id=name, ref="", files=(file,), installed_at=NOW, format="gguf", placements=placements)
 
 
 class TestFolder(ProviderSuite):
@@ -14,26 +18,31 @@ class TestFolder(ProviderSuite):
     def descriptor(self):
         return folder_provider
 
-
-class TestFolderWithAModel(ProviderSuite):
-    @pytest.fixture
-    def descriptor(self):
-        return folder_provider
-
     @pytest.fixture
     def settings(self, tmp_path):
-        folder = tmp_path / "models"
-        folder.mkdir()
-        (folder / "kept.gguf").write_bytes(b"GGUF of some model")
-        return {"path": str(folder)}
+        for name in ("models", "source"):
+            (tmp_path / name).mkdir()
+        (tmp_path / "source" / "fetched.gguf").write_bytes(b"fetched")
+        return {"path": str(tmp_path / "models"), "source": str(tmp_path / "source")}
 
     @pytest.fixture
-    def kept(self):
-        return "kept"
+    def model(self, settings, tmp_path):
+        path = tmp_path / "models" / "mine.gguf"
+        path.write_bytes(b"mine")
+        place = Placement(provider="folder", reference="mine", how="in-place")
+        return sample("mine", path, place), (path,)
 
     @pytest.fixture
     def stranger(self, tmp_path):
         path = tmp_path / "stranger.gguf"
-        path.write_bytes(b"GGUF of another")
-        file = StoredFile(name=path.name, sha256="a" * 64, size=path.stat().st_size, format="gguf")
-        return Model(id="stranger", ref="", files=(file,), installed_at=datetime.now(UTC), format="gguf"), (path,)
+        path.write_bytes(b"stranger")
+        return sample("stranger", path), (path,)
+
+    @pytest.fixture
+    def pullable(self):
+        return "fetched"
+
+    @pytest.fixture
+    def kept(self, tmp_path, settings):
+        (tmp_path / "models" / "kept.gguf").write_bytes(b"kept")
+        return "kept"

@@ -10,8 +10,8 @@ misbehaves. As a plugin, in a module of its own:
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -217,14 +217,16 @@ class FolderProvider:
     ) -> AsyncIterator[AsyncIterator[Reply]]:
         """Say what was said, and what it was told to do; see `papin.providers.Chats`."""
         said = " ".join(f"{each.role}:{each.content}" for each in messages)
-        yield _echo(f"{said} {json.dumps(options, sort_keys=True)}")
+        async with aclosing(_echo(f"{said} {json.dumps(options, sort_keys=True)}")) as replies:
+            yield replies
 
     @asynccontextmanager
     async def complete(
         self, loaded: LoadedModel, prompt: str, options: dict[str, Any]
     ) -> AsyncIterator[AsyncIterator[Reply]]:
         """Say the prompt; see `papin.providers.Completes`."""
-        yield _echo(prompt)
+        async with aclosing(_echo(prompt)) as replies:
+            yield replies
 
     async def embed(self, loaded: LoadedModel, texts: Sequence[str]) -> Embeddings:
         """Return the lengths of the texts; see `papin.providers.Embeds`."""
@@ -260,7 +262,7 @@ def _listed(path: Path) -> ProviderModel:
     )
 
 
-async def _echo(text: str) -> AsyncIterator[Reply]:
+async def _echo(text: str) -> AsyncGenerator[Reply, None]:
     words = text.split(" ")
     for word in words:
         await trio.lowlevel.checkpoint()

@@ -16,7 +16,7 @@ from papin.errors import EngineMissing, PapinError, ProviderFailed
 from papin.models import Engine, LoadedModel, LoadSettings, Message, Model, Reply
 from papin.providers import Chats, Completes, Embeds, Loads, Provider, Reports, capabilities
 from papin.testing._provider_keeping import KeepingSuite
-from papin.testing._provider_lists import ListSuite
+from papin.testing._provider_manners import MannersSuite
 from papin.testing.contexts import KnownFiles, make_context
 from papin.testing.samples import sample_models
 
@@ -25,11 +25,11 @@ __all__ = ["ProviderSuite"]
 QUESTION = (Message(role="user", content="Say one word, and then another."),)
 
 
-class ProviderSuite(ListSuite, KeepingSuite):
+class ProviderSuite(MannersSuite, KeepingSuite):
     """Override `descriptor`; and `model`, with a model and its files, to test loading and answering with it.
 
-    With `stranger`, a model that the provider does not have, sharing is tested too; and with `kept`, the name of one
-    that it has, everything that changes or removes one.
+    With `stranger`, a model that the provider does not have, sharing is tested too; with `kept`, the name of one that
+    it has, everything that changes or removes one; with `pullable`, the name of one that it can fetch, fetching.
     """
 
     @pytest.fixture
