@@ -22,7 +22,7 @@ from papin.answers import (
 )
 from papin.config import Row
 from papin.errors import Problem
-from papin.inventories import Inventory, Listing, ProviderModel
+from papin.inventories import Inventory, Listing, ProviderFile, ProviderModel
 from papin.library import Summary
 from papin.models import Engine, Job, LoadedModel, Placement, Progress
 from papin.policies import Removal
@@ -313,6 +313,18 @@ def test_one_provider(now):
     assert providers.problems([inventory]) == ""
     assert "ollama: ERR_ENGINE_MISSING" in providers.problems([failed])
     assert "papin-llamacpp" in parts.providers([], 80)
+
+
+def test_a_file_of_several_models_is_counted_once_and_what_none_has_is_told(now):
+    file = ProviderFile(name="m.gguf", size=1000, path="/o/m")
+    models = tuple(ProviderModel(reference=name, size=1000, files=(file,)) for name in ("a", "b"))
+    listing = Listing(models=models, unused=(ProviderFile(name="x-partial", size=5000, path="/o/x"),))
+    status = ProviderStatus(name="o", summary="", distribution="", version="", state="ready")
+    for shown, words in ((listing, "2 models, 1.0 kB"), (msgspec.structs.replace(listing, models=()), "no models")):
+        view = ProviderView(status=status, inventory=Inventory(provider="o", at=now, listing=shown))
+        text = providers.details(view, None)
+        assert words in text
+        assert "5.0 kB in 1 file of no model" in text
 
 
 def test_catalogs(now):

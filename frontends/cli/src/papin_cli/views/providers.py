@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from papin.answers import ProviderStatus, ProviderView
-from papin.inventories import Inventory, ProviderModel
+from papin.inventories import Inventory, Listing, ProviderModel
 from papin_cli import _words
 from papin_cli._errors import describe
 from papin_cli._safe import name
@@ -52,10 +52,27 @@ def _listing(inventory: Inventory | None, width: int | None) -> str:
         return ""
     models = inventory.listing.models
     if not models:
-        return "\nIt has no models.\n"
-    size = sum(model.size for model in models)
-    total = f"{_words.count(len(models), 'model')}, {_words.size(size)}, as told {_words.moment(inventory.at)}"
-    return f"\n{render(_MODELS, list(map(_row, models)), width)}\n{total}\n"
+        return f"\nIt has no models.\n{_unused(inventory.listing)}"
+    size = _words.size(_bytes(models))
+    total = f"{_words.count(len(models), 'model')}, {size}, as told {_words.moment(inventory.at)}"
+    return f"\n{render(_MODELS, list(map(_row, models)), width)}\n{total}\n{_unused(inventory.listing)}"
+
+
+def _bytes(models: Iterable[ProviderModel]) -> int:
+    """Return the bytes of all models; a file that several of them have is counted once."""
+    sizes: dict[str, int] = {}
+    for model in models:
+        files = {file.path: file.size for file in model.files if file.path}
+        sizes |= files or {f"model {model.reference}": model.size}
+    return sum(sizes.values())
+
+
+def _unused(listing: Listing) -> str:
+    if not listing.unused:
+        return ""
+    size = _words.size(sum(file.size for file in listing.unused))
+    files = _words.count(len(listing.unused), "file")
+    return f"Besides, {size} in {files} of no model: downloads that did not end, or left behind.\n"
 
 
 def _row(model: ProviderModel) -> tuple[str, ...]:
