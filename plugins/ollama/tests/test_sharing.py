@@ -236,6 +236,16 @@ async def test_without_a_folder_or_an_ollama_nothing_is_shared(fake, tmp_path):
             await share(session, fake)
 
 
+async def test_a_folder_that_ollama_does_not_read_is_left_as_it_was(world, tmp_path):
+    other = tmp_path / "other"
+    (other / "blobs").mkdir(parents=True)
+    async with world.open(models=str(other)) as session:
+        with pytest.raises(StorageFailed, match="somewhere else than in"):
+            await share(session, world)
+    assert [path.name for path in other.rglob("*") if path.is_file()] == []
+    assert (blobs(world), manifests(world)) == ({}, [])
+
+
 async def test_a_failure_leaves_nothing(fake):
     """Neither way works: the file is no model at all."""
     fake.file.write_bytes(b"GGUF is what it is not")

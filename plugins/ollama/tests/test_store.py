@@ -237,8 +237,24 @@ async def test_of_two_folders_the_one_that_ollama_has_is_read(fake, tmp_path, mo
         (model,) = (await session.models()).models
         assert (model.reference, model.files[0].path.startswith(str(fake.ollama.models))) == ("toy:latest", True)
         assert (await session.share(fake.model(), [fake.file], name="shared", copy=False)).reference == "shared:latest"
-    async with fake.open(models="", url="127.0.0.1:1") as session:
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")
+    async with fake.open(models="", url="") as session:
         assert [each.reference for each in (await session.models()).models] == ["old:latest"]
+
+
+async def test_the_folder_of_this_machine_is_not_that_of_an_ollama_behind_a_tunnel(fake, tmp_path, monkeypatch):
+    """It answers on this machine, and is not the one that has the folder here."""
+    mine = Folder(tmp_path / "home" / ".ollama" / "models")
+    mine.add("mine", gguf(filling=b"mine"))
+    fake.ollama.add(fake.file.read_bytes(), "toy")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("OLLAMA_MODELS", raising=False)
+    async with fake.open(models="") as session:
+        (model,) = (await session.models()).models
+        assert (model.reference, model.files) == ("toy:latest", ())
+        with pytest.raises(StorageFailed, match="in a folder that papin knows"):
+            await session.share(fake.model(), [fake.file], name="", copy=False)
+    assert sorted(path.name for path in (mine.root / "manifests").rglob("*") if path.is_file()) == ["latest"]
 
 
 async def test_where_the_folder_is_unknown_ollama_is_asked(fake, tmp_path):

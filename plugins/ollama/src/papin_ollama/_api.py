@@ -35,9 +35,10 @@ _OURS = (AddressUnsafe, LoginRequired, NotFound, Offline)
 class Api:
     """Talks to the Ollama at one address; it is asked who it is before anything else."""
 
-    def __init__(self, http: Http, address: str, key: str) -> None:
+    def __init__(self, http: Http, address: str, key: str, provider: str = "ollama") -> None:
         self._http = http
         self.address = address
+        self.provider = provider
         self._key = key
         self._version = ""
 
@@ -47,7 +48,7 @@ class Api:
         program = shutil.which("ollama") or ""
         identity = identify(await self._probe(program))
         if not identity.version:
-            raise impostor(self.address, identity.other)
+            raise impostor(self.address, identity.other, self.provider)
         self._version = identity.version
         return Engine(name="ollama", version=identity.version, path=program, address=self.address)
 
@@ -65,13 +66,13 @@ class Api:
             except (Offline, AddressUnsafe):
                 raise
             except TransferFailed as error:
-                raise missing(self.address, program) from error
+                raise missing(self.address, program, self.provider) from error
             answers[PROBES[0]] = Answer(answer.status, answer.body)
             async with trio.open_nursery() as nursery:
                 for probe in PROBES[1:]:
                     nursery.start_soon(ask, probe)
         if answers[PROBES[0]].status in {401, 403}:
-            raise refusal(answers[PROBES[0]].status, answers[PROBES[0]].body, self.address)
+            raise refusal(answers[PROBES[0]].status, answers[PROBES[0]].body, self.address, self.provider)
         return answers
 
     def check_online(self, what: str) -> None:
@@ -136,7 +137,7 @@ class Api:
                 client.stream(method, path, json=body) as answer,
             ):
                 if not answer.is_success:
-                    raise refusal(answer.status, await answer.read(_PROBE), self.address)
+                    raise refusal(answer.status, await answer.read(_PROBE), self.address, self.provider)
                 yield answer
         except _OURS:
             raise

@@ -43,19 +43,21 @@ def _reason(body: bytes) -> str:
         return ""
 
 
-def missing(address: str, installed: str) -> EngineMissing:
+def missing(address: str, installed: str, provider: str) -> EngineMissing:
     """Return the error for an Ollama that does not answer; `installed` is its program, if there is one."""
     start = "Start it: ollama serve" if installed else "Install it from ollama.com, and start it"
     return EngineMissing(
         f"Ollama does not answer at {address}",
-        next_step=f"{start}; or set its address: papin config set providers.ollama.url ADDRESS",
+        next_step=f"{start}; or set its address: papin config set providers.{provider}.url ADDRESS",
     )
 
 
-def impostor(address: str, other: str) -> EngineMissing:
+def impostor(address: str, other: str, provider: str) -> EngineMissing:
     """Return the error for another program at the address of Ollama."""
     what = f"{other} answers at {address}, and not Ollama" if other else f"What answers at {address} is not Ollama"
-    return EngineMissing(what, next_step="Set the address of Ollama: papin config set providers.ollama.url ADDRESS")
+    return EngineMissing(
+        what, next_step=f"Set the address of Ollama: papin config set providers.{provider}.url ADDRESS"
+    )
 
 
 def nonsense(what: str) -> ProviderFailed:
@@ -66,15 +68,15 @@ def nonsense(what: str) -> ProviderFailed:
     )
 
 
-def refusal(status: int, body: bytes, address: str) -> PapinError:
+def refusal(status: int, body: bytes, address: str, provider: str) -> PapinError:
     """Return the error for an answer of Ollama whose status is not 2xx."""
     words = _reason(body)
     if status == _NOT_FOUND:
-        return NotFound(f"Ollama: {said(words)}", next_step="papin providers show ollama lists what it has.")
+        return NotFound(f"Ollama: {said(words)}", next_step=f"papin providers show {provider} lists what it has.")
     if status == _UNAUTHORIZED:
         return LoginRequired(
             f"Ollama at {address} refuses access: {said(words)}",
-            next_step="Set the key of the proxy before it: papin config set providers.ollama.key KEY",
+            next_step=f"Set the key of the proxy before it: papin config set providers.{provider}.key KEY",
         )
     if status == _FORBIDDEN and not words:
         return ProviderFailed(

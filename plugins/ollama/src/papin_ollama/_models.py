@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import trio
@@ -12,7 +12,7 @@ from papin.errors import EngineMissing, PapinError, ProviderFailed
 from papin.http import is_loopback_url
 from papin.inventories import Listing, stamp
 from papin_ollama._api import Api
-from papin_ollama._environment import folders
+from papin_ollama._environment import address, folders
 from papin_ollama._listing import from_store, from_tags
 from papin_ollama._places import Place, look, unreadable
 from papin_ollama._store import Store, read_store
@@ -22,11 +22,17 @@ __all__ = ["Models"]
 
 
 class Models:
-    """Finds the folder of models of the Ollama at an address, and reads it."""
+    """Finds the folder of models of the Ollama at an address, and reads it.
+
+    A folder that the user named is believed, and so is the only one of this machine for the Ollama at its usual
+    address. Any other Ollama that answers on this machine may be in a container, or at the far end of a tunnel: a
+    folder is its own when it holds just what it tells.
+    """
 
     def __init__(self, api: Api, folder: str) -> None:
         self._api = api
         self._folder = folder
+        self._is_usual = api.address == address(os.environ.get("OLLAMA_HOST", ""))
 
     def _candidates(self) -> tuple[Path, ...]:
         if self._folder:
@@ -35,26 +41,24 @@ class Models:
 
     async def place(self) -> Place | None:
         """Return the folder of this Ollama, or None where it has none on this machine, or none yet."""
-        places = [each for each in await self._look() if each.state != "absent"]
-        if len(places) <= 1:
+        found = await trio.to_thread.run_sync(look, self._candidates())
+        places = [each for each in found if each.state != "absent"]
+        if not places or self._folder or (self._is_usual and len(places) == 1):
             return places[0] if places else None
         return await self._choose(places)
 
-    async def _look(self) -> tuple[Place, ...]:
-        return await trio.to_thread.run_sync(look, self._candidates())
-
-    async def _choose(self, places: Iterable[Place]) -> Place:
-        """Return that of several folders which holds what Ollama says that it has; the first where it does not say."""
+    async def _choose(self, places: Sequence[Place]) -> Place | None:
+        """Return that of several folders which holds what Ollama tells; the usual one's first where it is silent."""
         readable = [each for each in places if each.state != "closed"]
         closed = [each for each in places if each.state == "closed"]
         try:
             told = await self._api.tags()
         except PapinError:
-            return (readable or closed)[0]
+            return (readable or closed)[0] if self._is_usual else None
         for each in readable:
             if _is_of(await trio.to_thread.run_sync(read_store, each), told):
                 return each
-        return (closed or readable)[0]
+        return closed[0] if closed and self._is_usual else None
 
     async def list(self) -> Listing:
         """Return what it has; see `papin.providers.Lists`."""
@@ -88,5 +92,8 @@ class Models:
 
 
 def _is_of(store: Store, told: Tags) -> bool:
-    has = {str(each.name): each.digest for each in store.entries if not each.problem}
-    return has == {each.name: each.digest for each in told.models or ()}
+    """Tell whether a folder holds what is told; whether a damaged model is told depends on the damage."""
+    listed = {each.name: each.digest for each in told.models or ()}.items()
+    there = {str(each.name): each.digest for each in store.entries}.items()
+    sound = {str(each.name): each.digest for each in store.entries if not each.problem}.items()
+    return sound <= listed <= there

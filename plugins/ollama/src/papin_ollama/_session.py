@@ -29,7 +29,8 @@ class Session:
 
     def __init__(self, context: Context[ProviderSettings]) -> None:
         settings = context.settings
-        self._api = Api(context.http, address(settings.url or os.environ.get("OLLAMA_HOST", "")), settings.key)
+        where = address(settings.url or os.environ.get("OLLAMA_HOST", ""))
+        self._api = Api(context.http, where, settings.key, context.name)
         self._models = Models(self._api, settings.models)
         self._memory = Memory(self._api, context.name, context.folders.run)
         self._keeping = Keeping(self._api, self._models)

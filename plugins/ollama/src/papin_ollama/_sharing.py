@@ -19,7 +19,7 @@ import trio
 
 from papin import locks
 from papin.context import Folders
-from papin.errors import Conflict, NameInvalid, PapinError, ProviderFailed, StorageFailed
+from papin.errors import Conflict, NameInvalid, NotFound, PapinError, ProviderFailed, StorageFailed
 from papin.models import Model, Placement
 from papin_ollama._api import Api
 from papin_ollama._creating import create
@@ -93,7 +93,7 @@ class Sharing:
             engine = await self._api.engine()
             raise StorageFailed(
                 f"Ollama at {engine.address} does not keep its models in a folder that papin knows",
-                next_step="Tell the folder, if it is on this machine: papin config set providers.ollama.models PATH",
+                next_step=f"If it is on this machine, type: papin config set providers.{self._provider}.models PATH",
             )
         if place.state != "write":
             raise unwritable(place)
@@ -170,6 +170,11 @@ class Sharing:
             return
         try:
             shown = await self._show(str(job.name))
+        except NotFound as error:
+            raise StorageFailed(
+                f"Ollama at {self._api.address} keeps its models somewhere else than in {job.place.path}",
+                next_step=f"Tell the folder: papin config set providers.{self._provider}.models PATH",
+            ) from error
         except PapinError as error:
             raise _unusable(job, error) from error
         if job.recipe.template and _is_bare(shown):
