@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Hundreds of child processes import the same modules; compiling them takes most of what a short command takes.
     """
-    if sys.dont_write_bytecode:
+    if sys.dont_write_bytecode and hasattr(config, "cache"):  # not with -p no:cacheprovider
         folder = str(config.cache.mkdir("bytecode"))
         sys.dont_write_bytecode, sys.pycache_prefix = False, folder
         del os.environ["PYTHONDONTWRITEBYTECODE"]
