@@ -267,6 +267,9 @@ class StandInDownloads:
         self._journal.record(DownloadQueued(job=job.id, subject=ref))
         return job
 
+    async def pull(self, provider, ref):
+        return await self.start(ref)
+
     async def import_from(self, provider, reference, *, name=None, copy=False):
         return await self.start(reference, name=name)
 

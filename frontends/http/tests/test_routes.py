@@ -81,6 +81,8 @@ async def test_sharing_and_taking_back(client):
 async def test_taking_over_from_a_provider_is_a_job(client):
     answer = await client.ask("POST", f"{API}/models/import", {"provider": "ollama", "reference": "qwen3:0.6b"})
     assert (answer.status, msgspec.json.decode(answer.body, type=Job).subject) == (202, "qwen3:0.6b")
+    answer = await client.ask("POST", f"{API}/models/pull", {"provider": "ollama", "ref": "qwen3:0.6b"})
+    assert (answer.status, msgspec.json.decode(answer.body, type=Job).kind) == (202, "download")
 
 
 async def test_completing_and_embedding(client):

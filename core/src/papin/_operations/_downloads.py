@@ -24,6 +24,7 @@ from papin._operations._limits import Limits
 from papin._operations._line import Line
 from papin._operations._planning import Planner
 from papin._operations._providers import Providers
+from papin._operations._pulling import pull, pull_request
 from papin._operations._services import Services
 from papin._operations._turns import Turns
 from papin._operations._wanted import Request
@@ -107,6 +108,16 @@ class Downloads:
         """
         absolute = await trio.to_thread.run_sync(_wanted.existing, Path(path))
         return await self._start("import", Request(ref=str(absolute), name=name))
+
+    async def pull(self, provider: str, ref: str) -> Job:
+        """Begin to have `provider` fetch a model itself, as a job: its own name for it, or `PROVIDER:NAME`.
+
+        Raises:
+            NotFound: there is no such provider.
+            NameInvalid: nothing is called so.
+        """
+        self._providers.descriptor(provider)
+        return await self._start("download", pull_request(provider, ref))
 
     async def import_from(self, provider: str, reference: str, *, name: str | None = None, copy: bool = False) -> Job:
         """Begin to take a model that `provider` has into the storage, as a job: by link, and by a copy only if allowed.
@@ -195,6 +206,8 @@ class Downloads:
         return await self._turns.run(job, handle, bring_in, self._services.config.core.download_between)
 
     async def _bring_in(self, request: Request, handle: JobHandle, pace: Pace | None = None) -> str:
+        if request.through:
+            return await pull(self._services, self._providers, request, handle)
         before = handle.latest or Progress(phase="queued")
         handle.report(Progress(phase="resolving", done=before.done, total=before.total))
         found = await self._planner.find(request, is_plan=False)

@@ -28,6 +28,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     name: str | None = None
     sha256: str | None = None
     provider: str = ""
+    through: bool = False
     replaces: str = ""
 
 

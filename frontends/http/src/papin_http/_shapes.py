@@ -20,6 +20,7 @@ __all__ = [
     "InstalledModel",
     "Limit",
     "LoadRequest",
+    "PullRequest",
     "RefreshRequest",
     "ResumeRequest",
     "SettingsRequest",
@@ -130,6 +131,13 @@ class SettingsRequest(_Asked, frozen=True, kw_only=True):
 
     settings: dict[str, str | int | float | bool | None]
     provider: str = ""
+
+
+class PullRequest(_Asked, frozen=True, kw_only=True):
+    """A model that a provider is to fetch by its own means: that provider's name for it, or `PROVIDER:NAME`."""
+
+    provider: str
+    ref: str
 
 
 class RefreshRequest(_Asked, frozen=True, kw_only=True):

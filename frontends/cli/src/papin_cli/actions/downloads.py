@@ -14,9 +14,10 @@ from papin_cli._safe import name as safe
 from papin_cli._session import Session
 from papin_cli.actions._install import follow, install
 from papin_cli.actions._progress import watching
+from papin_cli.actions.sharing import share
 from papin_cli.views import models, plans
 
-__all__ = ["cancel", "download", "import_file", "import_from", "limit", "pause", "resume", "show_plan", "watch"]
+__all__ = ["cancel", "download", "import_file", "import_from", "limit", "pause", "pull", "resume", "show_plan", "watch"]
 
 
 async def show_plan(session: Session, ref: str, *, name: str | None, sha256: str | None) -> None:
@@ -35,11 +36,19 @@ async def download(
     sha256: str | None,
     limit: int | None,
     between: str | None,
+    share_with: str | None,
     yes: bool,
 ) -> None:
-    """Download a model."""
+    """Download a model, and share it where that is asked for."""
     model, new = await install(session, ref, name=name, sha256=sha256, limit=limit, between=between, yes=yes)
     _tell(session, model, new=new)
+    if share_with is not None:
+        await share(session, model.id, provider=share_with, name="", copy=False)
+
+
+async def pull(session: Session, provider: str, ref: str) -> None:
+    """Let a program fetch a model by its own means."""
+    await _finish(session, session.kernel.downloads.pull(provider, ref))
 
 
 async def resume(session: Session, what: str, *, limit: int | None, between: str | None) -> None:

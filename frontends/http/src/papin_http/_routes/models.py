@@ -13,6 +13,7 @@ from papin_http._shapes import (
     ImportRequest,
     InstalledModel,
     LoadRequest,
+    PullRequest,
     SettingsRequest,
     ShareRequest,
     Unloaded,
@@ -118,6 +119,12 @@ async def change_settings(request: Asked, model: FromPath[str], data: JSONBody[S
     return await models.settings(model)
 
 
+@post("/pull", operation_id="pullModel", status_code=202, responses=PROBLEMS)
+async def pull(request: Asked, data: JSONBody[PullRequest]) -> Job:
+    """Have a provider fetch a model by its own means, into its own folder, as a job."""
+    return await kernel_of(request).downloads.pull(data.provider, data.ref)
+
+
 @post("/import", operation_id="importModel", status_code=202, responses=PROBLEMS)
 async def take_over(request: Asked, data: JSONBody[ImportRequest]) -> Job:
     """Take a model that another program has into papin's storage, by link, as a job."""
@@ -132,6 +139,7 @@ router = Router(
         list_installed,
         list_loaded,
         take_over,
+        pull,
         show,
         remove,
         load,
