@@ -23,9 +23,7 @@ def pull_request(provider: str, ref: str) -> Request:
     """
     reference = ref.removeprefix(f"{provider}:")
     if not 0 < len(reference) <= _LONGEST or not reference.isprintable() or reference.startswith("-"):
-        raise NameInvalid(
-            f"{reference[:60]!a} is no name of a model", next_step=f"papin providers show {provider}"
-        )
+        raise NameInvalid(f"{reference[:60]!a} is no name of a model", next_step=f"papin providers show {provider}")
     return Request(ref=reference, provider=provider, through=True)
 
 
