@@ -1,7 +1,7 @@
 """Speaks as Ollama 0.20 does, over a real folder of models; nothing is computed, every answer is the same few words.
 
 It is strict: a field or an option that the real one does not know is an error here. What it should do otherwise than
-usual is told to `POST /fake/behave`, as JSON that stays until the next: `create` (rewrite, refuse, fail, plain),
+usual is told to `POST /fake/behave`, as JSON that stays until the next: `create` (rewrite, refuse, fail, plain, hang),
 `load` (memory, fail), `chat` (error, cut, rubbish, hang, think), `pull` (a list of lines to send; `hang`, `cut` and
 `down` end it), `show` (nonsense), `tags` (nonsense, endless, down).
 """
@@ -227,6 +227,9 @@ class Handler(BaseHTTPRequestHandler):
         if how == "refuse":
             raise Refused(500, "this architecture is unknown")
         self.begin()
+        while how == "hang":
+            self.line({"status": "parsing GGUF"})
+            time.sleep(0.01)
         try:
             old = self.store.manifest(body["model"])
         except Missing:

@@ -25,6 +25,11 @@ def layer(kind, data):
     return {"mediaType": media, "digest": sha256(data), "size": len(data)}
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_):
+        return  # a client that has seen enough closes its connection
+
+
 class Registry:
     """Serves on a port of its own; `any_name` makes up a model for every name that is asked for.
 
@@ -45,7 +50,7 @@ class Registry:
             pass
 
         Handler.registry = registry
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.port = self._server.server_address[1]
         self.host = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.host}"

@@ -178,4 +178,6 @@ async def test_a_cloud_model_is_not_asked_offline(fake):
         with pytest.raises(Offline, match="cloudy:latest is a cloud model"):
             await session.load(fake.model("cloudy"), LoadSettings())
     async with fake.open(http=Http()) as session:
-        assert (await session.load(fake.model("cloudy"), LoadSettings())).reference == "cloudy:latest"
+        loaded = await session.load(fake.model("cloudy"), LoadSettings())
+        assert (loaded.model, loaded.reference, loaded.memory) == ("toy", "cloudy:latest", None)
+        assert await collected(session.chat(loaded, ASK, {"n_predict": 1}))

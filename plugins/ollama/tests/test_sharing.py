@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import trio
 
 from papin.errors import Conflict, EngineMissing, FormatInvalid, NameInvalid, ProviderFailed, StorageFailed
 from papin.models import LoadSettings, Message, Model, StoredFile
@@ -255,3 +256,22 @@ async def test_a_failure_leaves_nothing(fake):
             await share(session, fake)
     assert (blobs(fake), manifests(fake)) == ({}, [])
     assert fake.file.stat().st_nlink == 1
+
+
+async def test_a_share_that_is_cancelled_leaves_nothing(fake):
+    fake.ollama.behave(create="hang")
+    with trio.move_on_after(30) as scope:
+        async with fake.open() as session, trio.open_nursery() as nursery:
+
+            async def cancel_when_linked():
+                while not blob(fake).exists() or "POST /api/create" not in fake.ollama.get("/fake/state")["asked"]:
+                    await trio.lowlevel.checkpoint()
+                scope.cancel()
+
+            nursery.start_soon(cancel_when_linked)
+            await share(session, fake)
+    assert scope.cancelled_caught
+    assert (blobs(fake), manifests(fake)) == ({}, [])
+    fake.ollama.behave()
+    async with fake.open() as session:
+        assert (await share(session, fake)).how == "hardlink"

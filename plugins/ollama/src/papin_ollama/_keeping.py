@@ -18,7 +18,7 @@ from papin_ollama._creating import create
 from papin_ollama._details import Value, details, settings_of, to_parameters
 from papin_ollama._layers import Layer, Manifest, hex_of, media_type
 from papin_ollama._models import Models
-from papin_ollama._names import Name, parse
+from papin_ollama._names import Name, is_same, parse
 from papin_ollama._places import Place, unwritable
 from papin_ollama._store import blob_path, manifest_path, read_store
 from papin_ollama._wire import Show
@@ -76,8 +76,7 @@ class Keeping:
     async def copy(self, reference: str, to: str) -> None:
         """Give a model a second name."""
         source, target = parse(reference), parse(to)
-        known = {parse(each.name).folded for each in (await self._api.tags()).models or ()}
-        if target.folded in known:
+        if any(is_same(each.name, str(target)) for each in (await self._api.tags()).models or ()):
             raise Conflict(f"Ollama has a model called {target} already", next_step="Choose another name.")
         await self._api.tell("POST", "/api/copy", {"source": str(source), "destination": str(target)})
 

@@ -18,7 +18,7 @@ from papin.providers import reference_of
 from papin_ollama._api import Api
 from papin_ollama._failures import load_failure
 from papin_ollama._listing import time_of
-from papin_ollama._names import parse
+from papin_ollama._names import is_same, parse
 from papin_ollama._options import for_loading
 from papin_ollama._wire import Running
 
@@ -82,8 +82,7 @@ class Memory:
         return (await self._api.running()).models or []
 
     async def _find(self, reference: str) -> Running | None:
-        wanted = parse(reference).folded
-        return next((each for each in await self._running() if parse(each.name).folded == wanted), None)
+        return next((each for each in await self._running() if is_same(each.name, reference)), None)
 
     def _describe(self, running: Running) -> LoadedModel:
         note = self.note(running.name)
@@ -110,7 +109,12 @@ class Memory:
                 next_step=f"Share it first: papin models share {model.id} --with {self._provider}",
             )
         reference = str(parse(placed))
-        await self._check_remote(reference)
+        if await self._is_remote(reference):
+            self._api.check_online(f"{reference} is a cloud model and was not asked")
+            now = datetime.now(UTC)  # there is nothing to load
+            return LoadedModel(
+                model=model.id, reference=reference, provider=self._provider, address=self._api.address, loaded_at=now
+            )
         known = await self._find(reference)
         before = self.note(reference) if known else None
         wanted = (before.options if before else {}) | for_loading(settings)
@@ -124,11 +128,10 @@ class Memory:
         await trio.to_thread.run_sync(self._write, reference, note)
         return await self._found(reference)
 
-    async def _check_remote(self, reference: str) -> None:
-        """Refuse a cloud model, which answers from another machine, when papin is offline."""
+    async def _is_remote(self, reference: str) -> bool:
+        """Tell whether it is a cloud model, which answers from another machine."""
         tags = (await self._api.tags()).models or []
-        if any(each.name == reference and (each.remote_host or each.remote_model) for each in tags):
-            self._api.check_online(f"{reference} is a cloud model and was not asked")
+        return any(is_same(each.name, reference) and (each.remote_host or each.remote_model) for each in tags)
 
     async def _found(self, reference: str) -> LoadedModel:
         running = await self._find(reference)

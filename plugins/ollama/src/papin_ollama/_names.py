@@ -12,7 +12,7 @@ import msgspec
 
 from papin.errors import NameInvalid
 
-__all__ = ["HOST", "Name", "name_of_parts", "parse"]
+__all__ = ["HOST", "Name", "is_same", "name_of_parts", "parse"]
 
 HOST = "registry.ollama.ai"
 NAMESPACE = "library"
@@ -66,6 +66,14 @@ def name_of_parts(*parts: str) -> Name | None:
     """Return the name that four folders stand for, or None where Ollama would not take them for one."""
     name = Name(*parts)
     return name if name.is_valid else None
+
+
+def is_same(one: str, other: str) -> bool:
+    """Tell whether two names are the same model to Ollama; what is no name is only the same as itself."""
+    try:
+        return parse(one).folded == parse(other).folded
+    except NameInvalid:
+        return one == other
 
 
 def parse(text: str) -> Name:
