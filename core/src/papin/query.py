@@ -4,7 +4,8 @@
 
 Words are looked for in names and descriptions, all of them; the last one may be the begin of a word. A filter is a key,
 a colon and one or more values, of which one has to hold; several filters have to hold together. `size`, `context` and
-`disk` compare (`<`, `<=`, `>`, `>=`, or a span `3b-8b`). Mistyped keys and values mean the nearest there is.
+`disk` compare (`<`, `<=`, `>`, `>=`), or are a span (`3b-8b`, `..8b`, `3b..`), which a shell leaves as it is. Mistyped
+keys and values mean the nearest there is.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Relation = Literal["=", "<", "<=", ">", ">="]
 
 KEYS = {
     "arch": "architecture: arch:llama, arch:qwen3",
-    "size": "number of parameters: size:<=8b, size:3b-8b",
+    "size": "number of parameters: size:<=8b, size:..8b, size:3b-8b",
     "quant": "quantization: quant:q4, quant:q4_k_m, quant:4bit",
     "can": "what it can do: can:chat, can:vision, can:tools",
     "fits": "whether it fits on this machine: fits:yes",
@@ -54,7 +55,10 @@ _LONGEST = 1000
 _MOST = 40
 _AMOUNT = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,6})?)\s?(?P<unit>[kmgtb]?)b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1000, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}
-_COMPARING = re.compile(r"(?P<relation><=|>=|<|>|=)?(?P<first>[\d.]+\s?\w*)(?:(?:-|\.\.)(?P<last>[\d.]+\s?\w*))?")
+_NUMBER = r"\d[\d]*(?:\.\d+)?\s?[a-zA-Z]*"
+_COMPARING = re.compile(
+    rf"(?P<relation><=|>=|<|>|=)?(?P<only>{_NUMBER})|(?P<first>{_NUMBER})?(?:-|\.\.)(?P<last>{_NUMBER})?"
+)
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,17 +144,15 @@ def _filters(key: str, value: str) -> Iterator[Filter]:
 
 def _comparing(key: str, value: str) -> Iterator[Filter]:
     found = _COMPARING.fullmatch(value.strip())
-    if found is None:
+    if found is None or not any(found.group("only", "first", "last")):
         raise _unclear(key, value)
-    first, last, relation = found["first"], found["last"], found["relation"]
-    for each in (first, last):
-        if each is not None:
-            amount(each, key)
-    if last is not None:
-        yield Filter(key=key, values=(first.lower(),), relation=">=")
-        yield Filter(key=key, values=(last.lower(),), relation="<=")
-    else:
-        yield Filter(key=key, values=(first.lower(),), relation=cast("Relation", relation or "="))
+    ends: list[tuple[str | None, Relation]] = [(found["first"], ">="), (found["last"], "<=")]
+    if found["only"]:
+        ends = [(found["only"], cast("Relation", found["relation"] or "="))]
+    for text, relation in ends:
+        if text is not None:
+            amount(text, key)
+            yield Filter(key=key, values=(text.lower(),), relation=relation)
 
 
 def amount(text: str, key: str = "size") -> float:

@@ -38,6 +38,13 @@ def test_these_are_not(one, other):
 
 def test_the_model_that_it_is_a_build_of_tells_more_than_its_name():
     assert identity(entry("x", title="acme_Lake", base_model="acme/Lake-8B")).name == "lake-8b"
+    assert identity(entry("x", title="Lake-8B-GGUF", base_model="acme/Lake-8B")).name == "lake-8b"
+
+
+def test_what_was_trained_further_is_another_model():
+    assert (
+        identity(entry("x", title="Zero-Lake-8B-OpenZero", base_model="acme/Lake-8B")).name == "zero-lake-8b-openzero"
+    )
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,9 @@ def test_words_filters_and_order():
         ("task:chat by:acme", [("can", "=", "chat"), ("publisher", "=", "acme")]),
         ("size:3b-8b", [("size", ">=", "3b"), ("size", "<=", "8b")]),
         ("size:1.5b..7B", [("size", ">=", "1.5b"), ("size", "<=", "7b")]),
+        ("size:..8b", [("size", "<=", "8b")]),
+        ("size:3b..", [("size", ">=", "3b")]),
+        ("disk:-5GB", [("disk", "<=", "5gb")]),
         ("context:>32k", [("context", ">", "32k")]),
         ('license:"cc by 4.0"', [("license", "=", "cc by 4.0")]),
         ("fits:y", [("fits", "=", "yes")]),
@@ -47,7 +50,21 @@ def test_what_has_no_known_key_is_words(text):
     assert parse(text).filters == ()
 
 
-@pytest.mark.parametrize("text", ["size:big", "context:<x", "disk:", "size:<=", "sort:zzzzz", "fits:maybe", "x" * 2000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "size:big",
+        "context:<x",
+        "disk:",
+        "size:<=",
+        "size:..",
+        "size:-",
+        "size:1.2.3b",
+        "sort:zzzzz",
+        "fits:maybe",
+        "x" * 2000,
+    ],
+)
 def test_what_means_nothing_says_so(text):
     if text == "disk:":
         assert parse(text).words == ("disk",)

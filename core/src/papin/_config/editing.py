@@ -100,5 +100,11 @@ def _check(file: Path, data: dict[str, Any], after: str, path: tuple[str, ...], 
         table.pop(path[-1], None)
     else:
         table[path[-1]] = value
-    if parse(file, after) != wanted:
+    if _full(parse(file, after)) != _full(wanted):
         raise invalid(file, f"papin cannot set {'.'.join(path)} in it", next_step=f"Set it in {file} with an editor.")
+
+
+def _full(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a table without those of its tables that hold nothing: they go with the last that stood in them."""
+    full = {key: _full(value) if isinstance(value, dict) else value for key, value in table.items()}
+    return {key: value for key, value in full.items() if value != {}}

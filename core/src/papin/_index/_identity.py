@@ -25,11 +25,21 @@ class Identity(NamedTuple):
 
 
 def identity(entry: CatalogEntry) -> Identity:
-    """Return what `entry` is known by: the model that it is a build of, or its own title, without its wrapping."""
-    told = entry.base_model or entry.title or entry.name
-    words = re.split(r"[^a-z0-9.]+", without_quantization(told.rpartition("/")[2]).lower())
-    plain = "-".join(word.strip(".") for word in words if word.strip(".") and word not in _WRAPPING)
-    return Identity(plain or told.lower(), entry.architecture.lower(), entry.parameters)
+    """Return what `entry` is known by: its own title without wrapping, or the model that it is a build of.
+
+    That counts only where the title says nothing more than it, but for who published it: a model that was trained
+    further is another one, whatever its catalog names as its base.
+    """
+    own = _words(entry.title or entry.name)
+    base = _words(entry.base_model)
+    publishers = {word for text in (entry.base_model.rpartition("/")[0], entry.publisher) for word in _words(text)}
+    plain = base if base and set(own) <= {*base, *publishers} else own
+    return Identity("-".join(plain) or entry.name.lower(), entry.architecture.lower(), entry.parameters)
+
+
+def _words(text: str) -> list[str]:
+    words = re.split(r"[^a-z0-9.]+", without_quantization(text.rpartition("/")[2]).lower())
+    return [plain for word in words if (plain := word.strip(".")) and plain not in _WRAPPING]
 
 
 def is_same(one: Identity, other: Identity) -> bool:

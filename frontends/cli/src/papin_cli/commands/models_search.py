@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _EXAMPLES = examples(
-    "papin models search coder size:<=8b fits:yes",
+    "papin models search coder size:..8b fits:yes",
     "papin models search can:vision license:apache-2.0 sort:downloads",
     "papin models search qwen3 quant:q4 provider:ollama --online",
 )
@@ -41,8 +41,9 @@ def command(app: App, words: tuple[str, ...], *, limit: int, online: bool) -> No
     """Find models that can be installed.
 
     Words are looked for in names and descriptions. Filters: arch: size: quant: can: fits: provider: license: format:
-    catalog: publisher: context: disk: access: sort: - mistyped ones mean the nearest. Without --online, nothing is
-    asked of the network: papin catalogs refresh brings in what there is.
+    catalog: publisher: context: disk: access: sort: - mistyped ones mean the nearest. Numbers may be spans (size:3b-8b,
+    size:..8b) or, quoted for the shell, compared ('size:<=8b'). Without --online, nothing is asked of the network:
+    papin catalogs refresh brings in what there is.
     """
     text = " ".join(words)
     found = None if online else read(app, lambda library: library.search(text, limit))

@@ -1,0 +1,164 @@
+"""Finding models at the command line: what is shown, and that searching opens no kernel."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from papin.discovery import Card, Found, Judged, ModelPage, Refreshed, Row, Source, Update, UpdateCheck
+from papin.errors import Problem
+from papin.models import CatalogEntry, Header, Variant
+from papin_cli.views import discovery, updates
+
+EVIL = "evil\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}\nname"
+PROBLEM = Problem(code="ERR_NETWORK", title="Network problem", message="the hub is away", next_step="wait")
+ENTRY = CatalogEntry(
+    ref="hub:acme/lake-8b-instruct-with-a-rather-long-name",
+    catalog="hub",
+    name="acme/lake-8b-instruct-with-a-rather-long-name",
+    title="Lake",
+    summary="Knows\nlakes.",
+    license="apache-2.0",
+    parameters=8_000_000_000,
+    capabilities=("chat", "text"),
+    context_length=32768,
+    downloads=12_345,
+    homepage="https://hub.example/lake",
+)
+CARD = Card(entry=ENTRY, fit="memory", sources=(Source(ref=ENTRY.ref, catalog="hub"), Source(ref="x:l", catalog="x")))
+
+
+def safe(text):
+    return all(letter.isprintable() or letter == "\n" for letter in text)
+
+
+@pytest.mark.parametrize("width", [20, 60, 100, None])
+def test_the_reference_can_be_pasted_however_narrow_it_is(width):
+    assert ENTRY.ref in discovery.cards([CARD], width).splitlines()[1].split()
+
+
+def test_a_list_of_cards():
+    text = discovery.found(Found(query="lake", cards=(CARD,), more=True, entries=9), None)
+    assert text.split()[:8] == ["MODEL", "SIZE", "FITS", "ALSO", "AT", "DOWNLOADS", "LICENCE", "CAN"]
+    for part in ("8B", "yes", "apache-2.0", "chat, text", "There is more", f"papin models show {ENTRY.ref}"):
+        assert part in text
+
+
+def test_what_emptied_a_list_is_said():
+    nothing = Found(query="lake fits:yes", entries=9)
+    assert "leave out fits:yes" in discovery.found(msgspec.structs.replace(nothing, emptied_by=("fits:yes",)), 80)
+    assert "no single word" in discovery.found(nothing, 80)
+    assert "papin catalogs refresh" in discovery.found(Found(query=""), 80)
+
+
+def test_rows():
+    shown = discovery.rows([Row(name="new", title="New arrivals", cards=(CARD,)), Row(name="recent", title="R")], 80)
+    assert "New arrivals (new)" in shown
+    assert "Nothing yet." in shown
+    assert "papin catalogs refresh" in discovery.rows([], 80)
+
+
+def judged(name, **facts):
+    variant = Variant(
+        ref=f"hub:lake:{name}", catalog="hub", name="lake", variant=name, size=5 * 10**9, bits_per_weight=4.9
+    )
+    return Judged(variant=variant, **({"fit": "memory"} | facts))
+
+
+def test_the_page_of_a_model(now):
+    page = ModelPage(
+        entry=msgspec.structs.replace(ENTRY, access="gated", updated_at=now - timedelta(days=3)),
+        variants=(judged("Q4_K_M", note="best balance for this machine", is_default=True), judged("F16", fit="no")),
+        sources=CARD.sources,
+        installed=("lake",),
+        header=Header(format="gguf", layers=32, vocabulary=1000, has_chat_template=True),
+    )
+    text = discovery.page(page, now, 120)
+    for part in (
+        "Knows lakes.",
+        "accept its licence at https://hub.example/lake",
+        "32 layers, vocabulary of 1000, with a chat template",
+        "3 days ago",
+        "x:l",
+        "best balance for this machine",
+        "papin models download hub:lake:Q4_K_M",
+    ):
+        assert part in text
+    away = discovery.page(msgspec.structs.replace(page, problem=PROBLEM, variants=()), now, 80)
+    assert "As of the last refresh: ERR_NETWORK" in away
+    assert "variants are not known" in away
+
+
+def test_nothing_that_a_catalog_says_reaches_the_terminal_as_it_is(now):
+    evil = msgspec.structs.replace(ENTRY, title=EVIL, summary=EVIL, license=EVIL, capabilities=(EVIL,), publisher=EVIL)
+    card = msgspec.structs.replace(CARD, entry=evil, why=EVIL, installed=(EVIL,))
+    assert safe(discovery.cards([card], None))
+    assert safe(discovery.page(ModelPage(entry=evil, variants=(judged("Q4_0"),), sources=CARD.sources), now, None))
+    assert safe(discovery.refreshed(Refreshed(catalog=EVIL, changed=1)))
+
+
+def test_what_a_refresh_brought():
+    assert discovery.refreshed(Refreshed(catalog="hub")) == "hub: nothing new"
+    assert discovery.refreshed(Refreshed(catalog="hub", changed=2, gone=1, refused=3)) == (
+        "hub: 2 models new or changed, 1 gone, 3 refused"
+    )
+    assert "the hub is away" in discovery.refreshed(Refreshed(catalog="hub", problem=PROBLEM))
+
+
+def test_updates():
+    update = Update(model="lake", ref="hub:lake", weights=True, size=10, fetch=4, revision="b" * 40, revision_here="a")
+    found = [
+        UpdateCheck(model="lake", ref="hub:lake", outcome="weights", update=update),
+        UpdateCheck(model="sea", ref="hub:sea", outcome="unknown", problem=PROBLEM),
+    ]
+    text = updates.checks(found, None)
+    for part in ("new weights", "4 B", "b" * 12, "sea: ERR_NETWORK", "papin models update lake"):
+        assert part in text
+    assert "nothing to update" in updates.checks([], 80)
+    assert updates.plan(update) == "lake: New weights; 4 B to fetch (10 B in all)."
+
+
+# --- the program --------------------------------------------------------------------------------------------------
+
+
+def test_the_first_search_brings_in_what_needs_no_network_and_the_next_opens_no_kernel(papin):
+    first = papin("models", "search", "smolm2", "fits:yes")
+    assert (first.status, first.err) == (0, "")
+    assert "starter:smollm2" in first.out
+    from .test_command_line import HEAVY, imported
+
+    assert not HEAVY & set(imported(papin, "models", "search", "smollm2", "can:chat"))
+
+
+def test_a_search_that_cannot_be_understood(papin):
+    papin("models", "search")
+    wrong = papin("models", "search", "size:huge")
+    assert (wrong.status, wrong.out) == (1, "")
+    assert "ERR_NAME" in wrong.err
+    assert "provider" in papin("models", "search", "provider:lightbulb").err
+
+
+def test_a_model_that_is_nowhere(papin):
+    nowhere = papin("models", "show", "starter:nothing-like-it")
+    assert (nowhere.status, nowhere.out) == (1, "")
+    assert "ERR_NOT_FOUND" in nowhere.err
+    assert "smollm2" in papin("models", "show", "smolm2").err
+
+
+def test_a_catalog_of_ones_own(papin, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "lake-8b-Q4_K_M.gguf").write_bytes(b"GGUF" + bytes(1000))
+    added = papin("catalogs", "add", "team", str(folder))
+    assert "Added team: 1 model." in added.out, added.err
+    assert "team:lake-8b" in papin("models", "search", "lake").out
+    again = papin("catalogs", "add", "team", str(folder))
+    assert "ERR_CONFLICT" in again.err
+    assert "ERR_CONFLICT" in papin("catalogs", "add", "starter", str(folder)).err
+    assert "ERR_NAME" in papin("catalogs", "add", "My Team", str(folder)).err
+    broken = papin("catalogs", "add", "gone", str(tmp_path / "nowhere"))
+    assert broken.status == 1
+    assert "gone" not in papin("catalogs", "list").out
+    assert "Removed team" in papin("catalogs", "remove", "team").out
+    assert "team" not in papin("models", "search", "lake").out
+    assert "ERR_NOT_FOUND" in papin("catalogs", "remove", "starter").err
