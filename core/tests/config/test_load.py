@@ -289,6 +289,7 @@ def test_rows_tell_where_each_value_comes_from(file):
         "downloads_at_once": (2, "default"),
         "download_limit": (0, "default"),
         "download_between": ("", "default"),
+        "keep_replaced_days": (14, "default"),
         "providers.llamacpp.keep_alive": (5, "file"),
         "providers.llamacpp.limit": (3, "PAPIN_PROVIDERS__LLAMACPP__LIMIT"),
         "providers.llamacpp.folder": (None, "default"),
