@@ -8,16 +8,13 @@ What the documents do not allow is refused, so that whoever speaks to it wrongly
 """
 
 import argparse
-import json
 import re
-import signal
-import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
-WORDS = ("Light", " is", " scattered", ".")
+from papin.testing.model_server import ModelServer, serve
+
 LOAD_KEYS = {
     "model", "context_length", "eval_batch_size", "flash_attention", "num_experts", "offload_kv_cache_to_gpu",
     "echo_load_config",
@@ -74,43 +71,23 @@ def models():
     return found
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(ModelServer):
     key = ""
-
-    def log_message(self, *_):
-        return
-
-    def answer(self, status, body):
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
 
     def refuse(self, status, message, kind="invalid_request"):
         self.answer(status, {"error": {"type": kind, "message": message}})
 
-    def do_GET(self):
-        self.serve("GET")
-
-    def do_POST(self):
-        self.serve("POST")
-
-    def serve(self, method):
-        length = int(self.headers.get("Content-Length", 0))
-        self.body = json.loads(self.rfile.read(length)) if length else {}
+    def respond(self, method, path):
         if self.key and self.headers.get("Authorization") != f"Bearer {self.key}":
             self.refuse(401, "An LM Studio API token is required to make requests to this server", "invalid_api_key")
             return
         with State.lock:
-            if method == "GET" and self.path.startswith("/api/v1/models/download/status/"):
-                self.status(self.path.rpartition("/")[2])
+            if method == "GET" and path.startswith("/api/v1/models/download/status/"):
+                self.status(path.rpartition("/")[2])
                 return
-            action = ROUTES.get((method, self.path))
+            action = ROUTES.get((method, path))
         if action is None:
-            self.answer(200, {"error": f"Unexpected endpoint or method. ({method} {self.path})"})
+            self.answer(200, {"error": f"Unexpected endpoint or method. ({method} {path})"})
         else:
             action(self)
 
@@ -192,43 +169,18 @@ class Handler(BaseHTTPRequestHandler):
             return None
         return name if self.has_only(CHAT_KEYS) else None
 
-    def chat(self):
-        assert isinstance(self.body["messages"], list)
-        self.stream(lambda text: {"delta": {"content": text}})
-
-    def complete(self):
-        assert isinstance(self.body["prompt"], str)
-        self.stream(lambda text: {"text": text})
-
-    def stream(self, choice):
+    def talk(self, what):
         if self.instance() is None:
             return
-        assert self.body["stream"] is True
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        words = WORDS[: self.body.get("max_tokens", len(WORDS))]
-        for word in words:
-            self.line({"choices": [{"finish_reason": None, "index": 0, **choice(word)}]})
-        self.line({"choices": [{"finish_reason": "stop", "index": 0, **choice("")}]})
-        if self.body.get("stream_options", {}).get("include_usage"):
-            self.line({"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": len(words)}})
-        self.wfile.write(b"data: [DONE]\n\n")
+        count = min(len(self.words), self.body.get("max_tokens", len(self.words)))
+        usage = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": count}}
+        self.say(what, then=[usage] if self.body.get("stream_options", {}).get("include_usage") else [])
 
-    def line(self, value):
-        self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
-        self.wfile.flush()
-
-    def embed(self):
-        if self.body.get("model") not in State.loaded:
+    def vectors(self):
+        if self.body.get("model") in State.loaded:
+            self.embed()
+        else:
             self.answer(404, {"error": "not loaded"})
-            return
-        data = [
-            {"object": "embedding", "embedding": [float(len(each))], "index": n}
-            for n, each in enumerate(self.body["input"])
-        ]
-        self.answer(200, {"object": "list", "data": data, "usage": {"prompt_tokens": 0}})
 
 
 ROUTES = {
@@ -236,9 +188,9 @@ ROUTES = {
     ("POST", "/api/v1/models/load"): Handler.load,
     ("POST", "/api/v1/models/unload"): Handler.unload,
     ("POST", "/api/v1/models/download"): Handler.download,
-    ("POST", "/v1/chat/completions"): Handler.chat,
-    ("POST", "/v1/completions"): Handler.complete,
-    ("POST", "/v1/embeddings"): Handler.embed,
+    ("POST", "/v1/chat/completions"): lambda handler: handler.talk("chat"),
+    ("POST", "/v1/completions"): lambda handler: handler.talk("completion"),
+    ("POST", "/v1/embeddings"): Handler.vectors,
 }
 
 
@@ -249,14 +201,8 @@ def main():
     parser.add_argument("--key", default="")
     arguments = parser.parse_args()
     State.folder, Handler.key = arguments.models, arguments.key
-    server = ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
-    sys.stdout.flush()
-    signal.sigwait({signal.SIGTERM})
+    serve(Handler, arguments.port)
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     main()

@@ -145,7 +145,7 @@ async def test_a_load_keeps_to_one_instance_and_makes_it_anew_for_another_contex
         assert (found[-1].finish_reason, found[-1].timings.prompt_n, found[-1].timings.predicted_n) == ("stop", 3, 2)
         async with another.complete(seen, "Light", {}) as replies:
             assert "".join([each.text async for each in replies]) == "Light is scattered."
-        assert (await another.embed(seen, ["ab", "c"])).vectors == ((2.0,), (1.0,))
+        assert (await another.embed(seen, ["ab", "c"])).vectors == ((2.0, 1.0), (1.0, 1.0))
         with pytest.raises(ConfigInvalid, match="has no option 'mirostat'"):
             async with another.chat(seen, ASK, {"mirostat": 2}):
                 pass

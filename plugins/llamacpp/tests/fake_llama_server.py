@@ -10,10 +10,10 @@ import os
 import signal
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
-WORDS = ("Light", " is", " scattered", ".")
+from papin.testing.model_server import ModelServer
 
 
 def log(text):
@@ -27,22 +27,10 @@ class State:
     tokens = 0
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(ModelServer):
     arguments: argparse.Namespace
     key: str
     behaviour: dict[str, str]
-
-    def log_message(self, *_):
-        return
-
-    def answer(self, status, body, kind="application/json"):
-        data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
 
     def refuse(self, status, message, kind):
         self.answer(status, {"error": {"code": status, "message": message, "type": kind}})
@@ -53,10 +41,12 @@ class Handler(BaseHTTPRequestHandler):
         self.refuse(401, "Invalid API Key", "authentication_error")
         return False
 
-    def do_GET(self):
+    def respond(self, method, path):
         if not self.is_allowed():
             return
-        if not State.loaded.is_set():
+        if method == "POST":
+            self.talk(path)
+        elif not State.loaded.is_set():
             self.refuse(503, "Loading model", "unavailable_error")
         elif self.path == "/health":
             self.answer(200, {"status": "ok"})
@@ -78,10 +68,12 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.refuse(404, "File Not Found", "not_found_error")
 
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        how = self.behaviour.get("answer", "ok")
-        if not self.is_allowed():
+    def talk(self, path):
+        asked, how = self.body, self.behaviour.get("answer", "ok")
+        if path == "/v1/embeddings":
+            self.refuse(
+                501, "This server does not support embeddings. Start it with `--embeddings`", "not_supported_error"
+            )
             return
         if how == "too_long":
             self.refuse(400, "the request exceeds the available context size", "exceed_context_size_error")
@@ -90,18 +82,15 @@ class Handler(BaseHTTPRequestHandler):
         assert asked["model"] == self.arguments.alias
         State.working += 1
         try:
-            self.stream(how, asked)
+            self.go_on(how, asked)
         finally:
             State.working -= 1
 
-    def stream(self, how, asked):
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.piece({"role": "assistant", "content": None})
-        for word in WORDS[: asked.get("n_predict", len(WORDS))]:
-            self.piece({"content": word})
+    def go_on(self, how, asked):
+        self.stream()
+        self.piece("messages" in asked, None)
+        for word in self.words[: asked.get("max_tokens", len(self.words))]:
+            self.piece("messages" in asked, word)
             State.tokens += 1
             if how == "crash":
                 log("srv update_slots: GGML_ASSERT(n_tokens > 0) failed")
@@ -113,18 +102,15 @@ class Handler(BaseHTTPRequestHandler):
             if how == "rubbish":
                 self.wfile.write(b"data: <html>\n\n")
             if how == "error":
-                self.line({"error": {"code": 500, "message": "the slot was lost", "type": "server_error"}})
+                self.event({"error": {"code": 500, "message": "the slot was lost", "type": "server_error"}})
                 return
-        timings = {"prompt_n": 3, "prompt_ms": 1.5, "predicted_n": len(WORDS), "predicted_ms": 2.0, "cache_n": 0}
-        self.line({"choices": [{"finish_reason": "stop", "index": 0, "delta": {}}], "timings": timings})
+        timings = {"prompt_n": 3, "prompt_ms": 1.5, "predicted_n": len(self.words), "predicted_ms": 2.0, "cache_n": 0}
+        self.event({"choices": [{"finish_reason": "stop", "index": 0}], "timings": timings})
         self.wfile.write(b"data: [DONE]\n\n")
 
-    def piece(self, delta):
-        self.line({"choices": [{"finish_reason": None, "index": 0, "delta": delta}]})
-
-    def line(self, value):
-        self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
-        self.wfile.flush()
+    def piece(self, is_chat, text):
+        said = {"delta": {"content": text}} if is_chat else {"text": text or ""}
+        self.event({"choices": [{"finish_reason": None, "index": 0, **said}]})
 
 
 def parse():

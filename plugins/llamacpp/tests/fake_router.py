@@ -13,15 +13,12 @@ import configparser
 import json
 import queue
 import re
-import signal
-import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-WORDS = ("Light", " is", " scattered", ".")
+from papin.testing.model_server import ModelServer, serve
+
 RUNNING = {"loading", "loaded", "sleeping"}
 KNOWN_FLAGS = {
     "model", "mmproj", "ctx-size", "n-gpu-layers", "threads", "parallel", "flash-attn", "cache-type-k", "cache-type-v",
@@ -66,12 +63,16 @@ class Router:
 
     def read(self):
         with self.lock:
-            now = {each.name: each for each in self.found()}
+            now = {
+                each.name: Model(each.name, each.path, "cache")
+                for each in self.models.values()
+                if each.source == "cache"
+            }
+            now |= {each.name: each for each in self.found()}
             for name, keys in self.presets().items():
                 if name not in now and "model" not in keys:
                     raise SystemExit(f"preset '{name}' is not a model and has no model of its own")
                 now.setdefault(name, Model(name, Path(keys.get("model", "")), "preset")).preset = keys
-            now |= {name: each for name, each in self.models.items() if each.source == "cache"}
             for name, old in list(self.models.items()):
                 is_same = name in now and now[name].preset == old.preset
                 if old.status in RUNNING and not is_same:
@@ -143,46 +144,21 @@ class Router:
         } | more
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(ModelServer):
     router: Router
     key = ""
-
-    def log_message(self, *_):
-        return
-
-    def answer(self, status, body):
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
 
     def refuse(self, status, message, kind="invalid_request_error"):
         self.answer(status, {"error": {"code": status, "message": message, "type": kind}})
 
-    def do_GET(self):
-        self.serve("GET")
-
-    def do_POST(self):
-        self.serve("POST")
-
-    def do_DELETE(self):
-        self.serve("DELETE")
-
-    def serve(self, method):
-        where = urlsplit(self.path)
-        length = int(self.headers.get("Content-Length", 0))
-        self.body = json.loads(self.rfile.read(length)) if length else {}
-        self.query = {name: values[0] for name, values in parse_qs(where.query).items()}
-        is_public = where.path in {"/health", "/v1/health"} or not self.key
+    def respond(self, method, path):
+        is_public = path in {"/health", "/v1/health"} or not self.key
         if not is_public and self.headers.get("Authorization") != f"Bearer {self.key}":
             self.refuse(401, "Invalid API Key", "authentication_error")
             return
         new = {("POST", "/models"), ("DELETE", "/models"), ("GET", "/models/sse")}
-        is_known = not (self.router.arguments.old and (method, where.path) in new)
-        action = ROUTES.get((method, where.path)) if is_known else None
+        is_known = not (self.router.arguments.old and (method, path) in new)
+        action = ROUTES.get((method, path)) if is_known else None
         if action is None:
             self.refuse(404, "File Not Found", "not_found_error")
             return
@@ -278,17 +254,13 @@ class Handler(BaseHTTPRequestHandler):
         model.status = "unloaded"
         self.router.tell(model.name, "download_finished", {})
 
-    def stream_events(self):
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Connection", "close")
-        self.end_headers()
+    def follow(self):
+        self.stream()
         listener = queue.Queue()
         self.router.listeners.append(listener)
         try:
             while True:
-                self.wfile.write(f"data: {json.dumps(listener.get())}\n\n".encode())
-                self.wfile.flush()
+                self.event(listener.get())
         except OSError:
             self.close_connection = True
         finally:
@@ -304,42 +276,19 @@ class Handler(BaseHTTPRequestHandler):
             return None
         return model
 
-    def chat(self):
-        assert isinstance(self.body["messages"], list)
-        self.stream(lambda text: {"delta": {"content": text}})
-
-    def complete(self):
-        assert isinstance(self.body["prompt"], str)
-        self.stream(lambda text: {"text": text})
-
-    def stream(self, choice):
+    def talk(self, what):
         model = self.running()
         if model is None:
             return
-        assert self.body["stream"] is True
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        words = WORDS[: self.body.get("max_tokens", len(WORDS))]
-        for word in words:
-            self.line({"choices": [{"finish_reason": None, "index": 0, **choice(word)}]})
-        timings = {"prompt_n": 3, "prompt_ms": 1.5, "predicted_n": len(words), "predicted_ms": 2.0}
-        self.line({"choices": [{"finish_reason": "stop", "index": 0, **choice("")}], "timings": timings})
-        self.wfile.write(b"data: [DONE]\n\n")
+        count = min(len(self.words), self.body.get("max_tokens", len(self.words)))
+        self.say(what, last={"timings": {"prompt_n": 3, "prompt_ms": 1.5, "predicted_n": count, "predicted_ms": 2.0}})
         if self.router.arguments.sleeps:
             model.status = "sleeping"
             self.router.tell(model.name, "status_change", {"status": "sleeping"})
 
-    def line(self, value):
-        self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
-        self.wfile.flush()
-
-    def embed(self):
-        if self.running() is None:
-            return
-        data = [{"embedding": [float(len(text)), 1.0], "index": n} for n, text in enumerate(self.body["input"])]
-        self.answer(200, {"object": "list", "data": data, "usage": {"prompt_tokens": len(data)}})
+    def vectors(self):
+        if self.running() is not None:
+            self.embed()
 
 
 ROUTES = {
@@ -347,14 +296,14 @@ ROUTES = {
     ("GET", "/props"): Handler.props,
     ("GET", "/models"): Handler.models,
     ("GET", "/v1/models"): Handler.models,
-    ("GET", "/models/sse"): Handler.stream_events,
+    ("GET", "/models/sse"): Handler.follow,
     ("POST", "/models"): Handler.fetch,
     ("DELETE", "/models"): Handler.remove,
     ("POST", "/models/load"): Handler.load,
     ("POST", "/models/unload"): Handler.unload,
-    ("POST", "/v1/chat/completions"): Handler.chat,
-    ("POST", "/v1/completions"): Handler.complete,
-    ("POST", "/v1/embeddings"): Handler.embed,
+    ("POST", "/v1/chat/completions"): lambda handler: handler.talk("chat"),
+    ("POST", "/v1/completions"): lambda handler: handler.talk("completion"),
+    ("POST", "/v1/embeddings"): Handler.vectors,
 }
 
 
@@ -369,14 +318,8 @@ def main():
     arguments = parser.parse_args()
     Handler.router = Router(arguments)
     Handler.key = Path(arguments.api_key_file).read_text().strip() if arguments.api_key_file else ""
-    server = ThreadingHTTPServer(("127.0.0.1", arguments.port), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
-    sys.stdout.flush()
-    signal.sigwait({signal.SIGTERM})
+    serve(Handler, arguments.port)
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     main()

@@ -37,6 +37,17 @@ class TestFakeRouter(_Described):
         with fake_router(tmp_path) as running:
             yield running
 
+    @pytest.fixture
+    def settings(self, server):
+        return server.settings(presets=str(server.presets))
+
+    @pytest.fixture
+    async def kept(self, server):
+        """Have the router fetch a model, which it may therefore remove."""
+        async with server.open() as session:
+            await session.pull("somebody/kept:Q4_0", lambda _: None)
+        return "somebody/kept:Q4_0"
+
 
 @pytest.mark.live
 class TestRealRouter(_Described):

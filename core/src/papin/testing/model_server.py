@@ -1,0 +1,122 @@
+"""The base of small programs that pose as a model server: JSON in and out, and answers as OpenAI's API streams them.
+
+    class Fake(ModelServer):
+        def respond(self, method, path):
+            if (method, path) == ("POST", "/v1/chat/completions"):
+                self.say("chat", last={"timings": {...}})
+            else:
+                self.answer(404, {"error": "no such route"})
+
+    serve(Fake)
+
+`serve` prints the address on a line of its own and ends with SIGTERM, so that a test can start it and wait for it.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar, Literal
+from urllib.parse import parse_qs, urlsplit
+
+__all__ = ["ModelServer", "serve"]
+
+
+class ModelServer(BaseHTTPRequestHandler):
+    """Handles one connection. `body` is what was sent as JSON, `query` what stands behind the path."""
+
+    protocol_version = "HTTP/1.1"
+    words: ClassVar[Sequence[str]] = ("Light", " is", " scattered", ".")
+    """What every model says."""
+
+    body: Any
+    query: Mapping[str, str]
+
+    def respond(self, method: str, path: str) -> None:
+        """Answer a request; every program overrides this."""
+        raise NotImplementedError
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+    def do_GET(self) -> None:
+        """Take a request."""
+        self._take("GET")
+
+    def do_POST(self) -> None:
+        """Take a request."""
+        self._take("POST")
+
+    def do_DELETE(self) -> None:
+        """Take a request."""
+        self._take("DELETE")
+
+    def _take(self, method: str) -> None:
+        where = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length", 0))
+        self.body = json.loads(self.rfile.read(length)) if length else {}
+        self.query = {name: values[0] for name, values in parse_qs(where.query).items()}
+        self.respond(method, where.path)
+
+    def answer(self, status: int, body: object, kind: str = "application/json; charset=utf-8") -> None:
+        """Send a whole answer; a text as it is, anything else as JSON."""
+        data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def stream(self) -> None:
+        """Begin an answer of events, which ends with the connection."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+
+    def event(self, value: object) -> None:
+        """Send one event."""
+        self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
+        self.wfile.flush()
+
+    def say(
+        self, what: Literal["chat", "completion"], *, last: Mapping[str, object] = {}, then: Sequence[object] = ()
+    ) -> int:
+        """Stream the words, as many as were asked for; return how many. The last piece has `last`, others follow it."""
+        assert self.body["stream"] is True
+        assert isinstance(self.body["messages" if what == "chat" else "prompt"], list if what == "chat" else str)
+        self.stream()
+        words = self.words[: self.body.get("max_tokens", len(self.words))]
+        for word in words:
+            self.event({"choices": [_choice(what, word)]})
+        self.event({"choices": [_choice(what, "", "stop")], **last})
+        for each in then:
+            self.event(each)
+        self.wfile.write(b"data: [DONE]\n\n")
+        return len(words)
+
+    def embed(self) -> None:
+        """Answer with a vector for each text: its length, and one."""
+        texts = self.body["input"]
+        data = [{"embedding": [float(len(text)), 1.0], "index": number} for number, text in enumerate(texts)]
+        self.answer(200, {"object": "list", "data": data, "usage": {"prompt_tokens": len(data)}})
+
+
+def _choice(what: str, text: str, finish: str | None = None) -> dict[str, object]:
+    said: dict[str, object] = {"delta": {"content": text}} if what == "chat" else {"text": text}
+    return {"index": 0, "finish_reason": finish, **said}
+
+
+def serve(handler: type[ModelServer], port: int = 0) -> None:
+    """Serve on loopback until SIGTERM comes; tell the address on stdout."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdout.write(f"http://127.0.0.1:{server.server_port}\n")
+    sys.stdout.flush()
+    signal.sigwait({signal.SIGTERM})
