@@ -74,7 +74,7 @@ def test_ctrl_c_is_130_and_the_import_can_go_on(papin, tmp_path):
     assert [each["id"] for each in json.loads(papin("models", "list", "--json").stdout)] == ["m"]
 
 
-def test_kill_9_at_any_moment_leaves_the_old_state_or_the_new_one(papin, home, tmp_path):
+def test_d10_kill_9_at_any_moment_leaves_the_old_state_or_the_new_one(papin, home, tmp_path):
     path = tmp_path / "m.gguf"
     path.write_bytes(tiny_gguf(payload=32 << 20))
     for line in range(1, 8):
@@ -107,7 +107,7 @@ def small_disk(tmp_path):
 
 
 @pytest.mark.faults
-def test_a_full_disk_is_told_before_the_first_byte_and_nothing_is_lost(papin, small_disk, tmp_path):
+def test_d3_a_full_disk_is_told_before_the_first_byte_and_nothing_is_lost(papin, small_disk, tmp_path):
     papin.environ["PAPIN_STORAGES__STORE__PATH"] = str(small_disk / "store")
     papin.environ["PAPIN_STORAGES__STORE__RESERVE"] = "0"
     small = tmp_path / "small.gguf"
@@ -123,7 +123,7 @@ def test_a_full_disk_is_told_before_the_first_byte_and_nothing_is_lost(papin, sm
 
 
 @pytest.mark.faults
-def test_a_read_only_disk_is_told_and_reading_goes_on(papin, small_disk, tmp_path):
+def test_d9_a_read_only_disk_is_told_and_reading_goes_on(papin, small_disk, tmp_path):
     papin.environ["PAPIN_STORAGES__STORE__PATH"] = str(small_disk / "store")
     papin.environ["PAPIN_STORAGES__STORE__RESERVE"] = "0"
     small = tmp_path / "small.gguf"
@@ -139,7 +139,7 @@ def test_a_read_only_disk_is_told_and_reading_goes_on(papin, small_disk, tmp_pat
 
 
 @pytest.mark.faults
-def test_a_disk_that_is_not_mounted_loses_no_model(papin, small_disk, tmp_path):
+def test_d9_a_disk_that_is_not_mounted_loses_no_model(papin, small_disk, tmp_path):
     papin.environ["PAPIN_STORAGES__STORE__PATH"] = str(small_disk / "store")
     papin.environ["PAPIN_STORAGES__STORE__RESERVE"] = "0"
     small = tmp_path / "small.gguf"

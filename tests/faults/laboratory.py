@@ -13,6 +13,8 @@ from pathlib import Path
 
 import trio
 
+from papin.testing.fault_scripts import ok
+
 LAB = Path(__file__).with_name("lab.py")
 SHIM = Path(__file__).with_name("shim.c")
 
@@ -79,6 +81,29 @@ class Lab:
     async def live(self, home, *steps, **arms):
         """Live from the first of `steps` to the last, or to the end that `arms` bring (see `lab.arm`)."""
         return await self.end(self.start(home, *steps, **arms))
+
+
+class Telling:
+    """Plays scripts to the requests for bytes, in turn; `reached` is set when so many bytes were sent."""
+
+    def __init__(self, *scripts, at=0):
+        self._scripts = list(scripts)
+        self._at = at
+        self.reached = trio.Event()
+
+    async def __call__(self, exchange):
+        if exchange.request.method == "HEAD":
+            await ok()(exchange)
+            return
+        send = exchange.send
+
+        async def counting(data):
+            await send(data)
+            if exchange.server.sent >= self._at:
+                self.reached.set()
+
+        exchange.send = counting
+        await (self._scripts.pop(0) if self._scripts else ok())(exchange)
 
 
 def store_of(home):

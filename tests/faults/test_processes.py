@@ -12,11 +12,11 @@ from functools import partial
 import pytest
 import trio
 
-from papin.testing.fault_scripts import cut, limited, ok, refuse
+from papin.testing.fault_scripts import cut, limited, refuse
 from papin.testing.fault_server import fault_server
 
 from .conftest import make_gguf
-from .laboratory import judge_payloads, orphans
+from .laboratory import Telling, judge_payloads, orphans
 
 pytestmark = pytest.mark.faults
 
@@ -32,29 +32,6 @@ def large():
 
 def download(server, body, name="m"):
     return ["download", server.url, name, hashlib.sha256(body).hexdigest()]
-
-
-class Telling:
-    """Plays scripts to the requests for bytes, in turn; `reached` is set when so many bytes were sent."""
-
-    def __init__(self, *scripts, at=0):
-        self._scripts = list(scripts)
-        self._at = at
-        self.reached = trio.Event()
-
-    async def __call__(self, exchange):
-        if exchange.request.method == "HEAD":
-            await ok()(exchange)
-            return
-        send = exchange.send
-
-        async def counting(data):
-            await send(data)
-            if exchange.server.sent >= self._at:
-                self.reached.set()
-
-        exchange.send = counting
-        await (self._scripts.pop(0) if self._scripts else ok())(exchange)
 
 
 async def test_d11_stopped_for_five_minutes(lab, homes, large):

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from papin._registry._failures import BUSY_SECONDS, newer, told, understood
+from papin._registry._reserve import ease
 from papin._registry._schema import MIGRATIONS
 from papin.errors import RegistryFailed
 
@@ -101,6 +102,7 @@ class ReadPool:
                 self._inode = now
             if self._idle:
                 return self._idle.pop(), now
+        ease(self._file)
         return (_empty() if now is None else to_read(self._file)), now
 
     def _give_back(self, connection: sqlite3.Connection, opened_at: tuple[int, int] | None, *, sound: bool) -> None:

@@ -18,6 +18,7 @@ from papin._registry._guard import Guard
 from papin._registry._health import give_up, prepare
 from papin._registry._mark import Mark, Note, seal_of
 from papin._registry._read import Read
+from papin._registry._reserve import ease, keep
 from papin._registry._schema import MIGRATIONS, Migration
 from papin._registry._times import now
 from papin._registry._wakeup import wake
@@ -71,6 +72,7 @@ class Registry:
             RegistryFailed: the database is locked by somebody for seconds, damaged, forbidden, or has become newer.
             DiskSpace: it cannot grow.
         """
+        ease(self._file)
         with self._alone(), told(self._file), self._writer() as connection:
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
@@ -120,6 +122,7 @@ class Registry:
         self.close()
 
     def _open(self) -> None:
+        ease(self._file)
         with told(self._file):
             prepare(self._file, self._guard, self._mark, self._migrations)
             try:
@@ -132,6 +135,7 @@ class Registry:
             self._connection = connection
             self._identity = _meta.identity(connection)
             self.needs_rebuild, self.damaged = _meta.needs_rebuild(connection)
+        keep(self._file)
 
     def _connect(self) -> tuple[sqlite3.Connection, tuple[int, int] | None]:
         before = inode(self._file)

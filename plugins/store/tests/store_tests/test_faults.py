@@ -79,7 +79,7 @@ def payloads(root: Path) -> dict[str, bool]:
 # --- a full disk -----------------------------------------------------------------------------------------------------
 
 
-async def test_nothing_is_begun_that_cannot_fit(tmp_path: Path, small: Path) -> None:
+async def test_d3_nothing_is_begun_that_cannot_fit(tmp_path: Path, small: Path) -> None:
     async with opened(tmp_path, path=str(small / "store")) as session:
         with pytest.raises(DiskSpace, match=r"2\.0 MB are needed"):
             async with session.stage(KEY, size=2_000_000):
@@ -90,7 +90,7 @@ async def test_nothing_is_begun_that_cannot_fit(tmp_path: Path, small: Path) -> 
                     raise AssertionError("it was promised twice")
 
 
-async def test_a_full_disk_harms_nothing_and_can_be_freed(tmp_path: Path, small: Path) -> None:
+async def test_d3_a_full_disk_harms_nothing_and_can_be_freed(tmp_path: Path, small: Path) -> None:
     async with opened(tmp_path, path=str(small / "store")) as session:
         await put(session)
         await session.remember(model())
@@ -111,7 +111,7 @@ async def test_a_full_disk_harms_nothing_and_can_be_freed(tmp_path: Path, small:
 # --- a read-only disk ------------------------------------------------------------------------------------------------
 
 
-async def test_a_read_only_disk_is_read(tmp_path: Path, small: Path) -> None:
+async def test_d9_a_read_only_disk_is_read(tmp_path: Path, small: Path) -> None:
     settings = {"path": str(small / "store")}
     async with opened(tmp_path, **settings) as session:
         await put(session)
@@ -132,7 +132,7 @@ async def test_a_read_only_disk_is_read(tmp_path: Path, small: Path) -> None:
         assert "read-only" in caught.value.next_step
 
 
-async def test_a_disk_that_is_unmounted_is_not_empty(tmp_path: Path) -> None:
+async def test_d9_a_disk_that_is_unmounted_is_not_empty(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     with mounted(disk, "-t", "tmpfs", "-o", "size=1m", "papin-test"):
         async with opened(tmp_path, path=str(disk)) as session:
@@ -198,7 +198,7 @@ def quick(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def test_a_kill_before_any_call_loses_nothing(quick: Path) -> None:
+def test_d10_a_kill_before_any_call_loses_nothing(quick: Path) -> None:
     run(sys.executable, SCENARIO, quick, "killed")
     lives = sorted(path for path in quick.iterdir() if path.suffix == ".done")
     assert len(lives) > 60
@@ -211,7 +211,7 @@ def test_a_kill_before_any_call_loses_nothing(quick: Path) -> None:
 
 
 @pytest.mark.parametrize(("call", "number"), [("rename", 1), ("rename", 2), ("fsync", 9), ("unlink", 3)])
-def test_a_kill_inside_a_call_loses_nothing(tmp_path: Path, strace: str, call: str, number: int) -> None:
+def test_d10_a_kill_inside_a_call_loses_nothing(tmp_path: Path, strace: str, call: str, number: int) -> None:
     root = tmp_path / "store"
     ended = traced(strace, root, f"--trace={call}", f"--inject={call}:signal=SIGKILL:when={number}")
     assert ended.returncode == -signal.SIGKILL
@@ -222,7 +222,7 @@ def test_a_kill_inside_a_call_loses_nothing(tmp_path: Path, strace: str, call: s
 
 @pytest.mark.parametrize(("call", "error"), [("fsync", "EIO"), ("fsync", "EDQUOT"), ("rename", "ENOSPC")])
 @pytest.mark.parametrize("number", [1, 4])
-def test_an_error_of_the_disk_is_never_a_success(
+def test_d5_an_error_of_the_disk_is_never_a_success(
     tmp_path: Path, strace: str, call: str, error: str, number: int
 ) -> None:
     root = tmp_path / "store"
@@ -236,7 +236,7 @@ def test_an_error_of_the_disk_is_never_a_success(
 
 
 @pytest.mark.parametrize("after", ["admitted 0", "remembered 0", "admitted 1", "remembered 1", "removed 0"])
-def test_what_was_acknowledged_survives_a_power_cut(tmp_path: Path, after: str) -> None:
+def test_d1_what_was_acknowledged_survives_a_power_cut(tmp_path: Path, after: str) -> None:
     image, disk = tmp_path / "image", tmp_path / "disk"
     with image.open("wb") as file:
         file.truncate(16 << 20)

@@ -11,6 +11,7 @@ import pytest
 
 from papin.errors import StorageFailed
 from papin.models import StoredFile
+from papin_store._durable import aside
 
 from .support import CONTENT, DIGEST, KEY, SIZE, model, opened, put
 
@@ -170,3 +171,17 @@ async def test_each_inode_is_counted_once(tmp_path: Path) -> None:
         assert (account.payloads, account.used) == (1, SIZE)
         assert await session.remove(DIGEST) == 0
         assert (await session.account()).used == SIZE
+
+
+async def test_what_a_killed_process_wrote_aside_is_swept_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with opened(tmp_path):
+        (data / "models/new-0123456789abcdef.tmp").write_bytes(b"half a side")
+        (data / "incoming" / KEY).mkdir()
+        (data / "incoming" / KEY / "lock").touch()
+        (data / "incoming" / KEY / "notes").write_bytes(b"{}")
+    with aside(data / "models/x.json", b"{}") as living:
+        async with opened(tmp_path):
+            assert [path.name for path in (data / "models").iterdir()] == [living.name]
+            assert list((data / "incoming").iterdir()) == []
+    assert list((data / "models").iterdir()) == []

@@ -22,7 +22,7 @@ def write(folder: Path, owner: Owner) -> None:
     (folder / "owner").write_bytes(msgspec.json.encode(owner))
 
 
-def test_a_living_process_is_believed_until_it_ends(tmp_path: Path) -> None:
+def test_d15_a_living_process_is_believed_until_it_ends(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         write(tmp_path, Owner(process.pid, _start(process.pid), _boot()))
         with pytest.raises(Conflict, match=f"process {process.pid}") as caught:
@@ -35,7 +35,7 @@ def test_a_living_process_is_believed_until_it_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["another boot", "another process of that number", "no such process"])
-def test_what_is_over_is_taken_over(tmp_path: Path, change: str) -> None:
+def test_d16_what_is_over_is_taken_over(tmp_path: Path, change: str) -> None:
     mine = Owner(os.getpid(), _start(os.getpid()), _boot())
     other = {
         "another boot": Owner(mine.pid, mine.start, "b"),
@@ -55,7 +55,7 @@ def test_a_damaged_record_is_taken_over(tmp_path: Path, content: bytes) -> None:
     assert msgspec.json.decode((tmp_path / "owner").read_bytes(), type=Owner).pid == os.getpid()
 
 
-async def test_an_area_whose_lock_was_granted_twice_is_not_opened(tmp_path: Path) -> None:
+async def test_d15_an_area_whose_lock_was_granted_twice_is_not_opened(tmp_path: Path) -> None:
     async with opened(tmp_path) as session, session.stage(KEY, size=None) as area:
         area.data.write_bytes(b"the first one's")
         (area.folder / "lock").unlink()  # now the next lock is another file: as if there were no locks

@@ -52,7 +52,7 @@ async def test_a_folder_of_something_else_is_refused_and_left(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("left", ["an empty mount point", "nothing at all"])
-async def test_a_disk_that_is_not_mounted_is_no_empty_store(tmp_path: Path, left: str) -> None:
+async def test_d9_a_disk_that_is_not_mounted_is_no_empty_store(tmp_path: Path, left: str) -> None:
     path = tmp_path / "disk"
     async with opened(tmp_path, path=str(path)) as session:
         await put(session)
@@ -69,7 +69,7 @@ async def test_a_disk_that_is_not_mounted_is_no_empty_store(tmp_path: Path, left
         assert tuple(await session.remembered()) == (model(),)
 
 
-async def test_a_lost_marker_is_told_with_the_words_to_put_it_back(tmp_path: Path) -> None:
+async def test_d9_a_lost_marker_is_told_with_the_words_to_put_it_back(tmp_path: Path) -> None:
     async with opened(tmp_path) as session:
         await put(session)
     (tmp_path / "data/store.json").unlink()

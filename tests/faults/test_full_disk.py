@@ -1,0 +1,143 @@
+"""D3, D9: a disk that is full, read-only or gone, with everything of papin on it, and the way out."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+
+import pytest
+
+from papin.testing.fault_scripts import limited, no_length
+from papin.testing.fault_server import fault_server
+
+from .conftest import make_gguf
+from .laboratory import Telling, judge_payloads, orphans
+
+pytestmark = pytest.mark.faults
+
+MIB = 1 << 20
+
+
+def mount(*words):
+    done = subprocess.run(["mount", *map(str, words)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"mounting is not allowed here: {done.stderr}")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of 80 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", "size=80m", "papin-test", folder)
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(folder):
+    """Leave not a byte."""
+    with (folder / "filler").open("wb", buffering=0) as file:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while file.write(b"\0" * size):
+                    pass  # until it does not fit
+            except OSError:
+                continue
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "a.gguf"
+    path.write_bytes(make_gguf(1, MIB))
+    return path
+
+
+async def test_d3_a_model_is_removed_from_a_disk_that_is_full(lab, disk, model):
+    home = disk / "home"
+    assert (await lab.live(home, ["take", str(model), "a"])).status == 0
+    fill(disk)
+    full = await lab.live(home, ["take", str(model), "b"])
+    assert full.status == 0 or full.error in ("ERR_DISK_SPACE", "ERR_STORAGE", "ERR_REGISTRY"), full
+    life = await lab.live(home, ["remove", "a"], ["state"])
+    assert life.status == 0, life
+    assert "a" not in life.state["passed"]
+
+
+async def test_d3_what_cannot_fit_is_refused_before_its_first_byte(lab, disk):
+    body = make_gguf(2, 96 * MIB)
+    async with fault_server(body) as server:
+        steps = ["download", server.url, "m", hashlib.sha256(body).hexdigest()]
+        life = await lab.live(disk / "home", steps)
+        assert life.error == "ERR_DISK_SPACE", life
+        assert server.sent <= MIB
+
+
+async def test_d3_a_body_of_unknown_size_that_fills_the_disk(lab, disk, model):
+    body = make_gguf(2, 96 * MIB)
+    async with fault_server(body, default=no_length()) as server:
+        steps = ["download", server.url, "m", hashlib.sha256(body).hexdigest()]
+        life = await lab.live(disk / "home", steps)
+        assert life.error == "ERR_DISK_SPACE", life
+    after = await lab.live(disk / "home", ["state"])
+    assert after.status == 0, after
+    assert after.state["passed"] == {}
+
+
+async def test_d3_a_disk_that_somebody_else_fills_in_mid_transfer(lab, disk, body):
+    telling = Telling(limited(4 * MIB), at=2 * MIB)
+    async with fault_server(body, default=telling) as server:
+        steps = ["download", server.url, "m", hashlib.sha256(body).hexdigest()]
+        child = lab.start(disk / "home", steps)
+        await telling.reached.wait()
+        fill(disk)
+        life = await lab.end(child)
+        assert life.error in ("ERR_DISK_SPACE", "ERR_STORAGE", "ERR_REGISTRY"), life
+        judge_payloads(disk / "home")
+        (disk / "filler").unlink()
+        after = await lab.live(disk / "home", steps, ["state"])
+        assert after.status == 0, after
+        assert after.state["passed"] == {"m": True}
+        assert orphans(disk / "home", after.state["digests"]) == []
+    assert server.sent < 2 * len(body)
+
+
+async def test_d9_a_disk_that_became_read_only_is_read(lab, disk, model):
+    home = disk / "home"
+    store = {"PAPIN_STORAGES__STORE__PATH": str(disk / "store")}
+    home = disk.parent / "home"
+    assert (await lab.live(home, ["take", str(model), "a"], settings=store)).status == 0
+    mount("-o", "remount,ro", disk)
+    life = await lab.live(home, ["state"], ["remove", "a"], settings=store)
+    assert life.state["passed"] == {"a": True}
+    assert life.error == "ERR_STORAGE", life
+    mount("-o", "remount,rw", disk)
+    assert (await lab.live(home, ["state"], settings=store)).state["passed"] == {"a": True}
+
+
+async def test_d9_a_store_that_vanishes_in_mid_transfer(lab, tmp_path, body):
+    telling = Telling(limited(4 * MIB), at=2 * MIB)
+    async with fault_server(body, default=telling) as server:
+        steps = ["download", server.url, "m", hashlib.sha256(body).hexdigest()]
+        store = {"PAPIN_STORAGES__STORE__PATH": str(tmp_path / "store")}
+        child = lab.start(tmp_path / "home", steps, settings=store)
+        await telling.reached.wait()
+        (tmp_path / "store").rename(tmp_path / "unplugged")
+        life = await lab.end(child)
+        assert life.error == "ERR_STORAGE", life
+        gone = await lab.live(tmp_path / "home", steps, settings=store)
+        assert gone.error == "ERR_STORAGE", gone
+        (tmp_path / "unplugged").rename(tmp_path / "store")
+        after = await lab.live(tmp_path / "home", steps, ["state"], settings=store)
+        assert after.status == 0, after
+        assert after.state["passed"] == {"m": True}
+
+
+@pytest.mark.parametrize(("limit", "value"), [("RLIMIT_NOFILE", 24), ("RLIMIT_FSIZE", 3 * MIB)])
+async def test_d4_a_limit_of_the_system(lab, homes, body, limit, value):
+    async with fault_server(body) as server:
+        steps = ["download", server.url, "m", hashlib.sha256(body).hexdigest()]
+        life = await lab.live(homes / "home", steps, limits={limit: value})
+        assert life.error in ("ERR_DISK_SPACE", "ERR_STORAGE", "ERR_REGISTRY", "ERR_CONFIG"), life
+        after = await lab.live(homes / "home", steps, ["state"])
+        assert after.state["passed"] == {"m": True}
+        assert orphans(homes / "home", after.state["digests"]) == []
