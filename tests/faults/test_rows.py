@@ -14,7 +14,7 @@ DISK = (1, 3, 4, 5, 9, 10, 11, 12, 13, 14, 15, 16)
 ROWS = [f"n{number}" for number in range(1, 37)] + [f"d{number}" for number in DISK] + ["s21", "s22", "s23", "s24"]
 
 
-def tests():
+def names_of_tests():
     """Yield the name of each test of the repository."""
     folders = [ROOT / "core/tests", ROOT / "tests", *ROOT.glob("plugins/*/tests"), *ROOT.glob("frontends/*/tests")]
     for path in (path for folder in folders for path in folder.rglob("test_*.py")):
@@ -24,5 +24,5 @@ def tests():
 
 
 def test_every_row_is_named_by_a_test():
-    named = {row for name in tests() for row in re.findall(r"(?<=_)[nds]\d+(?=_)", name)}
+    named = {row for name in names_of_tests() for row in re.findall(r"(?<=_)[nds]\d+(?=_)", name)}
     assert [row for row in ROWS if row not in named] == []
