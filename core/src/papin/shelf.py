@@ -270,6 +270,9 @@ class _Known:
         self._models = models
 
     def value(self, field: str) -> Any:
+        first = getattr(self._models[0], field)
+        if first or len(self._models) == 1:  # nearly always, in a list of thousands
+            return first or None
         return next((value for model in self._models if (value := getattr(model, field))), None)
 
     def text(self, field: str) -> str:

@@ -87,7 +87,8 @@ class Inventories:
                 for event in _listings.changes(old.get(inventory.provider), inventory):
                     write.journal(event)
 
-        await self._services.records.change(apply)
+        # A power cut may lose it: then they are asked once more.
+        await self._services.records.change(apply, durable=False)
         return new
 
     async def identify_again(self, sizes: Iterable[int]) -> None:

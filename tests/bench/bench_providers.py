@@ -1,0 +1,128 @@
+"""What providers cost: `python tests/bench/bench_providers.py [rounds]`.
+
+Three questions, each answered as a ratio within one run: how much longer a list takes through papin than the
+provider's own answer (an Ollama, real where `ollama` is on PATH or in the folder of programs); how long 5 000 files of
+another program take to be found; and whether providers that answer are slowed by others that hang, lie and flood.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import trio
+
+from papin.kernel import Kernel, open_kernel
+from papin.library import open_library
+
+_PLUGIN = "from papin.testing.folder_provider import papin_providers\n"
+_BAD = ("hangs", "hangs", "hangs", "lies", "lies", "floods")
+
+
+@contextmanager
+def a_home() -> Iterator[Path]:
+    """Give a home, with the provider `folder` installed beside what is."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        info = root / "site" / "bench_folder-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bench-folder\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text("[papin]\nbench_folder = bench_folder_plugin\n")
+        (root / "site" / "bench_folder_plugin.py").write_text(_PLUGIN)
+        (root / "home").mkdir()
+        sys.path.insert(0, str(root / "site"))
+        try:
+            yield root
+        finally:
+            sys.path.remove(str(root / "site"))
+
+
+def configure(root: Path, tables: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Write a configuration with these instances of `folder`; return the environment to open a kernel with."""
+    text = ""
+    for name, settings in tables.items():
+        lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in {"kind": "folder", **settings}.items())
+        text += f"[providers.{name}]\n{lines}"
+    (root / "home" / "config.toml").write_text(text)
+    return {**os.environ, "PAPIN_HOME": str(root / "home")}
+
+
+async def median(rounds: int, ask: Callable[[], Awaitable[object]]) -> float:
+    """Return the median time of `ask` in milliseconds, after a first time that does not count."""
+    await ask()
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        await ask()
+        times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
+
+
+async def many_files(root: Path, rounds: int, count: int = 5000) -> None:
+    """Find and list so many files of another program."""
+    folder = root / "found"
+    folder.mkdir()
+    for number in range(count):
+        with (folder / f"model-{number:05}.gguf").open("wb") as file:
+            file.truncate(1 << 20)
+    environ = configure(root, {"found-files": {"path": str(folder)}})
+    async with open_kernel(environ=environ) as kernel:
+        took = await median(rounds, lambda: kernel.providers.refresh(["found-files"]))
+        print(f"{count} files are found and recorded:  {took:8.1f} ms  (goal: under 2000)")
+        stale = await median(rounds, kernel.providers.refresh_stale)
+        print(f"nothing changed, found out:          {stale:8.1f} ms")
+    with open_library(environ) as library:
+        began = time.perf_counter()
+        models = library.summaries()
+        print(f"{len(models)} models are read and grouped: {(time.perf_counter() - began) * 1000:8.1f} ms")
+
+
+async def bad_company(root: Path, rounds: int) -> None:
+    """Ask four good providers alone, and beside six that misbehave."""
+    good = {}
+    for number in range(4):
+        folder = root / f"good{number}"
+        folder.mkdir()
+        for model in range(100):
+            (folder / f"m{model}.gguf").write_bytes(b"x")
+        good[f"good{number}"] = {"path": str(folder)}
+    bad = {f"bad{number}": {"behaviour": behaviour} for number, behaviour in enumerate(_BAD)}
+    async with open_kernel(environ=configure(root, good | bad)) as kernel:
+        alone = await median(rounds, lambda: answers(kernel, sorted(good), ()))
+        beside = await median(rounds, lambda: answers(kernel, sorted(good), sorted(bad)))
+        began = time.perf_counter()
+        await kernel.providers.refresh(sorted(good | bad))
+        print(f"four good providers, alone:          {alone:8.1f} ms")
+        print(f"beside three that hang, two liars, a flood: {beside:.1f} ms, {beside / alone:.2f} x  (goal: 1.1)")
+        print(f"all ten, until the last is given up: {(time.perf_counter() - began) * 1000:8.1f} ms")
+
+
+async def answers(kernel: Kernel, good: list[str], bad: tuple[str, ...] | list[str]) -> None:
+    """Return when the good ones have answered; the others are asked at the same time."""
+    async with trio.open_nursery() as nursery:
+        for name in bad:
+            nursery.start_soon(kernel.providers.refresh, [name])
+        async with trio.open_nursery() as waited:
+            for name in good:
+                waited.start_soon(kernel.providers.refresh, [name])
+        nursery.cancel_scope.cancel()
+
+
+async def main() -> None:
+    """Run them all."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 7
+    for bench in (many_files, bad_company):
+        with a_home() as root:
+            await bench(root, rounds)
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        trio.run(main)
