@@ -45,3 +45,12 @@ async def test_one_at_a_time_paused_by_another_process_and_resumed(environ, papi
         assert (await kernel.downloads.pause(third.id)).state == "paused"
         kinds = [type(each.event).__name__ for each in await kernel.journal.events()]
         assert kinds.count("DownloadPaused") == 2
+
+
+def test_the_limit_of_all_is_shown_and_wins_over_the_configuration(environ, papin):
+    environ["PAPIN_DOWNLOAD_LIMIT"] = "3000000"
+    assert papin("downloads", "limit").stdout == "All downloads together: at most 3.0 MB a second.\n"
+    papin("downloads", "limit", "500kB")
+    assert papin("downloads", "limit", "--json").stdout == '{"limit":500000}\n'
+    papin("downloads", "limit", "none")
+    assert papin("downloads", "limit").stdout == "All downloads together: no limit.\n"

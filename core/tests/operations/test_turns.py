@@ -176,7 +176,13 @@ class World:
         self.ledger = Ledger(self.registry, self)
         self.wakeups = Wakeups(self.run)
         self.limits = Limits(self.ledger, self.wakeups, 1000)
-        self.turns = Turns(Line(self.run, 2), self.limits, clock=lambda: NOON.timestamp() + trio.current_time())
+        self.turns = Turns(
+            Line(self.run, 2),
+            self.limits,
+            self.ledger,
+            self.wakeups,
+            clock=lambda: NOON.timestamp() + trio.current_time(),
+        )
         self.handle = JobHandle("j1", self.publish, lambda handle: self.told.append(handle.waiting), self.publish)
 
     def publish(self, event):
@@ -238,6 +244,35 @@ async def test_when_its_hours_end_it_stops_until_they_come_again(world, clock):
     assert await world.turns.run(world.add(_job(1)), world.handle, fetch, "11:00-13:00") == "m"
     assert [round(each / 3600) for each in began] == [0, 23]
     assert world.told == ["until 11:00", ""]
+
+
+@pytest.fixture
+def real_clock():
+    """Starts at 0, which is noon in the world of these tests, and goes as fast as any other."""
+    return trio.testing.MockClock(rate=1.0)
+
+
+async def test_hours_that_are_changed_hold_at_once(world, real_clock):
+    began = trio.Event()
+
+    async def fetch(pace):
+        if not began.is_set():
+            began.set()
+            world.registry.change(lambda write: write.set_terms("j1", limit=None, between="23:00-07:00"))
+            await trio.sleep_forever()
+        return "m"
+
+    async def open_again():
+        await began.wait()
+        while "until 23:00" not in world.told:
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        world.registry.change(lambda write: write.set_terms("j1", limit=None, between="always"))
+
+    with trio.fail_after(10):
+        async with world.following(), trio.open_nursery() as nursery:
+            nursery.start_soon(open_again)
+            assert await world.turns.run(world.add(_job(1)), world.handle, fetch) == "m"
+    assert world.told == ["until 23:00", ""]
 
 
 async def test_what_a_server_defers_is_waited_for(world, clock):

@@ -291,11 +291,16 @@ class StandInDownloads:
     async def resume(self, job_id, *, limit=None, between=None):
         return await self._become(job_id, "running", limit=limit, between=between or "")
 
+    limit_of = None
+
+    async def limit_of_all(self):
+        return self.limit_of
+
     async def limit(self, rate, job_id=""):
         if rate is not None and rate <= 0:
             raise NameInvalid(f"{rate} bytes a second is no limit", next_step="Give one above 0, or none.")
         if not job_id:
-            self.limit_of_all = rate
+            self.limit_of = rate
             return None
         return await self._become(job_id, (await self.status(job_id)).state, limit=rate)
 

@@ -48,10 +48,11 @@ class Downloads:
         self._catalogs = catalogs
         self._planner = Planner(services, catalogs)
         core, run = services.config.core, services.paths.run
-        limits = Limits(services.records, services.jobs.wakeups, core.download_limit)
+        records, wakeups = services.records, services.jobs.wakeups
+        self._limits = Limits(records, wakeups, core.download_limit)
         self.after_update: Callable[[str], Awaitable[Model]] | None = None
         """What is left to do when a model was updated, told its id; set by who knows."""
-        self._turns = Turns(Line(run, core.downloads_at_once), limits)
+        self._turns = Turns(Line(run, core.downloads_at_once), self._limits, records, wakeups)
 
     # --- before the first byte ---
 
@@ -293,6 +294,10 @@ class Downloads:
         return await self._services.records.change(
             lambda write: write.set_terms(job.id, limit=rate, between=write.job(job.id).between)
         )
+
+    async def limit_of_all(self) -> int | None:
+        """Return the bytes a second that all downloads together may have, None for no limit."""
+        return await self._limits.total()
 
     async def follow(self, job_id: str) -> AsyncGenerator[Job]:
         """Yield a job at once and whenever its record changes, and end with its final state. Close with `aclosing`.

@@ -44,6 +44,11 @@ class Limits:
         for job_id, pace in self._own.items():
             _set(pace, running.get(job_id, pace.rate))
 
+    async def total(self) -> int | None:
+        """Return the bytes a second that all together may have, None for no limit."""
+        recorded = await self._records.read(lambda read: read.speed_limit())
+        return (self._configured if recorded is None else recorded) or None
+
     async def follow(self) -> None:
         """Keep them there, until cancelled."""
         while True:

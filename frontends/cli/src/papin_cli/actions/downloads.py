@@ -17,7 +17,21 @@ from papin_cli.actions._progress import watching
 from papin_cli.actions.sharing import share
 from papin_cli.views import models, plans
 
-__all__ = ["cancel", "download", "import_file", "import_from", "limit", "pause", "pull", "resume", "show_plan", "watch"]
+__all__ = [
+    "cancel",
+    "download",
+    "import_file",
+    "import_from",
+    "limit",
+    "pause",
+    "pull",
+    "resume",
+    "show_limit",
+    "show_plan",
+    "watch",
+]
+
+_ALL = "All downloads together"
 
 
 async def show_plan(session: Session, ref: str, *, name: str | None, sha256: str | None) -> None:
@@ -98,10 +112,22 @@ async def pause(session: Session, job: str) -> None:
 async def limit(session: Session, job: str, rate: int | None) -> None:
     """Limit how fast one download is, or all together."""
     limited = await session.kernel.downloads.limit(rate, job)
-    what = f"{safe(limited.id)} ({safe(limited.subject)})" if limited else "All downloads together"
+    what = f"{safe(limited.id)} ({safe(limited.subject)})" if limited else _ALL
     if session.out.json:
         session.out.document(limited or {"limit": rate})
-    session.out.text(f"{what}: {'no limit' if rate is None else f'at most {size_text(rate)} a second'}.")
+    session.out.text(f"{what}: {_rate(rate)}.")
+
+
+async def show_limit(session: Session) -> None:
+    """Show how fast all downloads together may be."""
+    rate = await session.kernel.downloads.limit_of_all()
+    if session.out.json:
+        session.out.document({"limit": rate})
+    session.out.text(f"{_ALL}: {_rate(rate)}.")
+
+
+def _rate(rate: int | None) -> str:
+    return "no limit" if rate is None else f"at most {size_text(rate)} a second"
 
 
 async def watch(session: Session, job: str | None) -> None:

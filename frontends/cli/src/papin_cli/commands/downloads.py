@@ -74,15 +74,23 @@ def watch(app: App, job: str | None) -> None:
 
 
 @click.command(
-    epilog=examples("papin downloads limit 5MB", "papin downloads limit 4f2a 500kB", "papin downloads limit none")
+    epilog=examples(
+        "papin downloads limit 5MB",
+        "papin downloads limit 4f2a 500kB",
+        "papin downloads limit none",
+        "papin downloads limit",
+    )
 )
-@click.argument("words", nargs=-1, required=True, metavar="[JOB] RATE|none")
+@click.argument("words", nargs=-1, metavar="[[JOB] RATE|none]")
 @global_options
 @pass_app
 def limit(app: App, words: tuple[str, ...]) -> None:
-    """Limit all downloads together, or one, to RATE bytes a second; it holds at once."""
+    """Limit all downloads together, or one, to RATE bytes a second; it holds at once. Alone it shows the limit."""
     from papin_cli.actions import downloads  # noqa: PLC0415 - imports trio
 
+    if not words:
+        in_session(app, downloads.show_limit)
+        return
     *before, rate = words
     if len(before) > 1:
         raise click.UsageError("Give [JOB] RATE, or [JOB] none.")

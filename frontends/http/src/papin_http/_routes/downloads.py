@@ -103,6 +103,12 @@ async def limit(request: Asked, download: FromPath[str], data: JSONBody[Limit]) 
     return job
 
 
+@get("/limit", operation_id="showDownloadLimit", responses=PROBLEMS)
+async def show_limit(request: Asked) -> Limit:
+    """Tell how fast all downloads together may be."""
+    return Limit(limit=await kernel_of(request).downloads.limit_of_all())
+
+
 @post("/limit", operation_id="limitDownloads", status_code=200, responses=PROBLEMS)
 async def limit_all(request: Asked, data: JSONBody[Limit]) -> Limit:
     """Limit how fast all downloads together are, in whichever processes they run; it holds at once."""
@@ -112,6 +118,6 @@ async def limit_all(request: Asked, data: JSONBody[Limit]) -> Limit:
 
 router = Router(
     path="/downloads",
-    route_handlers=[start, list_all, status, cancel, pause, resume, limit, limit_all],
+    route_handlers=[start, list_all, status, cancel, pause, resume, limit, show_limit, limit_all],
     tags=["downloads"],
 )
