@@ -64,6 +64,15 @@ async def test_load_and_unload(client, kernel):
         assert answer.json() == {"model": "smollm2", "unloaded": there}
 
 
+@pytest.mark.parametrize("quoted", ["lmstudio:publisher%2Frepo%2fm.gguf", "lmstudio%3Apublisher%2Frepo%2Fm.gguf"])
+async def test_a_slash_in_the_name_of_a_model(client, kernel, quoted):
+    name = "lmstudio:publisher/repo/m.gguf"
+    kernel.models.installed[name] = msgspec.structs.replace(kernel.models.installed["smollm2"], id=name)
+    assert (await client.ask("GET", f"{API}/models/{quoted}")).json()["id"] == name
+    assert (await client.ask("POST", f"{API}/models/{quoted}/unload")).json() == {"model": name, "unloaded": False}
+    assert (await client.ask("GET", f"{API}/models/{quoted.replace('%2F', '/')}")).status == 404
+
+
 async def test_sharing_and_taking_back(client):
     answer = await client.ask("POST", f"{API}/models/smollm2/share", {"provider": "ollama", "name": "mine"})
     (placement,) = msgspec.json.decode(answer.body, type=Model).placements

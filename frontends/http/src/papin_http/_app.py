@@ -17,6 +17,7 @@ from papin.errors import PapinError
 from papin_http._problems import respond
 from papin_http._routes import chat, discovery, downloads, events, facts, models
 from papin_http._shapes import Health
+from papin_http._slashes import restore
 
 if TYPE_CHECKING:
     from papin.kernel import Kernel
@@ -69,6 +70,7 @@ def build(kernel: Kernel, stopping: trio.Event) -> Litestar:
     return Litestar(
         [Router(path=API, route_handlers=groups), health, script, types],
         openapi_config=_openapi(),
+        before_request=restore,
         exception_handlers={PapinError: respond, HTTPException: respond, Exception: respond},
         state=State({"kernel": kernel, "stopping": stopping}),
         logging_config=None,

@@ -16,6 +16,7 @@ import trio
 
 from papin.errors import Problem
 from papin_http._problems import MEDIA_TYPE, document
+from papin_http._slashes import keep
 
 __all__ = ["BODY_LIMIT", "HEADER_LIMIT", "OPEN", "Guard", "Refusal"]
 
@@ -97,7 +98,7 @@ class Guard:
         if refusal is not None:
             await _refuse(refusal, scope, receive, send)
             return
-        await self._app(scope, _replay(body, receive), _with_headers(send))
+        await self._app(keep(scope), _replay(body, receive), _with_headers(send))
 
     def judge(self, scope: Scope) -> Refusal | None:
         """Return why the head of this request is refused, or None."""
