@@ -48,7 +48,8 @@ class CoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     At most `downloads_at_once` downloads run at a time, all of them together with `download_limit` bytes a second (0:
     no limit), and only at the hours `download_between` (`23:00-07:00`; empty: always). The version before an update is
-    kept for `keep_replaced_days`, so that one can go back.
+    kept for `keep_replaced_days`, so that one can go back. Programs that stay (`papin serve`) refresh the catalogs
+    every `refresh_catalogs_days` (0: only when somebody asks).
     """
 
     offline: bool = False
@@ -58,6 +59,7 @@ class CoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     download_limit: Annotated[int, msgspec.Meta(ge=0)] = 0
     download_between: Annotated[str, msgspec.Meta(pattern=_HOURS)] = ""
     keep_replaced_days: Annotated[int, msgspec.Meta(ge=0, le=36500)] = 14
+    refresh_catalogs_days: Annotated[int, msgspec.Meta(ge=0, le=36500)] = 0
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -290,6 +290,7 @@ def test_rows_tell_where_each_value_comes_from(file):
         "download_limit": (0, "default"),
         "download_between": ("", "default"),
         "keep_replaced_days": (14, "default"),
+        "refresh_catalogs_days": (0, "default"),
         "providers.llamacpp.keep_alive": (5, "file"),
         "providers.llamacpp.limit": (3, "PAPIN_PROVIDERS__LLAMACPP__LIMIT"),
         "providers.llamacpp.folder": (None, "default"),

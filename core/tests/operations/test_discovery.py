@@ -1,14 +1,20 @@
 """Refreshing catalogs, searching, browsing and looking at models in a kernel."""
 
+from datetime import UTC, datetime, timedelta
+
 import msgspec
 import pytest
 import trio
 
+from papin._index import State
+from papin._operations._catalogs import due
 from papin.catalogs import Page
 from papin.errors import NameInvalid, NotFound, TransferFailed
 from papin.events import CatalogRefreshed
 from papin.library import open_library
 from papin.models import CatalogEntry, HttpSource, Variant, WantedFile
+
+from .conftest import SOURCE
 
 GB = 10**9
 
@@ -116,6 +122,47 @@ async def test_two_refreshes_at_once_ask_once(hub):
         nursery.start_soon(kernel.catalogs.refresh, ["hub"])
         nursery.start_soon(kernel.catalogs.refresh, ["hub"])
     assert sorted(hub.asked()) == ["refresh ", "refresh 1"]
+
+
+@pytest.mark.parametrize("page", ["None", "Page(state=5)", "Page(state='1', entries=(7,))", "Page(state='1', gone=3)"])
+async def test_a_page_that_is_none_is_the_plugins_failure_alone(hub, site, page):
+    source = SOURCE.replace("LOCAL", "False").replace(
+        "return told.pages.get(state) or Page(state=state)", f"return {page}"
+    )
+    site.install("odd", source=source.replace('"hub"', '"odd"'))
+    async with hub.kernel() as kernel:
+        done = {each.catalog: each for each in await kernel.catalogs.refresh()}
+        assert done["odd"].problem.code == "ERR_PLUGIN"
+        assert done["starter"].problem is None
+
+
+def test_when_catalogs_are_due():
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    states = {"a": State(refreshed_at=now - timedelta(days=2)), "b": State(refreshed_at=now - timedelta(hours=1))}
+    assert due(["a", "b"], states, now, 7) == timedelta(days=5).total_seconds()
+    assert due(["a", "b"], states, now, 1) == 0
+    assert due(["a", "b", "new"], states, now, 7) == 0
+    assert due(["b"], states, now, 1) == timedelta(hours=23).total_seconds()
+
+
+async def test_catalogs_are_kept_fresh_only_where_the_user_said_so(hub):
+    hub.tell(pages=pages((A,)))
+    async with hub.kernel() as kernel:
+        await kernel.catalogs.keep_fresh()
+        assert hub.asked() == []
+    with (hub.home / "config.toml").open("a") as file:
+        file.write("refresh_catalogs_days = 7\n")
+    async with hub.kernel(offline=True) as kernel:
+        await kernel.catalogs.keep_fresh()
+        assert hub.asked() == []
+    async with hub.kernel() as kernel, trio.open_nursery() as nursery:
+        with kernel.bus.subscribe() as frames, trio.fail_after(60):
+            nursery.start_soon(kernel.catalogs.keep_fresh)
+            async for frame in frames:
+                if frame.envelope.event == CatalogRefreshed(catalog="hub", changed=1):
+                    break
+        nursery.cancel_scope.cancel()
+    assert hub.asked() == ["refresh "]
 
 
 # --- the default choice -------------------------------------------------------------------------------------------

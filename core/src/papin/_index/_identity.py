@@ -8,7 +8,7 @@ from typing import NamedTuple
 from papin.filenames import without_quantization
 from papin.models import CatalogEntry
 
-__all__ = ["Identity", "digests", "identity", "is_same"]
+__all__ = ["Identity", "digests", "first_bytes", "identity", "is_same"]
 
 # What publishers put behind a model's name that does not make another model of it.
 _WRAPPING = {"gguf", "ggml", "onnx", "mlx", "imatrix", "imat", "i1", "quantized", "quants", "quant", "hf", "bnb", "ud"}
@@ -53,10 +53,15 @@ def is_same(one: Identity, other: Identity) -> bool:
     return abs(one.parameters - other.parameters) <= _NEAR * max(one.parameters, other.parameters)
 
 
+def first_bytes(sha256: str) -> int:
+    """Return the first eight bytes of a digest, as SQLite keeps numbers."""
+    return int.from_bytes(bytes.fromhex(sha256[:16]), signed=True)
+
+
 def digests(entry: CatalogEntry) -> set[int]:
-    """Return the first eight bytes of each digest of weights, as SQLite keeps numbers."""
+    """Return the first eight bytes of each digest of weights."""
     return {
-        int.from_bytes(bytes.fromhex(file.sha256[:16]), signed=True)
+        first_bytes(file.sha256)
         for variant in entry.variants
         for file in variant.files
         if file.sha256 and file.role == "weights"

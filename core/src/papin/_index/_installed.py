@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from papin._index._identity import first_bytes
 from papin._index._read import Installed
 from papin._registry._read import Read
 
@@ -9,14 +10,17 @@ __all__ = ["installed_in"]
 
 
 def installed_in(read: Read) -> Installed:
-    """Return what tells whether a model of a catalog is here."""
+    """Return what tells whether a model of a catalog is here, in papin's storage or with a provider alone."""
     models = read.models()
+    held = {
+        file.sha256: group.id
+        for group in read.shelf().groups
+        for holding in group.holdings
+        for file in holding.model.files
+        if file.role == "weights" and file.sha256
+    }
+    own = {file.sha256: model.id for model in models for file in model.files if file.role == "weights"}
     return Installed(
         by_ref={model.ref: model.id for model in models if model.ref},
-        by_digest={
-            int.from_bytes(bytes.fromhex(file.sha256[:16]), signed=True): model.id
-            for model in models
-            for file in model.files
-            if file.role == "weights"
-        },
+        by_digest={first_bytes(sha256): model for sha256, model in (held | own).items()},
     )

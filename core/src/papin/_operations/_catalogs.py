@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import trio
@@ -23,6 +25,7 @@ from papin.names import CatalogRef
 from papin.query import Query, parse
 
 _SHOWN = 5
+_log = logging.getLogger("papin.kernel")
 _NEAR = 3
 _PROMISING = 200
 
@@ -57,6 +60,15 @@ def choose_none(ref: CatalogRef, near: Sequence[str], elsewhere: Sequence[str]) 
     if elsewhere:
         known += f" Or say where to look: {', '.join(f'{prefix}:{ref}' for prefix in elsewhere[:_SHOWN])}."
     return NotFound(f"no catalog has a model called {ref}", next_step=known)
+
+
+def due(names: Iterable[str], states: Mapping[str, State], now: datetime, days: int) -> float:
+    """Return in how many seconds the catalog that was refreshed longest ago is to be refreshed; 0 for now."""
+    last = [states[name].refreshed_at if name in states else None for name in names]
+    oldest = [at for at in last if at is not None]
+    if len(oldest) < len(last) or not oldest:
+        return 0.0
+    return max(0.0, (min(oldest) + timedelta(days=days) - now).total_seconds())
 
 
 def _ignore(_: object) -> None:
@@ -133,6 +145,31 @@ class Catalogs:
                 event = CatalogRefreshed(catalog=each.catalog, changed=each.changed, gone=each.gone)
                 await self._services.records.change(partial(Write.journal, event=event))
         return done
+
+    async def keep_fresh(self) -> None:
+        """Refresh the catalogs as often as the configuration allows, until cancelled; for programs that stay.
+
+        One that failed is asked again at the next turn.
+        """
+        days = self._services.config.core.refresh_catalogs_days
+        if not days or self._services.config.core.offline:
+            return
+        while True:
+            try:
+                wait = await self._refresh_due(days)
+            except PapinError as error:
+                _log.warning("%s", error.message)  # whoever asks next is told
+                wait = timedelta(days=days).total_seconds()
+            await trio.sleep(wait)
+
+    async def _refresh_due(self, days: int) -> float:
+        """Refresh if it is time; return the seconds until it is the next time."""
+        states = await self._services.look_up(_read.states)
+        wait = due(self._services.plugins.catalogs, states, datetime.now(UTC), days)
+        if wait <= 0:
+            await self.refresh()
+            wait = timedelta(days=days).total_seconds()
+        return wait
 
     async def refresh_local(self) -> None:
         """Bring in what the catalogs that need no network have; which is quick where nothing has changed."""

@@ -16,6 +16,7 @@ from papin._index._installed import installed_in
 from papin._operations import _rows
 from papin._operations._advice import Advice
 from papin._operations._catalogs import Catalogs
+from papin._operations._refreshing import as_told
 from papin._operations._remote_headers import remote_header
 from papin._operations._services import Services
 from papin.catalogs import Describes, Searches
@@ -73,7 +74,8 @@ class Discovery:
                 if not isinstance(session, Searches):
                     return
                 with self._services.sessions.guard(f"catalog {name}"):
-                    found = tuple((await session.search(asked, _AT_ONCE))[:_AT_ONCE])
+                    told = await session.search(asked, _AT_ONCE)
+                    found = as_told(tuple(told)[:_AT_ONCE], tuple[CatalogEntry, ...])
             except PapinError:
                 return  # a search is answered by whoever can
             put = partial(_write.put_entries, catalog=name, prefix=about.prefix, entries=found)
@@ -178,7 +180,7 @@ class Discovery:
         about = self._services.plugins.catalogs[catalog].descriptor
         with self._services.sessions.guard(f"catalog {catalog}"):
             if isinstance(session, Describes):
-                entry = await session.entry(parsed.name)
+                entry = as_told(await session.entry(parsed.name), CatalogEntry)
                 put = partial(_write.put_entries, catalog=catalog, prefix=about.prefix, entries=(entry,))
                 await self._services.index_change(put)
                 return entry

@@ -83,8 +83,10 @@ async def _run(config: Config, asked: Asked) -> int:
     with closing(_serve.listen(asked.host, asked.port)) as listener:
         async with trio.open_nursery() as nursery:
             await nursery.start(stop.listen, nursery.cancel_scope)
-            async with open_kernel(config, offline=asked.offline) as kernel:
+            async with open_kernel(config, offline=asked.offline) as kernel, trio.open_nursery() as background:
+                background.start_soon(kernel.catalogs.keep_fresh)
                 await _serve_kernel(kernel, asked, listener, stop)
+                background.cancel_scope.cancel()
             nursery.cancel_scope.cancel()
     return _INTERRUPTED if stop.number == signal.SIGINT else 0
 
