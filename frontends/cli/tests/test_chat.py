@@ -25,7 +25,7 @@ class Parrot:
         self.heard = []
 
     @asynccontextmanager
-    async def chat(self, ref, messages, *, options, settings):
+    async def chat(self, ref, messages, *, options, settings, provider):
         self.heard.append((ref, list(messages), dict(options), settings))
 
         async def replies():

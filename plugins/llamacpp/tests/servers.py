@@ -34,7 +34,12 @@ class Running:
 
     folder: Path
     address: str
+    child: subprocess.Popen
     events: list = field(default_factory=list)
+
+    def stop(self):
+        self.child.terminate()
+        self.child.wait()
 
     @property
     def models(self):
@@ -76,7 +81,7 @@ def fake_router(folder, *flags):
     command += ["--models-preset", str(folder / "presets.ini"), "--api-key-file", _key_file(folder), *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         try:
-            yield Running(folder, child.stdout.readline().strip())
+            yield Running(folder, child.stdout.readline().strip(), child)
         finally:
             child.terminate()
 
@@ -92,7 +97,7 @@ def fake_single(folder, text="{}"):
     with subprocess.Popen([*command, "--api-key-file", _key_file(folder)]) as child:
         try:
             wait_answer(child, f"http://127.0.0.1:{port}/health")
-            yield Running(folder, f"http://127.0.0.1:{port}")
+            yield Running(folder, f"http://127.0.0.1:{port}", child)
         finally:
             child.kill()
 
@@ -113,7 +118,7 @@ def real_server(program, folder, *flags):
     with (folder / "log").open("wb") as log, subprocess.Popen(command, env=environ, stdout=log, stderr=log) as child:
         try:
             wait_healthy(child, f"http://127.0.0.1:{port}/health", folder / "log")
-            yield Running(folder, f"http://127.0.0.1:{port}")
+            yield Running(folder, f"http://127.0.0.1:{port}", child)
         finally:
             child.terminate()
 

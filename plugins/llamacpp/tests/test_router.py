@@ -193,7 +193,11 @@ async def test_a_router_that_dies_is_missing_and_found_again(tmp_path):
     with fake_router(tmp_path) as router:
         port = router.address.rpartition(":")[2]
         async with router.open() as session:
+            await following(session)
             await session.load(model_of("toy"), LoadSettings())
+            router.stop()
+            await seen(router, ModelUnloaded)
+            assert router.events[-1].reason == "gone"
     async with router.open() as session:
         assert (await session.models()).is_present is False
         with fake_router(tmp_path, "--port", port):

@@ -71,11 +71,21 @@ class Watch:
                     self.is_following = True
                     async for line in lines:
                         self._tell(parse_change(line))
+                    self._lose()
         except PapinError:
             # It is gone, or was never there: the next use of it finds out and says so.
-            self._wake()
+            self._lose()
         finally:
             self._is_running = self.is_following = False
+
+    def _lose(self) -> None:
+        """Tell that what was in memory is not any more, because the router is gone that had it."""
+        for reference, state in self._known.items():
+            if state == "loaded":
+                self._known[reference] = "unloaded"
+                model = self.ids.get(reference, reference)
+                self._publish(ModelUnloaded(model=model, provider=self._name, reason="gone"))
+        self._wake()
 
     def _tell(self, change: Change | None) -> None:
         if change is None:
