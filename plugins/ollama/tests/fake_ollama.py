@@ -135,6 +135,7 @@ class Handler(BaseHTTPRequestHandler):
                 "/api/version": lambda: self.answer(200, {"version": "0.20.0"}),
                 "/api/tags": self.tags,
                 "/api/ps": self.ps,
+                "/api/blobs/": self.has_blob,
                 "/fake/state": lambda: self.answer(200, {"loads": self.state.loads, "asked": self.state.asked}),
             }
         )
@@ -144,6 +145,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         self.dispatch(
             {
+                "/api/blobs/": self.blob,
                 "/api/show": self.show,
                 "/api/create": self.create,
                 "/api/copy": self.copy,
@@ -166,6 +168,18 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, {})
 
     # --- models ---
+
+    def has_blob(self):
+        assert self.command == "HEAD"
+        self.answer(200 if self.store.blob(self.path.rpartition("/")[2]).exists() else 404, b"")
+
+    def blob(self):
+        digest = self.path.rpartition("/")[2]
+        data = self.rfile.read(int(self.headers["Content-Length"]))
+        if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
+            raise ValueError(f"digest mismatch, expected {digest!r}")
+        self.store.blob(digest).write_bytes(data)
+        self.answer(201, b"")
 
     def tags(self):
         how = self.state.behaviour.get("tags")

@@ -275,3 +275,47 @@ async def test_a_share_that_is_cancelled_leaves_nothing(fake):
     fake.ollama.behave()
     async with fake.open() as session:
         assert (await share(session, fake)).how == "hardlink"
+
+
+async def test_an_ollama_elsewhere_gets_a_copy_where_that_is_allowed(world, tmp_path):
+    async with world.open(models=str(tmp_path / "none")) as session:
+        with pytest.raises(StorageFailed) as caught:
+            await share(session, world)
+        assert "--copy" in caught.value.next_step
+        placed = await share(session, world, copy=True)
+        assert (placed.reference, placed.how) == ("toy:latest", "copy")
+        assert await share(session, world, copy=True) == placed
+        assert blob(world).stat().st_size == world.file.stat().st_size
+        assert not blob(world).samefile(world.file)
+        assert "<|im_start|>" in shown(world, "toy")["template"]
+        await session.unshare("toy")
+        await session.unshare("toy")
+    assert (blobs(world), manifests(world)) == ({}, [])
+
+
+async def test_a_copy_that_is_written_anew_is_taken_back_too(fake, tmp_path):
+    fake.ollama.behave(create="rewrite")
+    async with fake.open(models=str(tmp_path / "none")) as session:
+        await share(session, fake, copy=True)
+        await session.unshare("toy")
+    assert manifests(fake) == []
+
+
+async def test_a_copy_does_not_replace_what_has_its_name(fake, tmp_path):
+    other = fake.ollama.add(gguf(filling=b"other"), "toy")
+    fake.ollama.add(fake.file.read_bytes(), "own")
+    async with fake.open(models=str(tmp_path / "none")) as session:
+        with pytest.raises(Conflict):
+            await share(session, fake, copy=True)
+        assert (await share(session, fake, "own", copy=True)).how == "copy"
+        await session.unshare("own")
+    assert f"sha256-{other}" in blobs(fake)
+    assert sorted(each["name"] for each in fake.ollama.get("/api/tags")["models"]) == ["own:latest", "toy:latest"]
+
+
+async def test_a_copy_that_ollama_refuses_leaves_no_model(fake, tmp_path):
+    fake.ollama.behave(create="fail")
+    async with fake.open(models=str(tmp_path / "none")) as session:
+        with pytest.raises(ProviderFailed, match="unsupported content type"):
+            await share(session, fake, copy=True)
+    assert manifests(fake) == []

@@ -20,6 +20,7 @@ from papin._http._failures import FOREIGN, translate
 from papin._http._network import Rules
 from papin._http._patience import Patience, too_slow
 from papin._http._pools import Pools
+from papin._http._upload import Upload
 from papin.errors import AddressUnsafe, NameInvalid, TransferFailed
 
 HOPS = 10
@@ -61,30 +62,45 @@ class Client:
         self._patience = patience
 
     async def request(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, json: Any = None, limit: int = BODY
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        upload: Upload | None = None,
+        limit: int = BODY,
     ) -> Response:
-        """Send a request and return the whole answer, whatever its status; `json` becomes the body.
+        """Send a request and return the whole answer, whatever its status; `json` or `upload` becomes the body.
 
         Args:
             method: of HTTP.
             url: an address, or what follows the base address.
             headers: besides papin's own; only harmless ones follow a redirect to another origin.
             json: any value that msgspec encodes.
+            upload: bytes that come piece by piece; the wait for the answer begins anew with each.
             limit: the most bytes of an answer.
 
         Raises:
             TransferFailed: or one of its kinds; see `papin.errors`.
         """
-        async with self.stream(method, url, headers=headers, json=json) as answer:
+        async with self.stream(method, url, headers=headers, json=json, upload=upload) as answer:
             body = await answer.read(limit)
         return Response(answer.status, answer.headers, body, answer.where)
 
     @asynccontextmanager
     async def stream(
-        self, method: str, url: str, *, headers: Mapping[str, str] | None = None, json: Any = None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        upload: Upload | None = None,
     ) -> AsyncIterator[StreamedResponse]:
         """Send a request and open its answer, whatever its status; arguments and errors as in `request`."""
-        answer = await self._follow(method, self._target(url), dict(headers or {}), json)
+        body = upload if json is None else msgspec.json.encode(json)
+        answer = await self._follow(method, self._target(url), dict(headers or {}), body)
         try:
             yield answer
         finally:
@@ -97,12 +113,14 @@ class Client:
             return parse_url(url)  # which says what is wrong with it
         return parse_url(f"{str(self._base).rstrip('/')}/{url.lstrip('/')}" if url else str(self._base))
 
-    async def _follow(self, method: str, url: httpx.URL, headers: dict[str, str], json: Any) -> StreamedResponse:
+    async def _follow(
+        self, method: str, url: httpx.URL, headers: dict[str, str], body: bytes | Upload | None
+    ) -> StreamedResponse:
         asked = origin_of(url)
         token = await self._token(asked)
         trusted = True
         for hop in range(HOPS + 1):
-            answer = await self._send(method, url, _headers(token, headers, trusted=trusted), json)
+            answer = await self._send(method, url, _headers(token, headers, trusted=trusted), body)
             answer.hops = hop
             answer.login = origin_text(asked).removeprefix("https://")
             location = answer.headers.get("location", "") if answer.status in _REDIRECTS else ""
@@ -147,21 +165,26 @@ class Client:
             self._tokens[origin] = await trio.to_thread.run_sync(find, abandon_on_cancel=True)
         return self._tokens.get(origin, "")
 
-    async def _send(self, method: str, url: httpx.URL, headers: dict[str, str], json: Any) -> StreamedResponse:
+    async def _send(
+        self, method: str, url: httpx.URL, headers: dict[str, str], body: bytes | Upload | None
+    ) -> StreamedResponse:
         host = host_of(url)
         self._rules.check_host(host)
-        content = None if json is None else msgspec.json.encode(json)
-        typed = headers if content is None else {"Content-Type": "application/json"} | headers
         patience = self._patience
-        with trio.move_on_after(3 * patience.connect + patience.header):
+        most = 3 * patience.connect + patience.header
+        with trio.move_on_after(most) as scope:
             try:
-                request = httpx.Request(method, url, headers=typed, content=content)
+                request = _request(method, url, headers, body, lambda: _postpone(scope, most))
                 pool = await self._pools.get(url)
-                answer = await pool.handle_async_request(_raw(request))
+                answer = await pool.handle_async_request(request)
             except FOREIGN as error:
                 raise translate(error, host) from error
             return await _checked(StreamedResponse(answer, url, shown(url), host, patience))
         raise too_slow(f"{host} did not answer within {patience.header:.0f} s")
+
+
+def _postpone(scope: trio.CancelScope, most: float) -> None:
+    scope.deadline = trio.current_time() + most
 
 
 def _headers(token: str, given: dict[str, str], *, trusted: bool) -> dict[str, str]:
@@ -180,25 +203,37 @@ def parse_relative(location: str) -> str:
 class _Content:
     """The body of a request. No generator: one that is cancelled in its middle is left to the garbage collector."""
 
-    def __init__(self, data: bytes) -> None:
-        self._left = [data] if data else []
+    def __init__(self, body: bytes | Upload | None, note: Callable[[], None]) -> None:
+        self._left = [body] if isinstance(body, bytes) else []
+        self._upload = body if isinstance(body, Upload) else None
+        self._note = note
 
     def __aiter__(self) -> _Content:
         return self
 
     async def __anext__(self) -> bytes:
-        if not self._left:
+        if self._left:
+            return self._left.pop()
+        piece = await self._upload.read() if self._upload else b""
+        self._note()
+        if not piece:
             raise StopAsyncIteration
-        return self._left.pop()
+        return piece
 
 
-def _raw(request: httpx.Request) -> httpcore.Request:
-    url = request.url
+def _request(
+    method: str, url: httpx.URL, headers: dict[str, str], body: bytes | Upload | None, note: Callable[[], None]
+) -> httpcore.Request:
+    """Return the request; `note` is called whenever a piece of an upload is about to be sent."""
+    typed = {"Content-Type": "application/json"} if isinstance(body, bytes) else {}
+    size = body.size if isinstance(body, Upload) else len(body or b"")
+    length = {"Content-Length": str(size)} if body is not None else {}
+    request = httpx.Request(method, url, headers=typed | headers | length)
     return httpcore.Request(
         method=request.method,
         url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
         headers=request.headers.raw,
-        content=_Content(request.read()),
+        content=_Content(body, note),
     )
 
 

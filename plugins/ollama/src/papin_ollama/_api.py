@@ -13,7 +13,7 @@ import msgspec
 import trio
 
 from papin.errors import AddressUnsafe, LoginRequired, NotFound, Offline, PapinError, ProviderFailed, TransferFailed
-from papin.http import Http, Patience, StreamedResponse
+from papin.http import Http, Patience, StreamedResponse, Upload
 from papin.models import Engine
 from papin_ollama._failures import impostor, missing, nonsense, refusal
 from papin_ollama._identity import PROBES, Answer, identify
@@ -114,9 +114,9 @@ class Api:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise nonsense(str(error)) from error
 
-    async def tell(self, method: str, path: str, body: Any) -> None:
+    async def tell(self, method: str, path: str, body: Any = None, *, upload: Upload | None = None) -> None:
         """Send a request whose answer is its status; raises like `ask`."""
-        async with self._opened(method, path, body) as answer:
+        async with self._opened(method, path, body, upload=upload) as answer:
             await answer.read(_ANSWER)
 
     @asynccontextmanager
@@ -127,14 +127,14 @@ class Api:
 
     @asynccontextmanager
     async def _opened(
-        self, method: str, path: str, body: Any, *, is_work: bool = False
+        self, method: str, path: str, body: Any, *, is_work: bool = False, upload: Upload | None = None
     ) -> AsyncIterator[StreamedResponse]:
         if not self._version:
             await self.engine()
         try:
             async with (
                 self._http.client(self.address, token=self._key, patience=_WORKING if is_work else _ASKING) as client,
-                client.stream(method, path, json=body) as answer,
+                client.stream(method, path, json=body, upload=upload) as answer,
             ):
                 if not answer.is_success:
                     raise refusal(answer.status, await answer.read(_PROBE), self.address, self.provider)

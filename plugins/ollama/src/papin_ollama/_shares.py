@@ -27,7 +27,8 @@ _MODE = 0o644
 class Share(msgspec.Struct, frozen=True, kw_only=True):
     """A model that papin shared, by the `digests` of its large files (hex).
 
-    `kept` are those that were blobs of Ollama before. `is_ours` is False where Ollama had the very model already.
+    `folder` is empty for a copy that was sent. `kept` are those that were blobs of Ollama before. `is_ours` is False
+    where Ollama had the very model already.
     """
 
     reference: str

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import trio
@@ -22,13 +21,14 @@ from papin.context import Folders
 from papin.errors import Conflict, NameInvalid, NotFound, PapinError, ProviderFailed, StorageFailed
 from papin.models import Model, Placement
 from papin_ollama._api import Api
-from papin_ollama._creating import create
+from papin_ollama._creating import create_with_template, is_bare
 from papin_ollama._models import Models
 from papin_ollama._names import Name, parse
 from papin_ollama._places import Place, unwritable
 from papin_ollama._recipe import Recipe, make_recipe
 from papin_ollama._shares import Notes, Share, has_weights, link_blobs, plan, take_back, write_manifest
 from papin_ollama._templates import chat_template, template_for
+from papin_ollama._uploading import send, take_back_sent
 from papin_ollama._wire import Show
 
 __all__ = ["Sharing"]
@@ -65,7 +65,10 @@ class Sharing:
         recipe = await trio.to_thread.run_sync(_recipe, model, tuple(paths))
         by_digest = {file.sha256: path for file, path in zip(model.files, paths, strict=True)}
         async with locks.hold(self._lock):
-            place = await self._writable()
+            place = await self._models.place()
+            if copy and (place is None or place.state != "write"):
+                return await self._send(wanted, recipe, by_digest)
+            place = await self._writable(place)
             entry = (await self._models.read(place)).find(wanted)
             job = _Job(
                 name=entry.name if entry else wanted,
@@ -87,13 +90,20 @@ class Sharing:
             await trio.to_thread.run_sync(self._notes.add, job.name, share)
         return Placement(provider=self._provider, reference=str(job.name), how=share.how)
 
-    async def _writable(self) -> Place:
-        place = await self._models.place()
+    async def _send(self, name: Name, recipe: Recipe, paths: dict[str, Path]) -> Placement:
+        known = self._notes.find(name)
+        share = await send(self._api, name, recipe, paths)
+        if share.is_ours or known is None:
+            await trio.to_thread.run_sync(self._notes.add, name, share)
+        return Placement(provider=self._provider, reference=str(name), how="copy")
+
+    async def _writable(self, place: Place | None) -> Place:
         if place is None:
             engine = await self._api.engine()
             raise StorageFailed(
                 f"Ollama at {engine.address} does not keep its models in a folder that papin knows",
-                next_step=f"If it is on this machine, type: papin config set providers.{self._provider}.models PATH",
+                next_step="Let papin send it a copy (--copy). Or, if they are on this machine, tell the folder: "
+                f"papin config set providers.{self._provider}.models PATH",
             )
         if place.state != "write":
             raise unwritable(place)
@@ -144,15 +154,7 @@ class Sharing:
         await trio.to_thread.run_sync(write_manifest, job.place, job.name, job.recipe)
 
     async def _by_api(self, job: _Job) -> None:
-        reference = str(job.name)
-        request = job.recipe.request(reference)
-        template: dict[str, Any] = {key: request.pop(key) for key in ("template", "parameters") if key in request}
-        if job.recipe.is_exact:
-            await create(self._api, request | template)
-            return
-        await create(self._api, request)
-        if job.recipe.template and _is_bare(await self._show(reference)):
-            await create(self._api, {"model": reference, "from": reference, **template})
+        await create_with_template(self._api, job.recipe, str(job.name))
 
     async def _show(self, reference: str) -> Show:
         return await self._api.ask("POST", "/api/show", Show, {"model": reference})
@@ -177,7 +179,7 @@ class Sharing:
             ) from error
         except PapinError as error:
             raise _unusable(job, error) from error
-        if job.recipe.template and _is_bare(shown):
+        if job.recipe.template and is_bare(shown):
             raise ProviderFailed(f"Ollama has no chat template for {job.name}", next_step="Try it again.")
 
     async def unshare(self, reference: str) -> None:
@@ -190,6 +192,8 @@ class Sharing:
             share = self._notes.find(name)
             if share is None:
                 await self._refuse_foreign(name)
+            elif share.is_ours and not share.folder:
+                await take_back_sent(self._api, name, share)
             elif share.is_ours:
                 await self._take_back(name, share)
             self._notes.forget(name)
@@ -238,11 +242,6 @@ def _recipe(model: Model, paths: tuple[Path, ...]) -> Recipe:
             f"a file of {model.id} cannot be read: {error.strerror}", next_step=f"papin models verify {model.id}"
         ) from error
     return make_recipe(model, sidecars, template)
-
-
-def _is_bare(shown: Show) -> bool:
-    """Tell whether Ollama knows nothing better than to hand on what the user says."""
-    return (shown.template or "").strip() in {"", "{{ .Prompt }}"}
 
 
 def _unusable(job: _Job, error: PapinError) -> PapinError:
