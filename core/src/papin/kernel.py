@@ -216,7 +216,7 @@ async def _running(
         await _recovery.recover(services, registry)
         nursery.start_soon(Echo(records, services.jobs, bus).run)
         kernel = Kernel(services)
-        nursery.start_soon(kernel.models.finish_shares)
+        await kernel.models.finish_shares()
         yield kernel
         nursery.cancel_scope.cancel()
     index.close()

@@ -24,7 +24,7 @@ from papin.providers import Shares
 from papin.shelf import is_foreign
 
 _CLEAN_UP = 3.0
-_FINISH_WITHIN = 10.0
+_FINISH_WITHIN = 3.0
 _log = logging.getLogger("papin.kernel")
 
 
@@ -153,13 +153,17 @@ class Sharing:
         return await self._keep(await self._services.records.change(apply))
 
     async def finish_shares(self) -> None:
-        """Finish the shares that a crash left; what cannot be finished is dropped, and what cannot be asked is kept."""
+        """Finish the shares that a crash left; what cannot be finished is dropped, what cannot be asked now is kept.
+
+        It takes no time when there are none, and a few seconds at the most.
+        """
         try:
-            if await self._services.records.read(lambda read: read.shares()):
-                async with self._alone():
+            if not await self._services.records.read(lambda read: read.shares()):
+                return
+            with trio.move_on_after(_FINISH_WITHIN):
+                async with self._alone():  # somebody who is at it now needs no help
                     for share in await self._services.records.read(lambda read: read.shares()):
-                        with trio.move_on_after(_FINISH_WITHIN):
-                            await self._finish(*share)
+                        await self._finish(*share)
         except PapinError as error:
             _log.warning("%s", error.message)
 

@@ -10,6 +10,7 @@ misbehaves. As a plugin, in a module of its own:
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
@@ -45,6 +46,11 @@ __all__ = ["FolderProvider", "FolderSettings", "folder_provider", "papin_provide
 _ENDING = ".gguf"
 
 
+Behaviour = Literal[
+    "good", "hangs", "hangs-opening", "hangs-sharing", "lies", "floods", "fails", "crashes", "absent", "idle"
+]
+
+
 class FolderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`path` is the folder; `source` is where `pull` takes models from. `behaviour` says how it fails.
 
@@ -53,9 +59,7 @@ class FolderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     path: str = ""
     source: str = ""
-    behaviour: Literal["good", "hangs", "hangs-opening", "lies", "floods", "fails", "crashes", "absent", "idle"] = (
-        "good"
-    )
+    behaviour: Behaviour = "good"
     runs_files: bool = False
 
 
@@ -157,6 +161,9 @@ class FolderProvider:
         if target.exists() and not is_same_file(paths[0], target):
             self._free(reference)
         how = link(paths[0], target, allow_copy=copy)
+        if self._behaviour == "hangs-sharing":
+            print("linked, and hanging", file=sys.stderr, flush=True)  # noqa: T201  a test waits for it
+            await trio.sleep_forever()
         return Placement(provider=self._context.name, reference=reference, how=how)
 
     async def unshare(self, reference: str) -> None:
