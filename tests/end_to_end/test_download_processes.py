@@ -7,7 +7,7 @@ from contextlib import aclosing
 import pytest
 import trio
 
-from papin.errors import Cancelled
+from papin.errors import Cancelled, Conflict
 from papin.events import DownloadProgressed
 from papin.kernel import open_kernel
 from papin.testing.fault_scripts import flipped, limited, ok, refuse
@@ -152,6 +152,32 @@ async def test_a_job_says_why_it_waits_before_it_tries_again(environ):
         assert "status 503" in each.waiting
         assert 200 < (each.waits_until - each.created_at).total_seconds() < 400
         await kernel.downloads.cancel(job.id)
+
+
+async def test_what_arrived_is_kept_by_cancel_unless_it_is_discarded(environ, papin):
+    async with fault_server(BODY, default=limited(500_000)) as server, open_kernel(environ=environ) as kernel:
+
+        async def unfinished():
+            [account] = await kernel.storage.account()
+            return account.staging
+
+        child = papin.start("models", "download", server.url, "--json")
+        await arrived(child, 200_000)
+        [job] = await kernel.downloads.list()
+        await kernel.downloads.cancel(job.id)
+        with pytest.raises(Cancelled):
+            await kernel.downloads.wait(job.id)
+        assert await unfinished() >= 200_000
+        with pytest.raises(Conflict):
+            await kernel.downloads.cancel(job.id)
+        said = await trio.to_thread.run_sync(lambda: papin("downloads", "cancel", job.id, "--discard").stdout)
+        assert "What arrived is removed." in said
+        assert await unfinished() == 0
+        again = papin.start("models", "download", server.url, "--json")
+        await arrived(again, 200_000)
+        [_, job] = await kernel.downloads.list()
+        assert (await kernel.downloads.cancel(job.id, discard=True)).state == "cancelled"
+        assert await unfinished() == 0
 
 
 async def test_hours_can_be_changed_when_it_goes_on(environ, papin):

@@ -282,7 +282,8 @@ class StandInDownloads:
                 return job
         raise NotFound(f"No download is called {job_id}.", next_step="papin models list")
 
-    async def cancel(self, job_id):
+    async def cancel(self, job_id, *, discard=False):
+        self.discarded = discard
         return await self._become(job_id, "cancelled")
 
     async def pause(self, job_id):

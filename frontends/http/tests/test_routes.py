@@ -163,6 +163,13 @@ async def test_a_download_has_terms(client):
     assert (resumed.status, resumed.json()["between"]) == (202, "always")
 
 
+async def test_what_arrived_can_be_discarded(client, kernel):
+    job = (await client.ask("POST", f"{API}/downloads", {"ref": "starter:smollm2"})).json()
+    for query, discarded in (("", False), ("?discard=true", True)):
+        answer = await client.ask("POST", f"{API}/downloads/{job['id']}/cancel{query}")
+        assert (answer.json()["state"], kernel.downloads.discarded) == ("cancelled", discarded)
+
+
 async def test_a_dry_run_says_what_would_be_done(client, kernel):
     answer = await client.ask("POST", f"{API}/downloads?dry_run=true", {"ref": "starter:smollm2", "name": "mine"})
     plan = msgspec.json.decode(answer.body, type=DownloadPlan)

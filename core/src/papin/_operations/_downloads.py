@@ -251,17 +251,24 @@ class Downloads:
                     return job
             raise
 
-    async def cancel(self, job_id: str) -> Job:
-        """Ask a job to end, whichever process runs it; what arrived is kept.
+    async def cancel(self, job_id: str, *, discard: bool = False) -> Job:
+        """Ask a job to end, whichever process runs it; what arrived is kept, unless it is to be discarded.
+
+        With `discard` this returns once it has ended; one that was over before only loses what arrived.
 
         Raises:
-            NotFound, Ambiguous: none, or several.
-            Conflict: it has ended already.
+            NotFound, Ambiguous: none, or several; or nobody knows any more what it was to fetch.
+            Conflict: it has ended already, or was completed.
         """
         job = await self.status(job_id)
-        if job.state in ENDED:
+        if job.state == "completed" or (job.state in ENDED and not discard):
             raise Conflict(f"{job.id} is {job.state} already", next_step="papin downloads list")
-        await self._jobs.cancel(job.id)
+        if job.state not in ENDED:
+            await self._jobs.cancel(job.id)
+        if discard:
+            async with aclosing(self.follow(job.id)) as changes:
+                job = [each async for each in changes][-1]
+            await self._planner.discard(await self._request(job))
         return job
 
     async def pause(self, job_id: str) -> Job:

@@ -97,6 +97,12 @@ class Planner:
 
         return Held(is_whole=True, users=await self._services.records.read(lambda read: read.users(digest)))
 
+    async def discard(self, request: Request) -> None:
+        """Remove what is unfinished of what `request` stands for, unless somebody is at it."""
+        storage = await self._services.storage()
+        for file in (await self._resolve(request)).files:
+            await storage.discard(staging_key(file))
+
     async def free_id(self, variant: Variant, name: str | None) -> str:
         """Return the id that the model would get. Raises `Conflict` when another one has the wished name."""
         return await self._services.records.read(lambda read: free_id(read, variant, name))

@@ -58,6 +58,7 @@ for (const each of [await papin.pauseDownload(job.id), await papin.resumeDownloa
   console.log(each.waiting, each.waits_until, each.warnings.join());
 }
 await papin.cancelDownload(job.id);
+await papin.cancelDownload(job.id, { discard: true });
 
 // @ts-expect-error a limit is a number of bytes
 papin.limitDownload(job.id, "5MB");

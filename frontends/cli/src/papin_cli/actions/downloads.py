@@ -90,12 +90,16 @@ def _tell(session: Session, model: Model, *, new: bool) -> None:
     session.out.text(models.installed(model, new=new))
 
 
-async def cancel(session: Session, job: str) -> None:
+async def cancel(session: Session, job: str, *, discard: bool) -> None:
     """End a download, whichever process runs it."""
-    cancelled = await session.kernel.downloads.cancel(job)
+    cancelled = await session.kernel.downloads.cancel(job, discard=discard)
     if session.out.json:
         session.out.document(cancelled)
-    session.out.text(f"Asked {safe(cancelled.id)} ({safe(cancelled.subject)}) to end. What arrived is kept.")
+    what = f"{safe(cancelled.id)} ({safe(cancelled.subject)})"
+    if discard:
+        session.out.text(f"Ended {what}. What arrived is removed.")
+    else:
+        session.out.text(f"Asked {what} to end. What arrived is kept; --discard removes it.")
 
 
 async def pause(session: Session, job: str) -> None:

@@ -27,15 +27,16 @@ def listing(app: App) -> None:
     app.out.text(view.listing(jobs, datetime.now(UTC), app.out.width), end="")
 
 
-@click.command(epilog=examples("papin downloads cancel 4f2a"))
+@click.command(epilog=examples("papin downloads cancel 4f2a", "papin downloads cancel 4f2a --discard"))
 @job
+@click.option("--discard", is_flag=True, help="Remove what arrived, also of one that ended before.")
 @global_options
 @pass_app
-def cancel(app: App, job: str) -> None:
-    """End a download, whichever process runs it; what arrived is kept."""
+def cancel(app: App, job: str, *, discard: bool) -> None:
+    """End a download, whichever process runs it; what arrived is kept for a month, unless it is discarded."""
     from papin_cli.actions import downloads  # noqa: PLC0415 - imports trio
 
-    in_session(app, partial(downloads.cancel, job=job))
+    in_session(app, partial(downloads.cancel, job=job, discard=discard))
 
 
 @click.command(epilog=examples("papin downloads pause 4f2a"))

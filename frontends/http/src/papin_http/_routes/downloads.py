@@ -77,9 +77,9 @@ async def status(request: Asked, download: FromPath[str]) -> Job:
 
 
 @post("/{download:str}/cancel", operation_id="cancelDownload", status_code=200, responses=PROBLEMS)
-async def cancel(request: Asked, download: FromPath[str]) -> Job:
-    """Cancel a download; what arrived is kept for the next try."""
-    return await kernel_of(request).downloads.cancel(download)
+async def cancel(request: Asked, download: FromPath[str], *, discard: FromQuery[bool] = False) -> Job:
+    """Cancel a download; what arrived is kept for the next try, or removed with `discard`."""
+    return await kernel_of(request).downloads.cancel(download, discard=discard)
 
 
 @post("/{download:str}/pause", operation_id="pauseDownload", status_code=200, responses=PROBLEMS)

@@ -36,8 +36,8 @@ export interface Client {
   /** Go on with a download that was paused, interrupted, cancelled or failed. */
   resumeDownload(jobId: string, terms?: DownloadTerms): Promise<DownloadStatus>;
 
-  /** End a download; what arrived is kept for the next try. */
-  cancelDownload(jobId: string): Promise<DownloadStatus>;
+  /** End a download; what arrived is kept for the next try, or removed with `discard`. */
+  cancelDownload(jobId: string, options?: { discard?: boolean }): Promise<DownloadStatus>;
 
   /** Limit how fast a download is, in bytes a second; null takes the limit away. It holds at once. */
   limitDownload(jobId: string, limit: number | null): Promise<DownloadStatus>;

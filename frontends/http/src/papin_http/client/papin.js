@@ -62,7 +62,7 @@ export function createClient({ baseUrl, token, fetch: fetchWith = globalThis.fet
     getDownloads: () => ask("GET", "downloads"),
     pauseDownload: (jobId) => onJob("pause")(jobId),
     resumeDownload: (jobId, terms = {}) => onJob("resume")(jobId, terms),
-    cancelDownload: (jobId) => onJob("cancel")(jobId),
+    cancelDownload: (jobId, { discard = false } = {}) => onJob(`cancel?discard=${discard}`)(jobId),
     limitDownload: (jobId, limit) => onJob("limit")(jobId, { limit }),
     limitDownloads: (limit) => ask("POST", "downloads/limit", { body: { limit } }),
     getDownloadStatus: (modelId) => newestDownload(ask, modelId, begun.get(modelId)),
