@@ -91,6 +91,8 @@ class Ramalama:
             blob = put(folder / "blobs" / f"sha256-{sha256(content)}", content)
             link = folder / "snapshots" / digest.replace(":", "-") / name
             link.parent.mkdir(parents=True, exist_ok=True)
+            link.unlink(missing_ok=True)
             link.symlink_to(blob)
-        ref = {"hash": digest, "files": [{"hash": "", "name": name, "type": "model"} for name in files]}
+        kinds = {name: "other" if "." in name and not name.endswith(".gguf") else "gguf" for name in files}
+        ref = {"hash": digest, "files": [{"hash": "", "name": name, "type": kinds[name]} for name in files]}
         put(folder / "refs" / f"{tag}.json", json.dumps(ref))

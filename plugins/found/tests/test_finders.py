@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from papin_found import _docker, _finders, _jan
+from papin_found import _docker, _finders, _jan, _ramalama
 from papin_found._walk import Walker
 
 from .layouts import OLDER, Docker, HuggingFace, Ramalama, put, sha256
@@ -205,6 +205,17 @@ def test_docker(tmp_path):
     assert (model.digest, model.state, model.format) == (digest, "ready", "gguf")
 
 
+def test_docker_with_a_split_model(tmp_path):
+    store = Docker(tmp_path)
+    store.add(["ai/big:120B"], [("gguf.v3", b"one"), ("gguf.v3", b"two"), ("license", b"MIT")])
+    files = found(_docker.find_docker, tmp_path)["ai/big:120B"].files
+    assert [file.name for file in files] == [
+        "big-120B-00001-of-00002.gguf",
+        "big-120B-00002-of-00002.gguf",
+        "big-120B.license.txt",
+    ]
+
+
 @pytest.mark.parametrize("how", ["gone", "short"])
 def test_docker_with_a_damaged_payload(tmp_path, how):
     store = Docker(tmp_path)
@@ -240,18 +251,39 @@ def test_docker_does_not_follow_a_manifest_out_of_its_store(tmp_path):
 
 def test_ramalama(tmp_path):
     store = Ramalama(tmp_path)
-    store.add("ollama/library/smollm", "135m", {"smollm-135m": b"no suffix", "m.gguf": b"weights"})
+    store.add("ollama/library/smollm", "135m", {"smollm": b"weights", "LICENSE.txt": b"MIT"})
+    store.add("ollama/library/smollm", "latest", {"smollm": b"weights"})
     store.add("huggingface/bartowski/Qwen3-8B-GGUF/Qwen3-8B-Q4_K_M.gguf", "latest", {"Qwen3-8B-Q4_K_M.gguf": b"12"})
     store.add("file/models/own.gguf", "latest", {"own.gguf": b"1"}, digest="sha256-beef")
-    models = found(_finders.find_ramalama, tmp_path)
+    models = found(_ramalama.find_ramalama, tmp_path)
     assert set(models) == {
         "ollama://library/smollm:135m",
+        "ollama://library/smollm:latest",
         "huggingface://bartowski/Qwen3-8B-GGUF/Qwen3-8B-Q4_K_M.gguf:latest",
         "file:///models/own.gguf:latest",
     }
     qwen = models["huggingface://bartowski/Qwen3-8B-GGUF/Qwen3-8B-Q4_K_M.gguf:latest"]
     assert (qwen.quantization, qwen.size, qwen.digest) == ("Q4_K_M", 2, "sha256:cafe")
     assert qwen.parameters == 8_000_000_000
+
+
+def test_ramalama_says_what_a_file_without_a_suffix_is(tmp_path):
+    store = Ramalama(tmp_path)
+    store.add("ollama/library/seer", "latest", {"seer": b"weights", "chat_template": b"{{ }}"})
+    ref = tmp_path / "store/ollama/library/seer/refs/latest.json"
+    put(tmp_path / "store/ollama/library/seer/snapshots/sha256-cafe/eyes", b"12")
+    said = json.loads(ref.read_text())
+    said["files"] = [
+        {"name": "seer", "type": "gguf", "hash": ""},
+        {"name": "eyes", "type": "mmproj", "hash": ""},
+        {"name": "chat_template", "type": "chat_template", "hash": ""},
+    ]
+    ref.write_text(json.dumps(said))
+    (model,) = found(_ramalama.find_ramalama, tmp_path).values()
+    assert [(file.name, file.role) for file in model.files] == [
+        ("seer.gguf", "weights"),
+        ("mmproj-eyes.gguf", "mmproj"),
+    ]
 
 
 def test_ramalama_of_before_and_hostile(tmp_path):
@@ -263,4 +295,4 @@ def test_ramalama_of_before_and_hostile(tmp_path):
     put(refs / "hostile.json", '{"hash": "../../../../etc", "files": []}')
     put(refs / "deep.json", "[" * 100_000)
     put(refs / "empty.json", "")
-    assert set(found(_finders.find_ramalama, tmp_path)) == {"hf://o/r:latest"}
+    assert set(found(_ramalama.find_ramalama, tmp_path)) == {"hf://o/r:latest"}

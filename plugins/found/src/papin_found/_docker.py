@@ -17,6 +17,7 @@ _TYPE = "application/vnd.docker.ai."
 # The part of a layer's media type that tells what it is.
 _ROLES: dict[str, FileRole] = {"gguf": "weights", "safetensors": "weights", "mmproj": "mmproj", "license": "sidecar"}
 _MOST = 10_000
+_GGUF = ".gguf"
 
 
 class _Entry(msgspec.Struct):
@@ -58,13 +59,16 @@ def find_docker(walker: Walker, root: str) -> list[ProviderModel]:
 def _model(walker: Walker, root: str, digest: str, name: str) -> ProviderModel:
     layers = _layers(walker.read(_blob(root, "manifests", digest)))
     files, missing = [], []
-    for layer, role, suffix in layers:
+    parts = sum(suffix == _GGUF for _, _, suffix in layers)
+    for number, (layer, role, suffix) in enumerate(layers, 1):
         held = walker.file(_blob(root, "blobs", layer.digest))
         if held is None or held.size != layer.size:
             missing.append(layer.digest)
             continue
         plain = re.sub(r"[^A-Za-z0-9_.-]+", "-", name.rpartition("/")[2]).strip("-.")
-        shown = f"{plain or 'model'}{suffix}"
+        # Parts of a split model are layers in their order, and each a file by its digest.
+        part = f"-{number:05d}-of-{parts:05d}" if suffix == _GGUF and parts > 1 else ""
+        shown = f"{plain or 'model'}{part}{suffix}"
         files.append(
             ProviderFile(name=shown, size=held.size, path=held.path, sha256=layer.digest.partition(":")[2], role=role)
         )
@@ -90,7 +94,7 @@ def _layers(manifest: bytes) -> list[tuple[_Layer, FileRole, str]]:
     for layer in layers[:_MOST]:
         kind = layer.media_type.removeprefix(_TYPE).partition(".")[0]
         if kind in _ROLES and layer.media_type.startswith(_TYPE) and _DIGEST.fullmatch(layer.digest):
-            suffix = {"mmproj": "-mmproj.gguf", "license": ".license.txt"}.get(kind, f".{kind}")
+            suffix = {"gguf": _GGUF, "mmproj": "-mmproj.gguf", "license": ".license.txt"}.get(kind, f".{kind}")
             found.append((layer, _ROLES[kind], suffix))
     return found
 

@@ -19,13 +19,11 @@ __all__ = [
     "find_huggingface",
     "find_llamacpp",
     "find_lmstudio",
-    "find_ramalama",
 ]
 
 Finder = Callable[[Walker, str], list[ProviderModel]]
 """Told the folder, which is there; returns the models in it."""
 
-_DEEPEST = 8
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -109,63 +107,3 @@ def _current(walker: Walker, refs: str) -> list[str]:
     """
     names = sorted(walker.files(refs), key=lambda name: (name != "main", name))
     return [walker.read(f"{refs}/{name}", mark=False).decode(errors="replace").strip() for name in names]
-
-
-class _RamalamaFile(msgspec.Struct):
-    name: str
-
-
-class _RamalamaRef(msgspec.Struct):
-    hash: str
-    files: list[_RamalamaFile] = []
-
-
-def find_ramalama(walker: Walker, root: str) -> list[ProviderModel]:
-    """`store/<transport>/<path>/{blobs,refs/<tag>.json,snapshots/<hash>/<file>}`."""
-    found: list[ProviderModel] = []
-    pending = [(f"{root}/store", "")]
-    while pending:
-        folder, name = pending.pop()
-        inner = walker.folders(folder)
-        if "refs" in inner:
-            found += _ramalama_model(walker, folder, name)
-            continue
-        if name.count("/") < _DEEPEST:
-            pending += [(path, f"{name}/{each}".lstrip("/")) for each, path in inner.items()]
-    return sorted(found, key=lambda model: model.reference)
-
-
-def _ramalama_model(walker: Walker, folder: str, name: str) -> list[ProviderModel]:
-    transport, _, path = name.partition("/")
-    slashes = ":///" if transport == "file" else "://"
-    found = []
-    for ref, file in walker.files(f"{folder}/refs").items():
-        commit, wanted = _ramalama_ref(walker.read(file.path))
-        if not _PLAIN.fullmatch(commit):
-            continue
-        files: dict[str, File] = {}
-        for spelling in (commit, commit.replace(":", "-")):
-            files |= walker.files(f"{folder}/snapshots/{spelling}")
-        chosen = {each: held for each, held in files.items() if each in wanted or not wanted}
-        reference = f"{transport}{slashes}{path}:{ref.removesuffix('.json')}"
-        made = models_of(chosen, lambda build: build.variant)
-        found += [
-            msgspec.structs.replace(
-                model, reference=reference if len(made) == 1 else f"{reference}:{model.reference}", digest=commit
-            )
-            for model in made
-        ]
-    return found
-
-
-_PLAIN = re.compile(r"(?:[a-z0-9]+[:-])?[0-9a-zA-Z]{1,128}")
-
-
-def _ramalama_ref(text: bytes) -> tuple[str, set[str]]:
-    """Return the snapshot and the files of a tag: JSON, or before that lines of `name---kind` after the hash."""
-    try:
-        ref = msgspec.json.decode(text, type=_RamalamaRef)
-        return ref.hash, {file.name for file in ref.files}
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        lines = text.decode(errors="replace").splitlines() or [""]
-        return lines[0].strip(), {line.partition("---")[0] for line in lines[1:] if line.strip()}

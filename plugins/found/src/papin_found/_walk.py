@@ -19,7 +19,7 @@ _DEEPEST = 8
 _TEXT = 4 << 20
 # All that programs and downloaders call what is not whole yet, and what macOS puts beside files on foreign disks.
 _UNFINISHED = re.compile(
-    r"\._.*|(?:incomplete|downloading)[-_].*|.*\.(?:part|partial|incomplete|downloadinprogress|crdownload|aria2|tmp)"
+    r"\._.*|(?:incomplete|downloading)[-_].*|.*\.(?:part|partial|incomplete|downloadinprogress|crdownload|aria2|tmp(?:-[^.]*)?)"
     r"|.*-partial(?:-\d+)?|.*\.lock",
     re.IGNORECASE | re.DOTALL,
 )

@@ -39,7 +39,7 @@ _FOLDERS = (
     ("huggingface-cache", "Hugging Face's cache", "huggingface", "_finders", "find_huggingface"),
     ("llamacpp-cache", "llama.cpp's cache", "llamacpp", "_finders", "find_llamacpp"),
     ("docker-model-runner", "Docker Model Runner", "docker", "_docker", "find_docker"),
-    ("ramalama", "RamaLama", "ramalama", "_finders", "find_ramalama"),
+    ("ramalama", "RamaLama", "ramalama", "_ramalama", "find_ramalama"),
 )
 
 
