@@ -1,6 +1,7 @@
 """Running models, whichever provider has them."""
 
 import pytest
+import trio.testing
 
 from papin.errors import EngineMissing, FormatInvalid, NotFound, PluginFailed, ProviderFailed
 from papin.events import ModelLoaded, ModelLoadFailed, ModelUnloaded
@@ -67,6 +68,17 @@ async def test_what_somebody_else_loaded_counts_as_used(folders, put_model):
             await kernel.models.loaded()
         model = await kernel.models.show("qwen3")
         assert (model.uses, model.last_used_at) == (1, NOW)
+
+
+async def test_what_a_program_tells_by_itself_has_papins_name(folders, put_model):
+    put_model(folders.add("folder"), "qwen3")
+    async with folders.open() as kernel:
+        await kernel.models.load("qwen3")
+        (await kernel._services.provider("folder")).end("qwen3")
+        await trio.testing.wait_all_tasks_blocked()
+    async with folders.open() as kernel:
+        told = [each.event for each in await kernel.journal.events() if isinstance(each.event, ModelUnloaded)]
+    assert told == [ModelUnloaded(model="folder:qwen3", provider="folder", reason="idle")]
 
 
 async def test_another_provider_says_that_it_does_not_have_it(folders, put_model):

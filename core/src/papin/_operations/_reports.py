@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
 import trio
 
 from papin._bus import Bus
 from papin._jobs import Ledger
-from papin._registry import Write
+from papin._registry import Read, Write
 from papin.errors import PapinError
 from papin.events import Event, ModelLoaded, ModelLoadFailed, ModelUnloaded
 
 _RECORDED = (ModelLoaded, ModelLoadFailed, ModelUnloaded)
 _log = logging.getLogger("papin.kernel")
+
+
+def _named(read: Read, event: Event) -> Event:
+    """Return `event` with papin's id for the model; a provider may know only its own name for it."""
+    if not isinstance(event, _RECORDED) or event.model in read.model_ids():
+        return event
+    found = read.shelf().holder(event.provider, event.model.removeprefix(f"{event.provider}:"))
+    return msgspec.structs.replace(event, model=found[0].owner or found[1].id) if found else event
 
 
 class Reports:
@@ -53,7 +62,7 @@ class Reports:
 
         def apply(write: Write) -> None:
             for event in events:
-                write.journal(event)
+                write.journal(_named(write, event))
 
         if events:
             try:

@@ -22,6 +22,7 @@ import trio
 
 from papin.context import Context
 from papin.errors import Conflict, EngineMissing, NotFound, ProviderFailed
+from papin.events import ModelUnloaded
 from papin.hookspecs import hookimpl
 from papin.inventories import Listing, ProviderDetails, ProviderFile, ProviderModel, stamp
 from papin.links import is_same_file, link
@@ -199,6 +200,11 @@ class FolderProvider:
         except FileNotFoundError:
             return False
         return True
+
+    def end(self, reference: str) -> None:
+        """Behave as a program that takes a model out of memory by itself, and tells."""
+        self._mark(reference).unlink()
+        self._context.publish(ModelUnloaded(model=reference, provider=self._context.name, reason="idle"))
 
     async def loaded(self) -> Sequence[LoadedModel]:
         """Return what is noted; see `papin.providers.Loads`."""

@@ -33,7 +33,7 @@ def text(overview: Overview) -> str:
         "Installed": models.summary(overview.models) if overview.models else "no models",
         "Loaded": ", ".join(f"{each.model} ({each.provider})" for each in overview.loaded) or "nothing",
         "Unfinished": ", ".join(f"{job.subject} ({job.state})" for job in overview.unfinished[:_SHOWN]),
-        "Runs on": ", ".join(each.name for each in overview.providers if each.state == "ready") or "nothing yet",
+        "Runs on": ", ".join(each.name for each in _runners(overview)) or "nothing yet",
         "Disk": storage.space(overview.storages),
     }
     lines = [f"{label + ':':<12}{name(fact)}" for label, fact in facts.items() if fact]
@@ -54,9 +54,14 @@ def next_steps(overview: Overview) -> Sequence[tuple[str, str]]:
     else:
         steps.append(('papin run smollm2 "Hello"', "download a small model and ask it"))
         steps.append(("papin models recommend", "see what suits this machine"))
-    if not any(each.state == "ready" for each in overview.providers):
+    if not _runners(overview):
         steps.append(("papin providers list", "see why no model can run"))
     return [*steps, ("papin --help", "see all commands")]
+
+
+def _runners(overview: Overview) -> Sequence[ProviderStatus]:
+    """Return the providers that run models now; others only keep some."""
+    return [each for each in overview.providers if each.state == "ready" and "loads" in each.capabilities]
 
 
 def _last_used(model: Model) -> float:
