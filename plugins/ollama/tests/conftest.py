@@ -92,14 +92,31 @@ class Ollama:
             shutil.rmtree(self.models / name, ignore_errors=True)
         (self.models / "blobs").mkdir(parents=True)  # as one that was just started
 
-    def add(self, data, name="toy", **more):
-        """Register a model of the bytes `data` in it, by its own means; return their digest."""
-        digest = hashlib.sha256(data).hexdigest()
+    def add(self, content, name="toy", **more):
+        """Register a model of some bytes, or of a file by a link, by its own means; return their digest."""
+        is_file = isinstance(content, Path)
+        digest = digest_of(content) if is_file else hashlib.sha256(content).hexdigest()
         path = self.models / "blobs" / f"sha256-{digest}"
         if not path.exists():
-            path.write_bytes(data)
+            if is_file:
+                os.link(content, path)
+            else:
+                path.write_bytes(content)
         assert b'"success"' in self.post("/api/create", {"model": name, "files": {"m.gguf": f"sha256:{digest}"}} | more)
         return digest
+
+
+_digests = {}
+
+
+def digest_of(path):
+    """Return the digest of a file, which is read once for all its names."""
+    status = path.stat()
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    if key not in _digests:
+        with path.open("rb") as file:
+            _digests[key] = hashlib.file_digest(file, "sha256").hexdigest()
+    return _digests[key]
 
 
 class World:
@@ -109,12 +126,8 @@ class World:
         self.ollama = ollama
         self.folder = folder
         self.file = file
-        self.digest = self.digest_of(file)
+        self.digest = digest_of(file)
         self.links = file.stat().st_nlink
-
-    def digest_of(self, path):
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def context(self, **settings):
         (provider,) = papin_providers()

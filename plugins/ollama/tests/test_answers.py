@@ -18,7 +18,7 @@ async def collected(opened):
 
 
 async def test_a_chat_is_a_stream_with_timings(world):
-    world.ollama.add(world.file.read_bytes())
+    world.ollama.add(world.file)
     async with world.open() as session:
         loaded = await session.load(world.model("toy"), LoadSettings(n_ctx=1024, n_threads=1))
         assert (loaded.model, loaded.reference, loaded.n_ctx) == ("toy", "toy:latest", 1024)
@@ -34,7 +34,7 @@ async def test_a_chat_is_a_stream_with_timings(world):
 
 
 async def test_a_completion_has_no_template(world):
-    world.ollama.add(world.file.read_bytes())
+    world.ollama.add(world.file)
     async with world.open() as session:
         loaded = await session.load(world.model("toy"), LoadSettings(n_ctx=1024, n_threads=1))
         options = {"n_predict": 3, "temperature": 0, "stop": "<stop>"}
@@ -45,7 +45,7 @@ async def test_a_completion_has_no_template(world):
 
 async def test_loading_again_and_answering_do_not_load_anew(world):
     """Ollama loads a model anew for every request with other options; papin says the same each time."""
-    world.ollama.add(world.file.read_bytes())
+    world.ollama.add(world.file)
     async with world.open() as session:
         first = await session.load(world.model("toy"), LoadSettings(n_ctx=512, n_threads=1, keep_alive=600))
         await collected(session.chat(first, ASK, {"n_predict": 1}))
@@ -60,7 +60,7 @@ async def test_loading_again_and_answering_do_not_load_anew(world):
 
 
 async def test_a_model_that_somebody_else_loaded_is_told(world):
-    world.ollama.add(world.file.read_bytes())
+    world.ollama.add(world.file)
     world.ollama.post("/api/generate", {"model": "toy", "options": {"num_ctx": 512, "num_thread": 1}, "keep_alive": -1})
     async with world.open() as session:
         (told,) = await session.loaded()
@@ -79,7 +79,7 @@ async def test_a_model_that_is_not_there_is_not_found(world):
 
 
 async def test_an_unknown_option_is_refused(world):
-    world.ollama.add(world.file.read_bytes())
+    world.ollama.add(world.file)
     async with world.open() as session:
         loaded = await session.load(world.model("toy"), LoadSettings(n_ctx=512, n_threads=1))
         with pytest.raises(ConfigInvalid, match="no option 'temprature'") as caught:
@@ -99,7 +99,7 @@ async def test_an_embedding_model_is_loaded_by_embedding(fake):
 
 
 async def test_embeddings_have_one_vector_each(world):
-    world.ollama.add(world.file.read_bytes())
+    world.ollama.add(world.file)
     async with world.open() as session:
         loaded = await session.load(world.model("toy"), LoadSettings(n_ctx=512, n_threads=1))
         found = await session.embed(loaded, ["Paris", "a longer text"])
@@ -114,7 +114,7 @@ async def test_embeddings_have_one_vector_each(world):
     [("memory", OutOfMemory, "99.0 GiB"), ("fail", LoadFailed, "unable to load model")],
 )
 async def test_a_load_that_fails_says_why(fake, how, kind, words):
-    fake.ollama.add(fake.file.read_bytes())
+    fake.ollama.add(fake.file)
     fake.ollama.behave(load=how)
     async with fake.open() as session:
         with pytest.raises(kind, match=words):
@@ -126,7 +126,7 @@ async def test_a_load_that_fails_says_why(fake, how, kind, words):
     [("error", r"does not go on: the runner \[31m died"), ("cut", "as it should"), ("rubbish", "does not understand")],
 )
 async def test_an_answer_that_fails_in_its_middle(fake, how, words):
-    fake.ollama.add(fake.file.read_bytes())
+    fake.ollama.add(fake.file)
     async with fake.open() as session:
         fake.ollama.behave(chat=how)
         loaded = await session.load(fake.model("toy"), LoadSettings())
@@ -135,7 +135,7 @@ async def test_an_answer_that_fails_in_its_middle(fake, how, words):
 
 
 async def test_what_a_model_thinks_is_part_of_the_answer(fake):
-    fake.ollama.add(fake.file.read_bytes())
+    fake.ollama.add(fake.file)
     fake.ollama.behave(chat="think")
     async with fake.open() as session:
         loaded = await session.load(fake.model("toy"), LoadSettings())
@@ -144,7 +144,7 @@ async def test_what_a_model_thinks_is_part_of_the_answer(fake):
 
 
 async def test_an_answer_can_be_cancelled(world):
-    world.ollama.add(world.file.read_bytes())
+    world.ollama.add(world.file)
     async with world.open() as session:
         loaded = await session.load(world.model("toy"), LoadSettings(n_ctx=512, n_threads=1))
         with trio.fail_after(60):
@@ -160,7 +160,7 @@ async def test_an_answer_can_be_cancelled(world):
 
 
 async def test_a_keep_alive_of_nothing_lasts_for_the_first_answer(fake):
-    fake.ollama.add(fake.file.read_bytes())
+    fake.ollama.add(fake.file)
     async with fake.open() as session:
         loaded = await session.load(fake.model("toy"), LoadSettings(keep_alive=0))
         assert await session.loaded()
@@ -169,7 +169,7 @@ async def test_a_keep_alive_of_nothing_lasts_for_the_first_answer(fake):
 
 
 async def test_a_cloud_model_is_not_asked_offline(fake):
-    fake.ollama.add(fake.file.read_bytes(), "cloudy")
+    fake.ollama.add(fake.file, "cloudy")
     path = next((fake.ollama.models / "manifests").rglob("latest"))
     manifest = json.loads(path.read_text())
     about = fake.ollama.models / "blobs" / manifest["config"]["digest"].replace(":", "-")

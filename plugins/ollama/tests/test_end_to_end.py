@@ -87,7 +87,7 @@ async def test_from_a_registry_through_papin_into_ollama(world, registry, kernel
 
 
 async def test_from_ollama_into_papin_without_a_second_copy(world, kernel, tmp_path):
-    world.ollama.add(world.file.read_bytes(), "toy")
+    world.ollama.add(world.file, "toy")
     async with kernel() as open_one:
         (listed,) = [each for each in await open_one.models.list() if each.id == "ollama:toy:latest"]
         assert listed.files[0].sha256 == world.digest

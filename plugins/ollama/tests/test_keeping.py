@@ -18,7 +18,7 @@ def names(world):
 
 
 async def test_what_ollama_knows_of_a_model(world):
-    world.ollama.add(world.file.read_bytes(), "toy", system="Be brief.", license="Do what you want.")
+    world.ollama.add(world.file, "toy", system="Be brief.", license="Do what you want.")
     async with world.open() as session:
         found = await session.show("toy")
     assert (found.reference, found.system_prompt, found.license) == ("toy:latest", "Be brief.", "Do what you want.")
@@ -42,7 +42,7 @@ async def test_a_model_that_is_not_there(world):
 
 
 async def test_settings_are_set_and_taken_away(world):
-    digest = world.ollama.add(world.file.read_bytes(), "toy")
+    digest = world.ollama.add(world.file, "toy")
     async with world.open() as session:
         assert await session.settings("toy") == {}
         asked = {"n_ctx": 8192, "temperature": 0.25, "seed": 7, "system_prompt": "Be brief."}
@@ -59,7 +59,7 @@ async def test_settings_are_set_and_taken_away(world):
 
 
 async def test_settings_that_it_does_not_keep_are_refused(fake):
-    fake.ollama.add(fake.file.read_bytes(), "toy")
+    fake.ollama.add(fake.file, "toy")
     async with fake.open() as session:
         for wrong in ({"n_parallel": 2}, {"n_ctx": "many"}, {"temperature": True}, {"system_prompt": 7}):
             with pytest.raises(ConfigInvalid):
@@ -68,7 +68,7 @@ async def test_settings_that_it_does_not_keep_are_refused(fake):
 
 
 async def test_a_setting_of_an_ollama_elsewhere_cannot_be_taken_away(fake, tmp_path):
-    fake.ollama.add(fake.file.read_bytes(), "toy", parameters={"temperature": 0.5})
+    fake.ollama.add(fake.file, "toy", parameters={"temperature": 0.5})
     async with fake.open(models=str(tmp_path / "none")) as session:
         await session.configure("toy", {"temperature": 0.75})
         assert await session.settings("toy") == {"temperature": 0.75}
@@ -77,7 +77,7 @@ async def test_a_setting_of_an_ollama_elsewhere_cannot_be_taken_away(fake, tmp_p
 
 
 async def test_a_copy_is_a_second_name(world):
-    digest = world.ollama.add(world.file.read_bytes(), "toy")
+    digest = world.ollama.add(world.file, "toy")
     before = blobs(world)
     async with world.open() as session:
         await session.copy("toy", "copied:small")
@@ -97,7 +97,7 @@ async def test_a_shared_model_stays_papins_under_another_name(fake):
     async with fake.open() as session:
         await session.share(fake.model(), [fake.file], name="toy", copy=False)
         await session.rename("toy", "other")
-        fake.ollama.add(fake.file.read_bytes(), "toy")
+        fake.ollama.add(fake.file, "toy")
         with pytest.raises(Conflict):
             await session.unshare("toy")
         await session.remove("toy")

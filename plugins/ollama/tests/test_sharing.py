@@ -9,6 +9,7 @@ from papin.errors import Conflict, EngineMissing, FormatInvalid, NameInvalid, Pr
 from papin.models import LoadSettings, Message, Model, StoredFile
 from papin_ollama._templates import template_for
 
+from .conftest import digest_of
 from .gguf_file import CHATML, gguf
 
 PHI = "{{ '<|' + message['role'] + '|>' }}<|user|><|end|><|assistant|>"
@@ -110,7 +111,7 @@ async def test_what_the_api_refuses_is_shared_by_the_manifest(fake, how):
 @pytest.mark.parametrize("template", [CHATML, PHI])
 async def test_a_template_that_ollama_does_not_find_is_papins(fake, template):
     fake.file.write_bytes(gguf(template=template, filling=b"x"))
-    fake.digest = fake.digest_of(fake.file)
+    fake.digest = digest_of(fake.file)
     fake.ollama.behave(create="plain")
     async with fake.open() as session:
         await share(session, fake)
@@ -160,7 +161,7 @@ async def test_a_model_that_was_removed_in_ollama_leaves_papins_file(world):
         await share(session, world)
         await session.remove("toy")
         assert not blob(world).exists()
-        assert world.digest_of(world.file) == world.digest
+        assert digest_of(world.file) == world.digest
         await session.unshare("toy")
     assert (blobs(world), manifests(world)) == ({}, [])
 
@@ -192,7 +193,7 @@ async def test_a_mmproj_is_a_projector(fake, tmp_path):
     vision = tmp_path / "mmproj.gguf"
     vision.write_bytes(gguf("clip", template="", filling=b"vision"))
     model = fake.model()
-    digest = fake.digest_of(vision)
+    digest = digest_of(vision)
     more = StoredFile(name="mmproj.gguf", sha256=digest, size=vision.stat().st_size, role="mmproj", format="gguf")
     model = Model(**{name: getattr(model, name) for name in model.__struct_fields__} | {"files": (*model.files, more)})
     async with fake.open(url="127.0.0.1:1") as session:
@@ -250,7 +251,7 @@ async def test_a_folder_that_ollama_does_not_read_is_left_as_it_was(world, tmp_p
 async def test_a_failure_leaves_nothing(fake):
     """Neither way works: the file is no model at all."""
     fake.file.write_bytes(b"GGUF is what it is not")
-    fake.digest = fake.digest_of(fake.file)
+    fake.digest = digest_of(fake.file)
     async with fake.open() as session:
         with pytest.raises(ProviderFailed):
             await share(session, fake)

@@ -7,6 +7,8 @@ from papin.models import StoredFile
 from papin.testing import ProviderSuite
 from papin_ollama.plugin import papin_providers
 
+from .conftest import digest_of
+
 
 class _Described(ProviderSuite):
     @pytest.fixture
@@ -21,7 +23,7 @@ class _Described(ProviderSuite):
     @pytest.fixture
     def model(self, ollama):
         # Two threads that share one core with somebody else wait for each other most of the time.
-        ollama.ollama.add(ollama.file.read_bytes(), "toy", parameters={"num_thread": 1})
+        ollama.ollama.add(ollama.file, "toy", parameters={"num_thread": 1})
         return ollama.model("toy:latest"), (ollama.file,)
 
     @pytest.fixture
@@ -32,7 +34,7 @@ class _Described(ProviderSuite):
     def stranger(self, ollama, tmp_path):
         path = tmp_path / "stranger.gguf"
         path.write_bytes(ollama.file.read_bytes() + bytes(32))
-        file = StoredFile(name=path.name, sha256=ollama.digest_of(path), size=path.stat().st_size, format="gguf")
+        file = StoredFile(name=path.name, sha256=digest_of(path), size=path.stat().st_size, format="gguf")
         return msgspec.structs.replace(ollama.model(), id="stranger", files=(file,)), (path,)
 
 

@@ -47,7 +47,7 @@ def test_an_unknown_family_has_no_template(jinja):
 
 @pytest.mark.live
 def test_ollama_puts_a_chat_as_the_family_wants_it(real):
-    real.ollama.add(real.file.read_bytes())
+    real.ollama.add(real.file)
     for family, jinja in JINJA.items():
         template = template_for(jinja)
         parameters = {"stop": list(template.stop)}
