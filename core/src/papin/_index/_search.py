@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from papin._index._conditions import Condition, Here, condition
+from papin._index._emptied import begins, emptied_by
 from papin._index._schema import SORTED
 from papin._index._spelling import mend, tokens
 from papin.query import Query
@@ -51,7 +52,7 @@ def search(connection: sqlite3.Connection, query: Query, limit: int, here: Here)
     keys = _first(_Asked(connection, words, conditions, query.sort).hits(), limit + 1)
     if keys:
         return Hits(tuple(keys[:limit]), len(keys) > limit, meant)
-    return Hits((), more=False, meant=meant, emptied_by=_emptied_by(connection, words, conditions))
+    return Hits((), more=False, meant=meant, emptied_by=emptied_by(connection, words, conditions))
 
 
 def _first(rows: Iterator[tuple[int, int]], limit: int) -> list[int]:
@@ -62,27 +63,6 @@ def _first(rows: Iterator[tuple[int, int]], limit: int) -> list[int]:
         if len(seen) >= limit:
             break
     return list(seen.values())
-
-
-def _emptied_by(
-    connection: sqlite3.Connection, words: Sequence[str], conditions: Sequence[Condition]
-) -> tuple[str, ...]:
-    """Return the words and filters without any one of which something is found, by one look at all entries."""
-    has = "e.key IN (SELECT rowid FROM words WHERE words MATCH ?)"
-    tests: list[tuple[str, str, tuple[float | str, ...]]] = [(word, has, (_begins(word),)) for word in words]
-    tests += [(str(each.meant), each.sql, each.parameters) for each in conditions]
-    columns = ", ".join(f"coalesce(({sql}) <> 0, 0) AS t{number}" for number, (_, sql, _) in enumerate(tests))
-    failed = " ".join(f"WHEN NOT t{number} THEN {number}" for number in range(len(tests)))
-    met = " + ".join(f"t{number}" for number in range(len(tests)))
-    query = f"SELECT DISTINCT CASE {failed} END FROM (SELECT {columns} FROM entries e) WHERE {met} = ?"  # noqa: S608  constants
-    parameters = [each for _, _, several in tests for each in several]
-    alone = {number for (number,) in connection.execute(query, (*parameters, len(tests) - 1))} if tests else set()
-    return tuple(name for number, (name, _, _) in enumerate(tests) if number in alone)
-
-
-def _begins(word: str) -> str:
-    """Return what to match for a word; a single letter or digit begins too much."""
-    return f'"{word}"*' if len(word) > 1 else f'"{word}"'
 
 
 class _Asked:
@@ -101,7 +81,7 @@ class _Asked:
     def _term(self, word: str) -> str:
         """Return what to match: the word alone where it is common, else whatever begins so."""
         row = self._do("SELECT doc FROM terms WHERE term = ?", (word,)).fetchone()
-        return _begins(word) if row is None or row[0] <= _RARE else f'"{word}"'
+        return begins(word) if row is None or row[0] <= _RARE else f'"{word}"'
 
     def hits(self) -> Iterator[tuple[int, int]]:
         """Yield (key, card) in order; a card may come several times."""
