@@ -23,6 +23,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("papin", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("papin")
 
 
 def pytest_configure(config: pytest.Config) -> None:

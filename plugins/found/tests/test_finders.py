@@ -264,6 +264,7 @@ def test_ramalama(tmp_path):
     }
     qwen = models["huggingface://bartowski/Qwen3-8B-GGUF/Qwen3-8B-Q4_K_M.gguf:latest"]
     assert (qwen.quantization, qwen.size, qwen.digest) == ("Q4_K_M", 2, "sha256:cafe")
+    assert qwen.files[0].sha256 == sha256(b"12")
     assert qwen.parameters == 8_000_000_000
 
 

@@ -64,7 +64,7 @@ def _shown(file: File, role: FileRole) -> ProviderFile:
 
 def sha256_of(file: File) -> str:
     """Return the digest that the link to a file names, as caches of content do, or nothing."""
-    last = file.link.rpartition("/")[2]
+    last = file.link.rpartition("/")[2].removeprefix("sha256-")
     return last if _SHA256.fullmatch(last) else ""
 
 
