@@ -46,6 +46,11 @@ class Shelved(Value, frozen=True, kw_only=True):
     duplicated: int = 0
 
     @property
+    def is_remote(self) -> bool:
+        """Tell whether its weights are on no machine that anybody here has: it is run by somebody else's."""
+        return all(each.model.state == "remote" for each in self.holdings)
+
+    @property
     def id(self) -> str:
         """Papin's id, or the first provider's name and its own name for it."""
         return self.owner or self.holdings[0].id
@@ -158,8 +163,9 @@ class Shelf:
         )
 
     def only(self) -> tuple[Model, ...]:
-        """Return the models that only providers have, by id."""
-        return tuple(sorted((self.model(each) for each in self.groups if not each.owner), key=attrgetter("id")))
+        """Return the models that only providers have, by id; those whose weights are elsewhere (cloud models) are not."""
+        foreign = (each for each in self.groups if not each.owner and not each.is_remote)
+        return tuple(sorted(map(self.model, foreign), key=attrgetter("id")))
 
     def model(self, shelved: Shelved, holding: Holding | None = None) -> Model:
         """Return what providers have as a model, by the name of `holding` or else of the first one that has it.

@@ -86,7 +86,9 @@ class Dedupe:
         inventories = await self._providers.refresh()
         busy = {(each.provider, each.reference) for each in await self._providers.loaded()}
         ours = await self._ours()
+        reflinked = await self._reflinked()
         theirs = await trio.to_thread.run_sync(_theirs, inventories)
+        theirs = [place for place in theirs if (place.provider, place.reference) not in reflinked]
         groups = worth_hashing([*ours, *theirs])
         digests = await self._digests([place for group in groups for place in group], on_progress)
         kept = {place.sha256: place for place in ours if digests.get(place.path) == place.sha256}
@@ -102,6 +104,11 @@ class Dedupe:
             else:
                 found.append(_duplicate(place, same))
         return DedupePlan(duplicates=tuple(found), frees=sum(each.size for each in found), left=tuple(left))
+
+    async def _reflinked(self) -> set[tuple[str, str]]:
+        """Return where papin shared a model by a reflink, which has an inode of its own and no bytes of its own."""
+        placements = [each for model in await self._models.installed() for each in model.placements]
+        return {(each.provider, each.reference) for each in placements if each.how == "reflink"}
 
     async def _ours(self) -> list[Place]:
         places = []
