@@ -163,7 +163,7 @@ class Shelf:
         )
 
     def only(self) -> tuple[Model, ...]:
-        """Return the models that only providers have, by id; those whose weights are elsewhere (cloud models) are not."""
+        """Return the models that only providers have, by id; those whose weights are elsewhere (in a cloud) are not."""
         foreign = (each for each in self.groups if not each.owner and not each.is_remote)
         return tuple(sorted(map(self.model, foreign), key=attrgetter("id")))
 
