@@ -199,8 +199,11 @@ class Session:
         )
 
     async def unload(self, reference: str) -> bool:
-        """Take a model out of its memory."""
-        return await self._patient.does("POST", "/backend/shutdown", {"model": reference})
+        """Take a model out of its memory; where LocalAI does not run, nothing is in it."""
+        try:
+            return await self._patient.does("POST", "/backend/shutdown", {"model": reference})
+        except EngineMissing:
+            return False
 
     async def loaded(self) -> Sequence[LoadedModel]:
         """Return what is in its memory. It does not tell since when."""
