@@ -215,6 +215,15 @@ async def test_a_name_alone_is_looked_for_in_all_that_is_indexed(hub):
         assert "hub:acme/pond" in caught.value.next_step
 
 
+async def test_a_name_that_only_a_server_has_is_told_and_not_taken(hub):
+    hub.tell(pages=pages((A, C)), entries=[A, C])
+    async with hub.kernel() as kernel:
+        await kernel.catalogs.refresh(["hub"])
+        with pytest.raises(NotFound) as caught:
+            await kernel.catalogs.resolve("acme/pond")
+        assert caught.value.next_step.startswith("The nearest: hub:acme/pond")
+
+
 # --- rows ---------------------------------------------------------------------------------------------------------
 
 

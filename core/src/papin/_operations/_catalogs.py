@@ -210,9 +210,12 @@ class Catalogs:
         return name in self._services.plugins.catalogs and self._descriptor(name).local
 
     async def _near(self, name: str) -> Sequence[str]:
+        """Return the references of the indexed models of just that name, then of those that a search for it finds."""
         words = Query(words=(name,))
+        same = await self._services.look_up(lambda index: _read.named(index, name))
         hits = await self._services.look_up(lambda index: _read.find(index, words, _NEAR, Here(), Installed()))
-        return [card.entry.ref for card in hits.cards]
+        refs = dict.fromkeys([*(entry.ref for entry in same), *(card.entry.ref for card in hits.cards)])
+        return list(refs)[:_NEAR]
 
     async def resolve(self, ref: str) -> Variant:
         """Return the variant that `ref` names, asking the catalogs of this machine at once where it names none.
