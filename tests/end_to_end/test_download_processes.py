@@ -77,7 +77,9 @@ async def test_a_download_whose_process_was_killed_is_not_shown_as_running(envir
         child.kill()
         await trio.to_thread.run_sync(child.communicate)
         shown = await trio.to_thread.run_sync(lambda: papin("downloads", "list", "--json").stdout)
-        assert [job["state"] for job in json.loads(shown)] == ["interrupted"]
+        [job] = json.loads(shown)
+        assert job["state"] == "interrupted"
+        assert (await kernel.downloads.status(job["id"])).state == "interrupted"
         assert [job.state for job in await kernel.downloads.list()] == ["interrupted"]
 
 

@@ -244,12 +244,15 @@ class Downloads:
             NotFound, Ambiguous: none, or several.
         """
         try:
-            return await self._services.records.read(lambda read: read.job(job_id))
+            job = await self._services.records.read(lambda read: read.job(job_id))
         except NotFound:
             for job in reversed(await self.list()):
                 if job_id in {job.model, job.subject}:
                     return job
             raise
+        if job.state in ("queued", "running") and job.id in await self._jobs.notice_dead():
+            job = await self._services.records.read(lambda read: read.job(job_id))
+        return job
 
     async def cancel(self, job_id: str, *, discard: bool = False) -> Job:
         """Ask a job to end, whichever process runs it; what arrived is kept, unless it is to be discarded.

@@ -99,6 +99,8 @@ class Planner:
 
     async def discard(self, request: Request) -> None:
         """Remove what is unfinished of what `request` stands for, unless somebody is at it."""
+        if request.provider:
+            return  # what another program has or fetches, it keeps as it does
         storage = await self._services.storage()
         for file in (await self._resolve(request)).files:
             await storage.discard(staging_key(file))
