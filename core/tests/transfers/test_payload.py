@@ -14,7 +14,7 @@ import pytest
 from papin._transfers._data import DataFile
 from papin._transfers._ledger import CHUNK, Ledger, Part
 from papin._transfers._notes import Entity
-from papin._transfers._payload import Payload, Piece, begin
+from papin._transfers._payload import Payload, Piece, begin, check
 from papin._transfers._pipe import PIECE
 from papin.errors import StorageFailed
 
@@ -36,7 +36,11 @@ def _piece(filling, content):
 
 
 def _pieces(ledger, stop, *, size=PIECE):
-    """The body up to `stop` in pieces of `size`, chunk by chunk."""
+    """The body up to `stop` in checked pieces of `size`, chunk by chunk."""
+    return check([*_cut(ledger, stop, size)])
+
+
+def _cut(ledger, stop, size):
     for number in range(ledger.count):
         filling = begin(ledger, number)
         for start in range(number * CHUNK, min(stop, number * CHUNK + ledger.size(number)), size):
@@ -63,7 +67,7 @@ def _recovered(area):
 def test_i3_what_is_written_is_noted_at_once(payload, area, size, direct):
     ledger = Ledger(len(BODY))
     stop = CHUNK + 3 * PIECE
-    payload.write([*_pieces(ledger, stop, size=size)], ledger.size, direct=direct)
+    payload.write(_pieces(ledger, stop, size=size), ledger.size, direct=direct)
     found = _recovered(area)
     assert found.done == {0: zlib.crc32(BODY[:CHUNK])}
     assert found.parts == {1: Part(3 * PIECE, zlib.crc32(BODY[CHUNK:stop]))}
@@ -73,7 +77,7 @@ def test_i3_what_is_written_is_noted_at_once(payload, area, size, direct):
 @pytest.mark.parametrize("direct", [True, False])
 def test_all_of_it_in_one_go(payload, area, direct):
     ledger = Ledger(len(BODY))
-    payload.write([*_pieces(ledger, len(BODY))], ledger.size, direct=direct)
+    payload.write(_pieces(ledger, len(BODY)), ledger.size, direct=direct)
     payload.finish(len(BODY))
     assert area.data.read_bytes() == BODY
     assert _recovered(area).is_complete
@@ -90,7 +94,7 @@ def test_small_growth_is_noted_by_whoever_leaves(payload, area):
 
 def test_d5_what_the_disk_failed_to_keep_counts_as_not_there(payload, area, monkeypatch):
     ledger = Ledger(len(BODY))
-    first, second = [*_pieces(ledger, CHUNK)], [*_pieces(ledger, len(BODY))][CHUNK // PIECE :]
+    first, second = _pieces(ledger, CHUNK), _pieces(ledger, len(BODY))[CHUNK // PIECE :]
     payload.write(first, ledger.size)
     payload.sync()
     payload.write(second, ledger.size)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import trio
 
-_FILL = 256 << 10
+_FILL = 512 << 10
 
 T = TypeVar("T")
 

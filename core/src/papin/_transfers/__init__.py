@@ -1,7 +1,7 @@
 """Transfers: one wanted file from its sources into a storage, fast, resumable, verified, durable.
 
 The order is never another one: reserve, write to the staging area, fsync, verify, have the storage admit it. A killed
-process loses what it had not written yet (at most 32 MiB, seldom 8), a power cut what came in the last second. A file
+process loses what it had not written yet (at most 36 MiB, seldom 8), a power cut what came in the last second. A file
 from the network is cut into chunks, which several connections may fetch at the same time:
 
     _fetch      what is there already, then the sources in their order: `_local` ones, or the addresses as `_mirrors`

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from papin._transfers._notes import SAFE
 
 _ALIGNED = 4096  # what a write past the page cache must be a multiple of, on every disk
 _DIRECT = getattr(os, "O_DIRECT", 0)  # Linux
+_Act = Callable[[int, Sequence[memoryview], int], int]
 
 
 class DataFile:
@@ -40,18 +41,18 @@ class DataFile:
 
     def write(self, offset: int, views: Sequence[memoryview], *, direct: bool = False) -> None:
         """Write `views` one behind the other; `direct` past the page cache, where the disk lets it be done."""
-        if direct and self._may_be_direct and offset % _ALIGNED == 0:
-            whole = [view for view in views if len(view) % _ALIGNED == 0]
-            if len(whole) == len(views) and self._write_direct(offset, views):
-                return
-        _write_all(self._file, offset, views)
+        # What a short count leaves is written, once more and as a whole, the other way.
+        if not (direct and self._do_direct(os.pwritev, offset, views)):
+            _write_all(self._file, offset, views)
 
-    def _write_direct(self, offset: int, views: Sequence[memoryview]) -> bool:
+    def _do_direct(self, act: _Act, offset: int, views: Sequence[memoryview]) -> bool:
+        """Read or write past the page cache; return whether that was possible, and all of it was done."""
+        if not self._may_be_direct or any(each % _ALIGNED for each in (offset, *map(len, views))):
+            return False
         try:
             if self._direct is None:
                 self._direct = self._open_direct()
-            # What a short count leaves is written, once more and as a whole, the other way.
-            return os.pwritev(self._direct, views, offset) == sum(map(len, views))
+            return act(self._direct, views, offset) == sum(map(len, views))
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
@@ -59,14 +60,16 @@ class DataFile:
             return False
 
     def _open_direct(self) -> int:
-        handle = os.open(self._path, os.O_WRONLY | _DIRECT | SAFE)
+        handle = os.open(self._path, os.O_RDWR | _DIRECT | SAFE)
         if os.path.sameopenfile(handle, self._file):
             return handle
         os.close(handle)
         raise OSError(errno.ESTALE, "the file was replaced by another one")
 
-    def read(self, offset: int, view: memoryview) -> bool:
-        """Fill `view`; return whether the file has that much."""
+    def read(self, offset: int, view: memoryview, *, direct: bool = False) -> bool:
+        """Fill `view`; return whether the file has that much. `direct` is for what was written so."""
+        if direct and self._do_direct(os.preadv, offset, [view]):
+            return True
         while view:
             count = os.preadv(self._file, [view], offset)
             if not count:

@@ -27,21 +27,27 @@ _WHAT = "the unfinished download"
 class Filling:
     """A chunk that is being written: what of it is in the file. Replaced as a whole, so that any thread may read it.
 
-    `sent` counts its bytes that were sent to the writer, `noted` those that the notes tell of.
+    `sent` counts its bytes that were sent to be written, `crc` is that of those that were checked, `noted` counts those
+    that the notes tell of.
     """
 
     number: int
     part: Part
     sent: int = 0
+    crc: int = 0
     noted: int = 0
 
 
 class Piece(NamedTuple):
-    """The next bytes of a chunk: the first `size` of `buffer`, which nobody touches until they are written."""
+    """The next bytes of a chunk: the first `size` of `buffer`, which nobody touches until they are written.
+
+    `crc` is that of the chunk up to their end, once they are checked.
+    """
 
     filling: Filling
     buffer: mmap.mmap
     size: int
+    crc: int = 0
 
     @property
     def view(self) -> memoryview:
@@ -55,7 +61,8 @@ class Payload:
     def __init__(self, staging: Staging) -> None:
         self.entity: Entity | None = None
         # Made once: fresh memory for every chunk costs as much as reading it.
-        self._buffer = memoryview(bytearray(CHUNK))
+        self._buffer = memoryview(mmap.mmap(-1, CHUNK))
+        self._direct: set[int] = set()  # chunks that are not in the page cache
         self._unsure: set[int] = set()  # chunks that were noted since the last time that all was durable
         self._lost: StorageFailed | None = None
         with disk_errors(_WHAT):
@@ -82,7 +89,7 @@ class Payload:
         self.entity = entity
 
     def write(self, pieces: Sequence[Piece], size_of: Callable[[int], int], *, direct: bool = False) -> None:
-        """Write `pieces` to where they belong, and note it. `size_of` gives the length of a chunk."""
+        """Write `pieces`, which are checked, to where they belong; note it. `size_of` gives the length of a chunk."""
         if self._lost:
             raise self._lost
         with disk_errors(_WHAT):
@@ -90,10 +97,12 @@ class Payload:
                 first = run[0].filling
                 views = [piece.view for piece in run]
                 self._data.write(first.number * CHUNK + first.part.filled, views, direct=direct)
-                for piece, view in zip(run, views, strict=True):
-                    filled, crc = piece.filling.part
-                    piece.filling.part = Part(filled + piece.size, zlib.crc32(view, crc))
-            self._note({piece.filling for piece in pieces}, size_of)
+                for piece in run:
+                    piece.filling.part = Part(piece.filling.part.filled + piece.size, piece.crc)
+            fillings = {piece.filling for piece in pieces}
+            if direct:
+                self._direct.update(filling.number for filling in fillings)
+            self._note(fillings, size_of)
 
     def _note(self, fillings: Iterable[Filling], size_of: Callable[[int], int]) -> None:
         done: dict[int, int] = {}
@@ -163,7 +172,9 @@ class Payload:
         agreed = 0
         for number, size, crc in chunks:
             view = self._buffer[:size]
-            if not self._read(number * CHUNK, view) or (crc is not None and zlib.crc32(view) != crc):
+            if not self._read(number * CHUNK, view, direct=number in self._direct) or (
+                crc is not None and zlib.crc32(view) != crc
+            ):
                 break
             into.update(view)
             agreed += 1
@@ -175,9 +186,9 @@ class Payload:
             if not self.agrees(number, Part(ledger.size(number), crc)):
                 yield number
 
-    def _read(self, offset: int, view: memoryview) -> bool:
+    def _read(self, offset: int, view: memoryview, *, direct: bool = False) -> bool:
         with disk_errors(_WHAT):
-            return self._data.read(offset, view)
+            return self._data.read(offset, view, direct=direct)
 
     def finish(self, total: int) -> None:
         """Make it durable, with exactly `total` bytes."""
@@ -194,7 +205,16 @@ class Payload:
 def begin(ledger: Ledger, number: int) -> Filling:
     """Return where a chunk stands, to go on from there."""
     part = ledger.parts.get(number, NOTHING)
-    return Filling(number, part, sent=part.filled, noted=part.filled)
+    return Filling(number, part, sent=part.filled, crc=part.crc, noted=part.filled)
+
+
+def check(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return `pieces`, which must come in their order, with their CRCs."""
+    checked: list[Piece] = []
+    for piece in pieces:
+        piece.filling.crc = zlib.crc32(piece.view, piece.filling.crc)
+        checked.append(piece._replace(crc=piece.filling.crc))
+    return checked
 
 
 def _runs(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:

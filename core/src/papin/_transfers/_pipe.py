@@ -1,4 +1,4 @@
-"""Bytes that came are written and noted, made durable, and hashed: each in a thread of its own, one behind the other.
+"""Bytes that came are checked, written and noted, made durable, hashed: each in its own thread, one behind the other.
 
 The buffers are few and pass from connection to writer and back, so that the memory is the same at any speed. Chunks
 that come in order stay in their buffers until they are hashed; all others are read again from the file, and so chunks
@@ -9,9 +9,10 @@ the hasher.
 from __future__ import annotations
 
 import mmap
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import groupby
 from math import inf
 
 import trio
@@ -19,18 +20,27 @@ import trio
 from papin._transfers._disk import in_thread
 from papin._transfers._hasher import Hasher
 from papin._transfers._ledger import CHUNK, Ledger
-from papin._transfers._payload import Filling, Payload, Piece
+from papin._transfers._payload import Filling, Payload, Piece, check
 from papin.errors import PapinError
 
 PIECE = 1 << 20
 
-_BUFFERS = 32
-_HELD = 3  # chunks that may stay in their buffers: every connection must still find one
+_BUFFERS = 36
+_HELD = 5  # chunks that may stay in their buffers: every connection must still find one
 _CHECKPOINT = 16 << 20
 _EVERY = 1.0  # seconds between checkpoints of a slow transfer
 _AHEAD = 64 << 20  # what may be written and not durable yet
 _RATE_OVER = 0.1  # seconds
 _FAST = 64e6  # bytes a second that go past the page cache, see `_data`
+_FASTER = 200e6  # the same for what has to be read again to be hashed: more than a disk with heads can do
+
+
+_Item = Piece | Callable[[], None]
+
+
+def _all_waiting(channel: trio.MemoryReceiveChannel[_Item], first: _Item) -> list[_Item]:
+    """Return `first` and what else is there already: the more at once, the fewer turns of the threads."""
+    return [first] + [channel.receive_nowait() for _ in range(channel.statistics().current_buffer_used)]
 
 
 class Bell:
@@ -56,7 +66,8 @@ class Pipe:
         self._payload = payload
         self._ledger = ledger
         self._hasher = hasher
-        self._send, self._receive = trio.open_memory_channel[Piece | Callable[[], None]](inf)
+        self._send, self._receive = trio.open_memory_channel[_Item](inf)
+        self._checked, self._to_write = trio.open_memory_channel[_Item](inf)
         self._buffers: list[mmap.mmap] = []
         self._room = trio.Semaphore(_BUFFERS)
         self._fillings: set[Filling] = set()
@@ -83,6 +94,7 @@ class Pipe:
         """
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._guard, self._check_all, scope)
                 nursery.start_soon(self._guard, self._write_all, scope)
                 nursery.start_soon(self._guard, self._sync_all, scope)
                 nursery.start_soon(self._guard, self._hash_all, scope)
@@ -145,47 +157,47 @@ class Pipe:
         """Call `act` on the event loop when everything that was sent so far is written."""
         self._hand_over(act)
 
-    def _hand_over(self, item: Piece | Callable[[], None]) -> None:
+    def _hand_over(self, item: _Item) -> None:
         try:
             self._send.send_nowait(item)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return  # the disk failed; `error` tells
 
-    # The writer.
+    # What was sent is checked, and then written; nothing of it is left out, whatever ends the transfer.
+
+    async def _check_all(self) -> None:
+        with trio.CancelScope(shield=True), self._receive, self._checked:
+            async for first in self._receive:
+                items = _all_waiting(self._receive, first)
+                pieces = [item for item in items if isinstance(item, Piece)]
+                checked = iter(await in_thread(check, pieces) if pieces else ())
+                for item in items:
+                    self._checked.send_nowait(next(checked) if isinstance(item, Piece) else item)
 
     async def _write_all(self) -> None:
         try:
-            with trio.CancelScope(shield=True), self._receive:
-                async for first in self._receive:
-                    await self._write_batch(first)
+            with trio.CancelScope(shield=True), self._to_write:
+                async for first in self._to_write:
+                    await self._write_in_order(_all_waiting(self._to_write, first))
         finally:
             self._closing = True
             self._to_sync.ring()
             self._to_hash.ring()
 
-    async def _write_batch(self, item: Piece | Callable[[], None]) -> None:
-        pieces: list[Piece] = []
-        act: Callable[[], None] | None = None
-        while act is None:
-            if isinstance(item, Piece):
-                pieces.append(item)
+    async def _write_in_order(self, items: Sequence[_Item]) -> None:
+        for is_piece, group in groupby(items, lambda item: isinstance(item, Piece)):
+            if is_piece:
+                await self._write([item for item in group if isinstance(item, Piece)])
             else:
-                act = item
-                break
-            try:
-                item = self._receive.receive_nowait()
-            except (trio.WouldBlock, trio.EndOfChannel):
-                break
-        if pieces:
-            await self._write(pieces)
-        if act:
-            act()
+                for act in group:
+                    assert not isinstance(act, Piece)
+                    act()
 
     async def _write(self, pieces: list[Piece]) -> None:
         while self._unsynced >= _AHEAD and self._is_syncing:
             await self._synced.wait()
-        # What is not in memory any more when it is hashed had better be in the page cache.
-        direct = self._rate > _FAST and all(piece.filling.number in self._held for piece in pieces)
+        is_held = all(piece.filling.number in self._held for piece in pieces)
+        direct = self._rate > (_FAST if is_held else _FASTER)
         await in_thread(partial(self._payload.write, pieces, self._ledger.size, direct=direct))
         if self._ledger.total is None:
             await in_thread(self._payload.check_space)
