@@ -1,9 +1,9 @@
 """How many connections one transfer should use: a pure decision, from what came when.
 
-It begins with one, and doubles as long as that makes the whole clearly faster. When it does not, the last step is
-taken back and nothing more is tried for a while. A server that refuses or breaks one of several connections has said
-how many it wants. Nothing is added when papin itself is what holds the transfer up (a slow disk, a limit that the
-user set, a busy processor: then what came waits to be read), or when little is left.
+It begins with one, and doubles as long as that makes the whole clearly faster. When it does not, even at a second look,
+the last step is taken back and nothing more is tried for a while. A server that refuses or breaks one of several
+connections has said how many it wants. Nothing is added when papin itself is what holds the transfer up (a slow disk, a
+limit that the user set, a busy processor: then what came waits to be read), or when little is left.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ _GAIN = 1.25  # twice the connections have to bring this much more
 _SHORTEST, _LONGEST = 0.25, 1.0  # seconds that are looked at before the next step
 _WAITS = 2.0  # or so many times what the first answer was waited for, because connections begin slowly
 _WORTH = 1.5  # seconds that must be left for another connection to be worth its beginning
-_PRESSED = 0.5  # the part of a window, and of the bytes in it, for which papin kept the network waiting
-_REST = 30.0  # seconds until it is tried again whether more help
+_PRESSED = 0.5  # the part of a window in which papin kept the network waiting
+_BEHIND = 0.75  # the part of what came that had come before it could be read
+_REST = 4.0  # seconds until it is tried again whether more help, and twice as long each time that they do not
+_LONGEST_REST = 60.0
 _RUN = 3.0  # seconds that the run of chunks asked for by one request should take
 _LAGGING = 0.1  # of what the others get on average
 
@@ -47,7 +49,9 @@ class Lanes:
         self._window = _SHORTEST
         self._began: tuple[float, Sample] | None = None
         self._before: tuple[int, float] | None = None  # the connections and the rate before the last step
+        self._is_doubtful = False
         self._rest_until = 0.0
+        self._rest = _REST
 
     def answered(self, waited: float) -> None:
         """Note for how long the first answer was waited for."""
@@ -73,9 +77,15 @@ class Lanes:
         return first.active < self.target <= sample.active
 
     def _decide(self, now: float, sample: Sample, *, pressed: bool) -> None:
-        if self._before and self.rate < self._before[1] * _GAIN:
+        is_in_vain = self._before is not None and self.rate < self._before[1] * _GAIN
+        if is_in_vain and not self._is_doubtful:
+            self._is_doubtful = True  # a hiccup of the line is no reason: it is looked at once more
+            return
+        self._is_doubtful = False
+        if is_in_vain and self._before:
             self.target, self._before = self._before[0], None
-            self._rest_until = now + _REST
+            self._rest_until = now + self._rest
+            self._rest = min(_LONGEST_REST, 2 * self._rest)
         elif not pressed and now >= self._rest_until and self.is_worth_it(sample.missing):
             self._before = self.target, self.rate
             self.target = min(self._most, self.target * 2)
@@ -92,7 +102,7 @@ class Lanes:
         """Note that the server turned one connection away, and that `active` others are left: so many it is."""
         self.target = self._most = max(1, active)
         self._before = None
-        self._rest_until = now + _REST
+        self._rest_until = now + _LONGEST_REST
 
     def run(self, free: int, chunk: int) -> int | None:
         """Return how many of `free` chunks one request should ask for; None for all of them."""
@@ -109,4 +119,4 @@ class Lanes:
 def _is_pressed(first: Sample, sample: Sample, took: float) -> bool:
     held_up = (sample.held_up - first.held_up) / took
     waiting = (sample.waiting - first.waiting) / max(1, sample.received - first.received)
-    return held_up + waiting > _PRESSED
+    return held_up > _PRESSED or waiting > _BEHIND

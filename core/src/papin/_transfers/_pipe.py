@@ -43,6 +43,13 @@ def _all_waiting(channel: trio.MemoryReceiveChannel[_Item], first: _Item) -> lis
     return [first] + [channel.receive_nowait() for _ in range(channel.statistics().current_buffer_used)]
 
 
+def _hand_over(channel: trio.MemorySendChannel[_Item], item: _Item) -> None:
+    try:
+        channel.send_nowait(item)
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        return  # the disk failed; `error` tells
+
+
 class Bell:
     """Wakes the one that waits, or that comes to wait after."""
 
@@ -147,21 +154,15 @@ class Pipe:
     def put(self, piece: Piece) -> None:
         """Send a piece on its way. Its buffer comes back by itself."""
         piece.filling.sent += piece.size
-        self._hand_over(piece)
+        _hand_over(self._send, piece)
 
     def settle(self, filling: Filling) -> None:
         """Have a chunk that nothing more comes of put back, once what came is written."""
-        self._hand_over(lambda: self._put_back(filling))
+        _hand_over(self._send, lambda: self._put_back(filling))
 
     def after(self, act: Callable[[], None]) -> None:
         """Call `act` on the event loop when everything that was sent so far is written."""
-        self._hand_over(act)
-
-    def _hand_over(self, item: _Item) -> None:
-        try:
-            self._send.send_nowait(item)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return  # the disk failed; `error` tells
+        _hand_over(self._send, act)
 
     # What was sent is checked, and then written; nothing of it is left out, whatever ends the transfer.
 
@@ -172,7 +173,7 @@ class Pipe:
                 pieces = [item for item in items if isinstance(item, Piece)]
                 checked = iter(await in_thread(check, pieces) if pieces else ())
                 for item in items:
-                    self._checked.send_nowait(next(checked) if isinstance(item, Piece) else item)
+                    _hand_over(self._checked, next(checked) if isinstance(item, Piece) else item)
 
     async def _write_all(self) -> None:
         try:
