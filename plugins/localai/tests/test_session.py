@@ -48,6 +48,7 @@ async def test_nothing_there_is_a_missing_engine(opened):
                 await session.engine()
             assert (await session.models()).is_present is False
             assert await session.loaded() == ()
+            assert await session.unload("small") is False
             assert await session.unload("anything") is False
 
 
