@@ -98,7 +98,10 @@ async def test_settings_of_a_model_are_kept_in_the_presets(router, payload):
         assert await session.settings("mine") == {}
         with pytest.raises(NotFound):
             await session.configure("nobody", {"n_ctx": 1})
+        await session.configure("mine", {"n_ctx": 128})
         await session.unshare("mine")
+        assert "mine" not in {each.reference for each in (await session.models()).models}
+    assert "mine" not in router.presets.read_text()
 
 
 async def test_what_it_did_not_fetch_it_does_not_remove(router, payload):

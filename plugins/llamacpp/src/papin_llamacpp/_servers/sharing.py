@@ -60,9 +60,11 @@ class Sharing:
         return share(folder / called, files, self._note(called), allow_copy=copy)
 
     async def unshare(self, reference: str) -> None:
-        """Take back the links, and have the router forget the model."""
+        """Take back the links and the settings, and have the router forget the model."""
         called = names.check(reference, "file")
         if await trio.to_thread.run_sync(take_back, self._note(called)):
+            # A preset without a model is a model that cannot be loaded.
+            await trio.to_thread.run_sync(self._forget_presets, called)
             try:
                 await self._server.models(reload=True)
             except PapinError:
@@ -134,6 +136,10 @@ class Sharing:
             raise StorageFailed(
                 f"{self.presets_file} cannot be read: {error.strerror}", next_step="Look at its permissions."
             ) from error
+
+    def _forget_presets(self, reference: str) -> None:
+        if presets.read(self._read_presets(), reference):
+            self._edit_presets(reference, dict.fromkeys(presets.FLAGS))
 
     def _edit_presets(self, reference: str, settings: Mapping[str, str | int | float | bool | None]) -> None:
         text = presets.edit(self._read_presets(), reference, settings)
