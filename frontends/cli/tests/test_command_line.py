@@ -30,6 +30,8 @@ COMMANDS = [
     "models settings",
     "models share",
     "models unshare",
+    "models copy",
+    "models rename",
     "models complete",
     "models embed",
     "downloads list",

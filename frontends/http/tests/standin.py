@@ -215,6 +215,15 @@ class StandInModels:
         self.installed[ref] = shared
         return shared
 
+    async def copy(self, ref, to):
+        self.installed[to] = msgspec.structs.replace(await self.show(ref), id=to)
+        return self.installed[to]
+
+    async def rename(self, ref, to):
+        copied = await self.copy(ref, to)
+        del self.installed[ref]
+        return copied
+
     async def edit(self, ref, *, settings=None):
         kept = {key: value for key, value in (settings or {}).items() if value is not None}
         self.installed[ref] = msgspec.structs.replace(await self.show(ref), settings=kept)

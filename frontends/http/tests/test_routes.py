@@ -111,6 +111,13 @@ async def test_one_provider_and_what_it_has(client):
         assert found["provider"] == "llamacpp"
 
 
+async def test_other_names(client, kernel):
+    assert (await client.ask("POST", f"{API}/models/smollm2/copy", {"name": "two"})).json()["id"] == "two"
+    assert (await client.ask("POST", f"{API}/models/smollm2/rename", {"name": "three"})).json()["id"] == "three"
+    assert {"two", "three"} <= set(kernel.models.installed)
+    assert "smollm2" not in kernel.models.installed
+
+
 async def test_settings(client):
     place = f"{API}/models/smollm2/settings"
     answer = await client.ask("PATCH", place, {"settings": {"n_ctx": 512, "top_k": None}})

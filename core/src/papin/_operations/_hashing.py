@@ -26,25 +26,29 @@ async def digest_of(services: Services, path: Path, report: Callable[[int], None
         StorageFailed: it cannot be read, or changes while it is.
     """
     hashes = await services.records.read(lambda read: read.hashes())
-    with disk_errors(str(path)):
-        mark = mark_of(await trio.to_thread.run_sync(os.stat, path))
     known = hashes.get(str(path))
-    if known and known[0] == mark:
-        return known[1]
-    digest = await hash_anew(path, report)
+    return known[1] if known and known[0] == await _mark(path) else await hash_anew(services, path, report)
+
+
+async def _mark(path: Path) -> str:
     with disk_errors(str(path)):
-        after = mark_of(await trio.to_thread.run_sync(os.stat, path))
-    if after == mark:
-        await services.records.change(lambda write: write.save_hash(str(path), mark, digest), durable=False)
-    return digest
+        return mark_of(await trio.to_thread.run_sync(os.stat, path))
 
 
-async def hash_anew(path: Path, report: Callable[[int], None]) -> str:
-    """Read the file `path` whole and return its digest; cancelled within a piece.
+async def hash_anew(services: Services, path: Path, report: Callable[[int], None]) -> str:
+    """Read the file `path` whole and return its digest, which is remembered; cancelled within a piece.
 
     Raises:
         StorageFailed: it cannot be read.
     """
+    mark = await _mark(path)
+    digest = await _read(path, report)
+    if await _mark(path) == mark:
+        await services.records.change(lambda write: write.save_hash(str(path), mark, digest), durable=False)
+    return digest
+
+
+async def _read(path: Path, report: Callable[[int], None]) -> str:
     told = 0
 
     def piece(done: int) -> None:
@@ -64,5 +68,5 @@ async def read_foreign(services: Services, model: Model, file: StoredFile, repor
         paths = await services.files.paths(model)
     except NotFound:
         return "missing"
-    digest = await hash_anew(paths[model.files.index(file)], report)
+    digest = await hash_anew(services, paths[model.files.index(file)], report)
     return "ok" if file.sha256 in ("", digest) else "damaged"

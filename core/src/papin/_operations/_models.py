@@ -9,6 +9,7 @@ import msgspec
 
 from papin._operations._configuring import Configuring
 from papin._operations._headers import read_header
+from papin._operations._naming import Naming
 from papin._operations._providers import Providers
 from papin._operations._removing import Removing
 from papin._operations._services import Services
@@ -32,7 +33,7 @@ def _merged(old: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> tu
     return tuple(sorted((set(old) | set(add)) - set(remove)))
 
 
-class Models(Removing, Configuring):
+class Models(Removing, Configuring, Naming):
     """The models of this machine."""
 
     def __init__(self, services: Services, providers: Providers) -> None:

@@ -196,6 +196,12 @@ class Write(Read):
         save_remark(self._connection, provider, reference, new)
         return new
 
+    def move_remark(self, provider: str, reference: str, to: str) -> None:
+        """Record that a model of a provider is called otherwise now."""
+        said = load_remarks(self._connection).get((provider, reference), Remark())
+        save_remark(self._connection, provider, reference, Remark())
+        save_remark(self._connection, provider, to, said)
+
     def save_hash(self, path: str, mark: str, sha256: str) -> None:
         """Record the digest of a file that is not papin's; `mark` changes when the file does."""
         save_hash(self._connection, path, mark, sha256)

@@ -27,6 +27,8 @@ _MODELS = {
     "remove": Where(f"{_HERE}.models_remove", "command", "Remove a model and free its space."),
     "share": Where(f"{_HERE}.models_share", "share", "Make a model usable in another program, without a copy."),
     "unshare": Where(f"{_HERE}.models_share", "unshare", "Take a share back."),
+    "copy": Where(f"{_HERE}.models_name", "copy", "Give another program's model a second name."),
+    "rename": Where(f"{_HERE}.models_name", "rename", "Give another program's model another name."),
     "load": Where(f"{_HERE}.models_load", "load", "Load a model into memory."),
     "unload": Where(f"{_HERE}.models_load", "unload", "Take a model out of memory."),
     "edit": Where(f"{_HERE}.models_edit", "command", "Change favourite, tags, collections and settings."),

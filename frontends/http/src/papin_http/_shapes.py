@@ -20,6 +20,7 @@ __all__ = [
     "InstalledModel",
     "Limit",
     "LoadRequest",
+    "NameRequest",
     "PullRequest",
     "RefreshRequest",
     "ResumeRequest",
@@ -109,6 +110,12 @@ class ShareRequest(_Asked, frozen=True, kw_only=True):
     provider: str
     name: str = ""
     copy: bool = False
+
+
+class NameRequest(_Asked, frozen=True, kw_only=True):
+    """The other name of a model, where its provider keeps it."""
+
+    name: str
 
 
 class UnshareRequest(_Asked, frozen=True, kw_only=True):

@@ -1,11 +1,12 @@
-"""Sharing models with other programs, and taking that back."""
+"""Sharing models with other programs, taking that back, and naming what they have."""
 
 from __future__ import annotations
 
+from papin.models import Model
 from papin_cli._safe import name as safe
 from papin_cli._session import Session
 
-__all__ = ["share", "unshare"]
+__all__ = ["copy", "rename", "share", "unshare"]
 
 _HOW = {
     "reflink": "its blocks are shared (reflink)",
@@ -34,3 +35,19 @@ async def unshare(session: Session, model: str, *, provider: str) -> None:
     if session.out.json:
         session.out.document(left)
     session.out.text(f"{safe(provider)} does not have {safe(left.id)} from papin any more; papin keeps it.")
+
+
+async def copy(session: Session, model: str, *, name: str) -> None:
+    """Give a model of another program a second name."""
+    _tell_name(session, await session.kernel.models.copy(model, name))
+
+
+async def rename(session: Session, model: str, *, name: str) -> None:
+    """Give a model of another program another name."""
+    _tell_name(session, await session.kernel.models.rename(model, name))
+
+
+def _tell_name(session: Session, model: Model) -> None:
+    if session.out.json:
+        session.out.document(model)
+    session.out.text(f"It is {safe(model.id)} now.")

@@ -13,6 +13,7 @@ from papin_http._shapes import (
     ImportRequest,
     InstalledModel,
     LoadRequest,
+    NameRequest,
     PullRequest,
     SettingsRequest,
     ShareRequest,
@@ -103,6 +104,18 @@ async def unshare(request: Asked, model: FromPath[str], data: JSONBody[UnshareRe
     return await kernel_of(request).models.unshare(model, data.provider)
 
 
+@post("/{model:str}/copy", operation_id="copyModel", status_code=200, responses=PROBLEMS)
+async def copy(request: Asked, model: FromPath[str], data: JSONBody[NameRequest]) -> Model:
+    """Give a model of another program a second name there, without a second copy of it."""
+    return await kernel_of(request).models.copy(model, data.name)
+
+
+@post("/{model:str}/rename", operation_id="renameModel", status_code=200, responses=PROBLEMS)
+async def rename(request: Asked, model: FromPath[str], data: JSONBody[NameRequest]) -> Model:
+    """Give a model of another program another name there."""
+    return await kernel_of(request).models.rename(model, data.name)
+
+
 @get("/{model:str}/settings", operation_id="showSettings", responses=PROBLEMS)
 async def settings(request: Asked, model: FromPath[str], *, provider: FromQuery[str] = "") -> SettingsView:
     """Show the settings of a model, each with its source, for a provider or the one that would run it."""
@@ -147,6 +160,8 @@ router = Router(
         verify,
         share,
         unshare,
+        copy,
+        rename,
         settings,
         change_settings,
     ],
