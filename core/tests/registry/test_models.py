@@ -254,3 +254,11 @@ def test_payloads_are_counted_once(registry, make_model):
     assert registry.read.payload_bytes() == 101 + 102 + 103
     registry.change(lambda write: write.remove_model("n"))
     assert registry.read.payload_bytes() == 101 + 102
+
+
+def test_where_models_came_from_and_their_weights_are_told_without_loading_them(registry, make_model):
+    models = [make_model(f"m{number}", number) for number in range(3)]
+    registry.change(lambda write: [write.add_model(each) for each in models])
+    assert registry.read.origins() == {each.ref: each.id for each in models if each.ref}
+    weights = {file.sha256: each.id for each in models for file in each.files if file.role == "weights"}
+    assert registry.read.weights() == weights

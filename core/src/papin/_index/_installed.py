@@ -11,7 +11,6 @@ __all__ = ["installed_in"]
 
 def installed_in(read: Read) -> Installed:
     """Return what tells whether a model of a catalog is here, in papin's storage or with a provider alone."""
-    models = read.models()
     held = {
         file.sha256: group.id
         for group in read.shelf().groups
@@ -19,8 +18,5 @@ def installed_in(read: Read) -> Installed:
         for file in holding.model.files
         if file.role == "weights" and file.sha256
     }
-    own = {file.sha256: model.id for model in models for file in model.files if file.role == "weights"}
-    return Installed(
-        by_ref={model.ref: model.id for model in models if model.ref},
-        by_digest={first_bytes(sha256): model for sha256, model in (held | own).items()},
-    )
+    by_digest = {first_bytes(sha256): model for sha256, model in (held | read.weights()).items()}
+    return Installed(by_ref=read.origins(), by_digest=by_digest)

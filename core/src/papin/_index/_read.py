@@ -151,10 +151,12 @@ def _here(
 ) -> dict[int, tuple[str, ...]]:
     """Return the ids of installed models by card: what came from one of its sources, or has the same file."""
     found: dict[int, set[str]] = {card: set() for card in cards}
+    by_name: dict[str, list[str]] = {}
     for ref, model in installed.by_ref.items():
-        for card, each in sources.items():
-            if any(ref == source.ref or ref.startswith(f"{source.ref}:") for source in each):
-                found[card].add(model)
+        by_name.setdefault(":".join(ref.split(":", 2)[:2]), []).append(model)
+    for card, each in sources.items():
+        for source in each:
+            found[card].update(by_name.get(source.ref, ()))
     if installed.by_digest:
         joined = "entries e JOIN digests d ON d.entry = e.key"
         query = f"SELECT e.card, d.digest FROM {joined} WHERE e.card IN ({_marks(cards)})"  # noqa: S608

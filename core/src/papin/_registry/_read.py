@@ -59,6 +59,20 @@ class Read:
         with self._snapshot() as connection:
             return merged(load_models(connection), _shelf(connection))
 
+    def origins(self) -> dict[str, str]:
+        """Return the ids of papin's own models by what they were installed from; much faster than `models`."""
+        with self._snapshot() as connection:
+            return dict(connection.execute("SELECT ref, id FROM models WHERE ref <> ''"))
+
+    def weights(self) -> dict[str, str]:
+        """Return the ids of papin's own models by the digests of their weights; much faster than `models`."""
+        query = """
+        SELECT f.sha256, m.id FROM versions v CROSS JOIN models m ON m.key = v.model JOIN model_files mf
+        ON mf.version = v.key JOIN files f ON f.key = mf.file WHERE +v.current AND mf.role = 'weights'
+        """
+        with self._snapshot() as connection:
+            return dict(connection.execute(query))
+
     def shelf(self) -> Shelf:
         """Return what providers have, as they told it last."""
         with self._snapshot() as connection:
