@@ -16,7 +16,7 @@ from papin.testing.fault_server import fault_server
 from .storage import Folder
 
 MIB = 1 << 20
-RATE = 2 * MIB  # of a connection to a server that limits each
+RATE = MIB  # of a connection to a server that limits each
 
 
 def make_body(size, name="v1"):
@@ -102,7 +102,7 @@ def jumping_clock():
 @pytest.fixture
 def fast_clock():
     """Seconds are short, so that servers that are slow on purpose do not make slow tests."""
-    return trio.testing.MockClock(rate=8)
+    return trio.testing.MockClock(rate=4)
 
 
 class Case(Task):
@@ -116,7 +116,7 @@ class Case(Task):
     @property
     def proper(self):
         """A script that does nothing wrong, by which there will be so many connections."""
-        return faults.limited(2 * RATE) if self.is_shared else faults.ok()
+        return faults.limited(6 * RATE) if self.is_shared else faults.ok()
 
     def meets(self, *scripts, default=None, **options):
         """A server that plays `scripts` to requests for parts, after a first one that shows what the file is."""
