@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from papin.models import Job
-from papin.testing.fault_scripts import limited, no_length
+from papin.testing.fault_scripts import cut, limited, no_length, ok, refuse
 from papin.testing.fault_server import fault_server
 
 WEIGHTS = 2 << 20
@@ -122,3 +122,13 @@ def test_a_file_is_imported_and_stays(papin, model_file, tmp_path):
         shown = papin(*arguments)
         assert shown.status == 0
         assert "\x1b" not in shown.out
+
+
+async def test_what_it_waits_for_stands_above_the_bar(papin, model_file):
+    async with fault_server(model_file) as server:
+        server.play(ok(), cut(at=300_000), refuse(503, retry_after="2"))
+        terminal = papin.on_terminal("models", "download", server.url, "--name", "tiny", "--yes")
+        shown = await in_thread(terminal.until, "answered with status 503.")
+        assert "\nIt waits until " in shown.replace("\x1b[2K", "\n").replace("\r", "\n")
+        await in_thread(terminal.until, "Installed tiny")
+        assert await in_thread(terminal.end) == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 __all__ = ["Output", "ReaderGone"]
@@ -27,6 +29,7 @@ class Output:
         self.json = json
         self._stdout = sys.stdout if stdout is None else stdout
         self._stderr = sys.stderr if stderr is None else stderr
+        self._above: Callable[[str], None] | None = None
 
     @property
     def width(self) -> int | None:
@@ -60,9 +63,22 @@ class Output:
 
     def note(self, text: str, *, end: str = "\n") -> None:
         """Write text for a person to stderr; nothing with `json`. It must be safe to print."""
-        if not self.json:
-            self._stderr.write(text + end)
-            self._stderr.flush()
+        if self.json:
+            return
+        if self._above is not None:
+            self._above(text)
+            return
+        self._stderr.write(text + end)
+        self._stderr.flush()
+
+    @contextmanager
+    def noting_by(self, write: Callable[[str], None]) -> Iterator[None]:
+        """Hand notes to `write` meanwhile, which knows what else is drawn on the terminal."""
+        self._above = write
+        try:
+            yield
+        finally:
+            self._above = None
 
     def document(self, value: Any) -> None:
         """Write `value` as the one JSON document of a command: indented on a terminal, on one line elsewhere."""

@@ -22,7 +22,7 @@ def showing(out: Output, kind: str) -> Iterator[Show]:
     elif out.animated:
         from papin_cli.actions._progress._bar import bar  # noqa: PLC0415 - imports rich, which only a bar needs
 
-        with bar(kind) as show:
+        with bar(out, kind) as show:
             yield show
     else:
         yield Lines(out.note, kind)
@@ -36,7 +36,7 @@ def watching(out: Output) -> Iterator[Callable[[Job], None]]:
     elif out.animated:
         from papin_cli.actions._progress._bar import bars  # noqa: PLC0415 - imports rich, which only a bar needs
 
-        with bars() as show:
+        with bars(out) as show:
             yield show
     else:
         yield JobLines(out.text)

@@ -10,6 +10,7 @@ from rich.progress import Progress as Drawing
 
 from papin.models import Job, Progress
 from papin_cli import _words
+from papin_cli._output import Output
 from papin_cli._safe import name
 from papin_cli.views import jobs
 
@@ -20,7 +21,7 @@ _EMPTY: dict[str, Any] = {"percent": "", "amount": "", "speed": "", "left": ""}
 
 
 class _Bars:
-    """Bars at the bottom of stderr, redrawn at each change; rich honours NO_COLOR."""
+    """Bars at the bottom of stderr, redrawn at each change, notes above them; rich honours NO_COLOR."""
 
     def __init__(self, drawing: Drawing) -> None:
         self._drawing = drawing
@@ -47,24 +48,28 @@ def _fields(progress: Progress | None) -> dict[str, Any]:
 
 
 @contextmanager
-def _drawn() -> Iterator[_Bars]:
+def _drawn(out: Output) -> Iterator[_Bars]:
     texts = [TextColumn(f"{{task.fields[{field}]}}", markup=False) for field in _EMPTY]
     columns = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=_WIDTH), *texts]
     console = Console(stderr=True, highlight=False)
-    with Drawing(*columns, console=console, auto_refresh=False, expand=False) as drawing:
+
+    def above(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    with Drawing(*columns, console=console, auto_refresh=False, expand=False) as drawing, out.noting_by(above):
         yield _Bars(drawing)
 
 
 @contextmanager
-def bar(kind: str) -> Iterator[Callable[[Progress], None]]:
+def bar(out: Output, kind: str) -> Iterator[Callable[[Progress], None]]:
     """Draw one bar for the progress of a job of that kind."""
-    with _drawn() as drawn:
+    with _drawn(out) as drawn:
         drawn.draw("", "Waiting", None)
         yield lambda progress: drawn.draw("", jobs.doing(progress.phase, kind), progress)
 
 
 @contextmanager
-def bars() -> Iterator[Callable[[Job], None]]:
+def bars(out: Output) -> Iterator[Callable[[Job], None]]:
     """Draw a bar for each job that is shown."""
-    with _drawn() as drawn:
+    with _drawn(out) as drawn:
         yield lambda job: drawn.draw(job.id, f"{name(job.id)} {jobs.stage(job)}", job.progress)
