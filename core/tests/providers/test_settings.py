@@ -57,3 +57,13 @@ async def test_a_provider_without_the_model_is_not_configured(folders, put_model
         assert (await kernel.models.settings("qwen3", provider="second")).configures is False
         with pytest.raises((NotFound, ProviderFailed)):
             await kernel.models.settings("qwen3", provider="nobody")
+
+
+async def test_what_a_provider_says_of_a_model(folders, put_model):
+    put_model(folders.add("folder"), "qwen3")
+    async with folders.open() as kernel:
+        await kernel.models.configure("qwen3", "folder", {"top_k": 3})
+        found = await kernel.models.details("qwen3")
+        assert (found.reference, found.parameters) == ("qwen3", {"top_k": "3"})
+        with pytest.raises(NotFound):
+            await kernel.models.details("qwen3", provider="second")

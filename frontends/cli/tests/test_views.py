@@ -22,7 +22,7 @@ from papin.answers import (
 )
 from papin.config import Row
 from papin.errors import Problem
-from papin.inventories import Inventory, Listing, ProviderFile, ProviderModel
+from papin.inventories import Inventory, Listing, ProviderDetails, ProviderFile, ProviderModel
 from papin.library import Summary
 from papin.models import Engine, Job, LoadedModel, Placement, Progress
 from papin.policies import Removal
@@ -280,6 +280,17 @@ def test_providers(now):
         text = parts.providers(found, None)
         assert "ERR_ENGINE_MISSING  Engine missing: no llama-server\nNext: install it" in text
         assert safe(text)
+
+
+def test_what_a_program_says_of_a_model():
+    found = ProviderDetails(
+        reference="m", template=f"{{{{ .Prompt }}}}\n{EVIL}", system_prompt="be brief", parameters={"num_ctx": EVIL}
+    )
+    text = providers.said(found)
+    for part in ("System prompt:\nbe brief", "Template:\n{{ .Prompt }}", "num_ctx = "):
+        assert part in text
+    assert "Licence" not in text
+    assert safe(text)
 
 
 def test_second_copies():

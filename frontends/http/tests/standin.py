@@ -26,7 +26,7 @@ from papin.answers import (
 from papin.discovery import Card, Found, ModelPage, Refreshed, Row, Source, Update, UpdateCheck
 from papin.errors import InUse, NameInvalid, NotFound
 from papin.events import DownloadQueued, Envelope, Lagged, encode
-from papin.inventories import Inventory, Listing, ProviderModel
+from papin.inventories import Inventory, Listing, ProviderDetails, ProviderModel
 from papin.models import (
     CatalogEntry,
     Embeddings,
@@ -214,6 +214,9 @@ class StandInModels:
         shared = msgspec.structs.replace(await self.show(ref), placements=(placement,))
         self.installed[ref] = shared
         return shared
+
+    async def details(self, ref, *, provider=None):
+        return ProviderDetails(reference=(await self.show(ref)).id, template="{{ .Prompt }}")
 
     async def copy(self, ref, to):
         self.installed[to] = msgspec.structs.replace(await self.show(ref), id=to)

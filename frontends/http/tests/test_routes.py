@@ -118,6 +118,11 @@ async def test_other_names(client, kernel):
     assert "smollm2" not in kernel.models.installed
 
 
+async def test_what_a_provider_says_of_a_model(client):
+    assert (await client.ask("GET", f"{API}/models/smollm2/details")).json()["template"] == "{{ .Prompt }}"
+    assert (await client.ask("GET", f"{API}/models/nobody/details?provider=ollama")).status == 404
+
+
 async def test_settings(client):
     place = f"{API}/models/smollm2/settings"
     answer = await client.ask("PATCH", place, {"settings": {"n_ctx": 512, "top_k": None}})

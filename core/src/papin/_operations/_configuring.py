@@ -10,8 +10,9 @@ from papin._operations._running import Running
 from papin._operations._settings import checked_settings, effective
 from papin.answers import SettingsView
 from papin.errors import NameInvalid, NotFound, PapinError, ProviderFailed
+from papin.inventories import ProviderDetails
 from papin.models import Model
-from papin.providers import Configures, reference_of
+from papin.providers import Configures, Shows, reference_of
 
 Settings = Mapping[str, str | int | float | bool]
 
@@ -49,6 +50,28 @@ class Configuring(Running):
             return None
         async with self._providers.asking(provider, bound=BOUND) as session:
             return await session.settings(reference) if isinstance(session, Configures) else None
+
+    async def details(self, ref: str, *, provider: str | None = None) -> ProviderDetails:
+        """Return what `provider`, or the first that can tell, says of a model: template, prompt, licence, settings.
+
+        Raises:
+            NotFound: there is no such model, or no provider has it.
+            ProviderFailed: no provider that has it tells more.
+        """
+        model = await self._find(ref)
+        places = [each for each in model.placements if provider in (None, each.provider)]
+        if not places:
+            raise NotFound(
+                f"{provider or 'no other program'} has {model.id}", next_step="papin providers list shows who is here."
+            )
+        for each in places:
+            async with self._providers.asking(each.provider, bound=BOUND) as session:
+                if isinstance(session, Shows):
+                    return await session.show(each.reference)
+        raise ProviderFailed(
+            f"{', '.join(each.provider for each in places)} tells no more of {model.id}",
+            next_step=f"papin models show {model.id}",
+        )
 
     async def configure(self, ref: str, provider: str, change: Mapping[str, Any]) -> SettingsView:
         """Change what a provider itself keeps for a model, for all who use it there; None takes a value away.

@@ -11,11 +11,11 @@ from papin_cli._safe import name
 from papin_cli._session import Session
 from papin_cli.actions._ask import must_ask
 from papin_cli.actions._progress import showing
-from papin_cli.views import model_settings, plans
+from papin_cli.views import model_settings, plans, providers
 from papin_cli.views import models as view
 from papin_cli.views import verification as checklist
 
-__all__ = ["edit", "load", "remove", "settings", "show_removal", "unload", "verify"]
+__all__ = ["details", "edit", "load", "remove", "settings", "show_removal", "unload", "verify"]
 
 
 async def verify(session: Session, model: str) -> int:
@@ -79,6 +79,14 @@ async def unload(session: Session, model: str) -> None:
     if session.out.json:
         session.out.document({"model": found.id, "unloaded": was_loaded})
     session.out.text(f"{name(found.id)} is unloaded." if was_loaded else f"{name(found.id)} was not loaded.")
+
+
+async def details(session: Session, model: str) -> None:
+    """Show what a program says of a model that it has."""
+    found = await session.kernel.models.details(model)
+    if session.out.json:
+        session.out.document(found)
+    session.out.text(providers.said(found), end="")
 
 
 async def settings(session: Session, model: str, *, provider: str | None, change: Mapping[str, str | None]) -> None:

@@ -19,13 +19,19 @@ __all__ = ["command"]
 
 @click.command(epilog=examples("papin models show smollm2", "papin models show hf:Qwen/Qwen3-8B-GGUF"))
 @ref
+@click.option("--details", is_flag=True, help="What the program that has it says: template, prompt, settings, licence.")
 @global_options
 @pass_app
-def command(app: App, ref: str) -> None:
+def command(app: App, ref: str, *, details: bool) -> None:
     """Show everything about one model, installed or not.
 
     Of one that is not, its catalog is asked: what it is good for, its variants, and which of them fits here.
     """
+    if details:
+        from papin_cli.actions import models  # noqa: PLC0415 - imports trio
+
+        in_session(app, partial(models.details, model=ref))
+        return
     try:
         found = read(app, lambda library: library.find(ref))
     except NotFound as missing:

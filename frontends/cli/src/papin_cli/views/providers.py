@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from papin.answers import ProviderStatus, ProviderView
-from papin.inventories import Inventory, Listing, ProviderModel
+from papin.inventories import Inventory, Listing, ProviderDetails, ProviderModel
 from papin_cli import _words
 from papin_cli._errors import describe
-from papin_cli._safe import name
+from papin_cli._safe import line, name, prose
 from papin_cli._table import Column, render
 
-__all__ = ["details", "problems", "refreshed"]
+__all__ = ["details", "problems", "refreshed", "said"]
 
 _MODELS = (
     Column(title="MODEL", least=12),
@@ -100,3 +100,13 @@ def _outcome(inventory: Inventory) -> str:
 def problems(found: Iterable[Inventory]) -> str:
     """Return what is wrong with the providers that were asked, and that what they had is listed still."""
     return "\n".join(f"{name(each.provider)}: {describe(each.problem)}" for each in found if each.problem)
+
+
+def said(found: ProviderDetails) -> str:
+    """Return what a program says of a model: its texts as they are, but for what a terminal would act upon."""
+    facts = {**found.parameters, **{key: str(value) for key, value in found.metadata.items()}}
+    lines = [f"{name(found.reference)}\n"]
+    lines += [f"{name(key)} = {line(value)}\n" for key, value in facts.items()]
+    texts = {"System prompt": found.system_prompt, "Template": found.template, "Licence": found.license}
+    lines += [f"\n{title}:\n{prose(text).rstrip()}\n" for title, text in texts.items() if text]
+    return "".join(lines)

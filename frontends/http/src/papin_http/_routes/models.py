@@ -6,6 +6,7 @@ from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from papin.answers import RemovalPlan, SettingsView, Verification
+from papin.inventories import ProviderDetails
 from papin.models import Job, LoadedModel, Model
 from papin_http._core import PROBLEMS, Asked, kernel_of
 from papin_http._shapes import (
@@ -116,6 +117,12 @@ async def rename(request: Asked, model: FromPath[str], data: JSONBody[NameReques
     return await kernel_of(request).models.rename(model, data.name)
 
 
+@get("/{model:str}/details", operation_id="showDetails", responses=PROBLEMS)
+async def details(request: Asked, model: FromPath[str], *, provider: FromQuery[str] = "") -> ProviderDetails:
+    """Show what a provider says of a model that it has: its template, system prompt, settings and licence."""
+    return await kernel_of(request).models.details(model, provider=provider or None)
+
+
 @get("/{model:str}/settings", operation_id="showSettings", responses=PROBLEMS)
 async def settings(request: Asked, model: FromPath[str], *, provider: FromQuery[str] = "") -> SettingsView:
     """Show the settings of a model, each with its source, for a provider or the one that would run it."""
@@ -162,6 +169,7 @@ router = Router(
         unshare,
         copy,
         rename,
+        details,
         settings,
         change_settings,
     ],
