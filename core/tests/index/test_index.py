@@ -89,6 +89,20 @@ def test_what_a_transaction_did_not_finish_was_not_done(index):
     assert names(index, "") == ["alpha"]
 
 
+def test_a_page_can_be_given_up_in_its_middle(index):
+    put(index, A)
+    many = tuple(entry(f"m{number}", "Q4_0") for number in range(300))
+    looks = iter([None, None, KeyError("stop")])
+
+    def check():
+        if (error := next(looks)) is not None:
+            raise error
+
+    with pytest.raises(KeyError):
+        index.change(lambda c: _write.put(c, "shelf", "shelf", Page(state="2", entries=many), NOW, check=check))
+    assert names(index, "") == ["alpha"]
+
+
 HOSTILE = [
     entry("../etc/passwd", "Q4_0"),
     entry("a b", "Q4_0"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -19,6 +19,8 @@ from papin.models import CatalogEntry
 
 __all__ = ["Stored", "fail", "forget", "put", "put_entries"]
 
+_CHECKED = 100  # entries between two looks whether to go on
+
 
 class Stored(NamedTuple):
     """What a page changed: how many entries are new or other than before, are gone, and could not be taken."""
@@ -28,9 +30,20 @@ class Stored(NamedTuple):
     refused: int = 0
 
 
-def put(connection: sqlite3.Connection, catalog: str, prefix: str, page: Page, now: datetime) -> Stored:
-    """Record a page of a refresh, and the state from which the next one goes on."""
-    stored = put_entries(connection, catalog, prefix, page.entries)
+def put(
+    connection: sqlite3.Connection,
+    catalog: str,
+    prefix: str,
+    page: Page,
+    now: datetime,
+    *,
+    check: Callable[[], None] = lambda: None,
+) -> Stored:
+    """Record a page of a refresh, and the state from which the next one goes on.
+
+    `check` is called now and then, and raises when this is to end: then nothing of the page is recorded.
+    """
+    stored = put_entries(connection, catalog, prefix, page.entries, check=check)
     writer = _Writer(connection, catalog)
     gone = [each for name in page.gone if (each := writer.existing(name)) is not None]
     if page.whole:
@@ -43,12 +56,21 @@ def put(connection: sqlite3.Connection, catalog: str, prefix: str, page: Page, n
     return stored._replace(gone=len(gone))
 
 
-def put_entries(connection: sqlite3.Connection, catalog: str, prefix: str, entries: Iterable[CatalogEntry]) -> Stored:
+def put_entries(
+    connection: sqlite3.Connection,
+    catalog: str,
+    prefix: str,
+    entries: Iterable[CatalogEntry],
+    *,
+    check: Callable[[], None] = lambda: None,
+) -> Stored:
     """Record entries, whatever else the catalog has."""
     _know(connection, catalog, prefix)
     writer = _Writer(connection, catalog)
     changed = refused = 0
-    for entry in entries:
+    for number, entry in enumerate(entries):
+        if number % _CHECKED == 0:
+            check()
         try:
             changed += writer.put(clean(entry, catalog, prefix))
         except NameInvalid:

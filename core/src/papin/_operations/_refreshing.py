@@ -68,7 +68,8 @@ async def _pages(services: Services, about: Catalog, on_refresh: OnRefresh) -> R
             page = as_told(await session.refresh(state), Page)
             _check(about.name, state, page)
         now = datetime.now(UTC)
-        put = partial(_write.put, catalog=about.name, prefix=about.prefix, page=page, now=now)
+        check = trio.from_thread.check_cancelled
+        put = partial(_write.put, catalog=about.name, prefix=about.prefix, page=page, now=now, check=check)
         stored = await services.index_change(put)
         total = Refreshed(
             catalog=about.name,
