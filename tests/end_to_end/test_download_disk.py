@@ -47,9 +47,9 @@ async def test_a_disk_that_fills_up_leaves_a_job_that_can_go_on_and_a_papin_that
         papin.environ["PAPIN_STORAGES__STORE__PATH"] = str(small_disk / "store")
     else:
         papin.environ["PAPIN_HOME"] = str(small_disk / "home")
-    async with fault_server(BODY, default=limited(2_000_000)) as server:
+    async with fault_server(BODY, default=limited(400_000)) as server:
         child = papin.start("models", "download", server.url, "--name", "m", "--json")
-        await arrived(child, 1 << 20)
+        await arrived(child, 200_000)
         filler = await trio.to_thread.run_sync(fill, small_disk)
         with trio.fail_after(30):
             out, _ = await trio.to_thread.run_sync(child.communicate, abandon_on_cancel=True)

@@ -71,9 +71,9 @@ async def test_who_waits_for_a_download_goes_on_with_it_when_its_process_dies(pa
 
 
 async def test_a_download_whose_process_was_killed_is_not_shown_as_running(environ, papin):
-    async with fault_server(BODY, default=limited(500_000)) as server, open_kernel(environ=environ) as kernel:
+    async with fault_server(BODY, default=limited(200_000)) as server, open_kernel(environ=environ) as kernel:
         child = papin.start("models", "download", server.url, "--json")
-        await arrived(child, 200_000)
+        await arrived(child, 50_000)
         child.kill()
         await trio.to_thread.run_sync(child.communicate)
         shown = await trio.to_thread.run_sync(lambda: papin("downloads", "list", "--json").stdout)
@@ -84,7 +84,7 @@ async def test_a_download_whose_process_was_killed_is_not_shown_as_running(envir
 
 
 async def test_the_progress_of_another_process_is_on_the_bus(environ, papin):
-    async with fault_server(BODY, default=limited(1_500_000)) as server, open_kernel(environ=environ) as kernel:
+    async with fault_server(BODY, default=limited(700_000)) as server, open_kernel(environ=environ) as kernel:
         seen = []
         with kernel.bus.subscribe() as frames:
             child = papin.start("models", "download", server.url, "--name", "m", "--json")
@@ -92,7 +92,7 @@ async def test_the_progress_of_another_process_is_on_the_bus(environ, papin):
                 event = frame.envelope.event
                 if isinstance(event, DownloadProgressed):
                     seen.append(event.progress.done)
-                if type(event).__name__ == "DownloadCompleted" or (seen and seen[-1] >= 1_000_000):
+                if type(event).__name__ == "DownloadCompleted" or (seen and seen[-1] >= 1_500_000):
                     break
         await end_of(child)
     assert len(seen) > 1
@@ -157,26 +157,26 @@ async def test_a_job_says_why_it_waits_before_it_tries_again(environ):
 
 
 async def test_what_arrived_is_kept_by_cancel_unless_it_is_discarded(environ, papin):
-    async with fault_server(BODY, default=limited(500_000)) as server, open_kernel(environ=environ) as kernel:
+    async with fault_server(BODY, default=limited(200_000)) as server, open_kernel(environ=environ) as kernel:
 
         async def unfinished():
             [account] = await kernel.storage.account()
             return account.staging
 
         child = papin.start("models", "download", server.url, "--json")
-        await arrived(child, 200_000)
+        await arrived(child, 100_000)
         [job] = await kernel.downloads.list()
         await kernel.downloads.cancel(job.id)
         with pytest.raises(Cancelled):
             await kernel.downloads.wait(job.id)
-        assert await unfinished() >= 200_000
+        assert await unfinished() >= 100_000
         with pytest.raises(Conflict):
             await kernel.downloads.cancel(job.id)
         said = await trio.to_thread.run_sync(lambda: papin("downloads", "cancel", job.id, "--discard").stdout)
         assert "What arrived is removed." in said
         assert await unfinished() == 0
         again = papin.start("models", "download", server.url, "--json")
-        await arrived(again, 200_000)
+        await arrived(again, 100_000)
         [_, job] = await kernel.downloads.list()
         assert (await kernel.downloads.cancel(job.id, discard=True)).state == "cancelled"
         assert await unfinished() == 0
