@@ -7,7 +7,7 @@ import pytest
 
 from papin import memory
 from papin._operations import _checks, _wanted
-from papin._operations._aftercare import is_low
+from papin._operations._aftercare import Look, is_low, sweepable
 from papin._operations._catalogs import choose
 from papin._operations._install import describe
 from papin._operations._removal import plan_removal
@@ -327,3 +327,24 @@ def test_what_the_file_says_counts_and_the_catalog_fills_the_gaps():
 )
 def test_low_space(free, total, low):
     assert is_low(room(free=free, total=total)) is low
+
+
+DAY = 86400.0
+
+
+@pytest.mark.parametrize(
+    ("last", "look", "before"),
+    [
+        (None, Look("a", 10, 1000), None),
+        (Look("a", 10, 1000), Look("a", 10 + DAY - 1, 2000), None),
+        (Look("a", 10, 1000), Look("a", 10 + DAY, 2000), 1000),
+        (Look("a", 10, 1000), Look("b", 5, 2000), 1000),
+        (Look("a", 10, 1e9), Look("b", 5, 2000), 2000),  # the clock was a lifetime ahead at the first look
+        (Look("a", 10, 1000), Look("b", 5, 1e9), 1000),  # or is so now
+        (Look("", 10 + DAY, 1000), Look("", 5, 2000), 1000),  # a system whose boots have no names
+    ],
+)
+def test_d13_what_is_abandoned_has_to_be_so_by_two_looks(last, look, before):
+    found, remembered = sweepable(last, look)
+    assert found == before
+    assert remembered == (last if before is None and last else look)

@@ -173,6 +173,7 @@ class World:
         self.run.mkdir()
         self.registry = open_registry(root / "registry.db", self.run)
         self.told = []
+        self.set_by = 0.0  # seconds that somebody sets the clock on the wall by
         self.ledger = Ledger(self.registry, self)
         self.wakeups = Wakeups(self.run)
         self.limits = Limits(self.ledger, self.wakeups, 1000)
@@ -181,7 +182,7 @@ class World:
             self.limits,
             self.ledger,
             self.wakeups,
-            clock=lambda: NOON.timestamp() + trio.current_time(),
+            clock=lambda: NOON.timestamp() + trio.current_time() + self.set_by,
         )
         self.handle = JobHandle("j1", self.publish, lambda handle: self.told.append(handle.waiting), self.publish)
 
@@ -289,6 +290,29 @@ async def test_what_a_server_defers_is_waited_for(world, clock):
     assert await world.turns.run(world.add(_job(1)), world.handle, fetch) == "m"
     assert round(began[1] - began[0]) == 7200
     assert world.told == ["for the server, until 14:00", ""]
+
+
+async def test_d13_a_clock_that_is_set_back_does_not_make_it_longer(world, clock):
+    began = []
+
+    async def fetch(pace):
+        began.append(trio.current_time())
+        if len(began) == 1:
+            world.set_by = -365 * 86400.0
+            error = TooManyRequests("come back later")
+            error.wait = 7200.0
+            raise error
+        return "m"
+
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def set_back():
+            await trio.sleep(3600)
+            world.set_by = -2 * 365 * 86400.0
+
+        assert await world.turns.run(world.add(_job(1)), world.handle, fetch) == "m"
+    assert round(began[1] - began[0]) == 7200
 
 
 @pytest.mark.parametrize("wait", [None, 1e6])
