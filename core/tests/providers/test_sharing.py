@@ -162,6 +162,8 @@ async def test_removing_says_what_stays_and_why(folders, tiny, tiny_gguf):
             pytest.skip("this file system shares in another way")
         plan = await kernel.models.plan_removal("tiny")
         assert (plan.frees, plan.keeps[0].reason) == (0, "folder has it as tiny")
+        (kept,) = (await kernel.models.plan_removal("folder:tiny")).keeps
+        assert kept.reason == "papin has it as tiny"
         await kernel.models.remove("tiny")
         assert (folder / "tiny.gguf").read_bytes() == tiny_gguf()
         assert [each.id for each in await kernel.models.list()] == ["folder:tiny"]

@@ -55,11 +55,12 @@ def plan_foreign_removal(model: Model, shelf: Shelf, links: Mapping[str, int], l
     """
     found = shelf.find(model.id)
     files = found[1].model.files if found and found[1] else ()
+    elsewhere = f"papin has it as {found[0].owner}" if found and found[0].owner else "it has another name elsewhere"
     frees, keeps = 0, []
     for file in files:
         users = sorted(each.id for each in shelf.with_file(file) if each.id != model.id)
         if users or links.get(file.path, 1) > 1:
-            reason = f"{', '.join(users)} uses it too" if users else "it has another name elsewhere"
+            reason = f"{', '.join(users)} uses it too" if users else elsewhere
             keeps.append(KeptFile(name=file.name, size=file.size, reason=reason))
         else:
             frees += file.size
