@@ -85,6 +85,13 @@ def test_names_of_no_encoding_are_left_out(tmp_path):
     assert set(found(_finders.find_flat, tmp_path)) == {"m.gguf"}
 
 
+@pytest.mark.parametrize("seconds", [-(10**9), 10**12])
+def test_impossible_times(tmp_path, seconds):
+    os.utime(put(tmp_path / "m.gguf"), (seconds, seconds))
+    (model,) = found(_finders.find_flat, tmp_path).values()
+    assert 1970 <= model.modified_at.year <= 9999
+
+
 def test_gpt4all_has_no_projectors(tmp_path):
     put(tmp_path / "Phi-3-mini-4k-instruct.Q4_0.gguf")
     put(tmp_path / "mmproj-else.gguf")

@@ -18,6 +18,7 @@ __all__ = ["models_of", "parts_of", "sha256_of"]
 _COMPANION = re.compile(r"(?:mtp|eagle3|dflash|dspark)-.*\.gguf", re.IGNORECASE)
 _PART = re.compile(r"(?P<stem>.*-)\d{5}-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 _MOST_PARTS = 1000
+_LAST = 253_402_300_799
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -35,9 +36,9 @@ def models_of(
 def _model(
     build: Build, files: Mapping[str, File], reference: str, belongs: Callable[[str, str], bool] | None
 ) -> ProviderModel:
-    mmproj = [path for path in build.mmproj if belongs is None or belongs(path, build.weights[0])]
+    mmproj = build.mmproj
     if belongs is not None:
-        mmproj = [path for path in files if "mmproj" in path.lower() and belongs(path, build.weights[0])][:1]
+        mmproj = tuple(path for path in files if "mmproj" in path.lower() and belongs(path, build.weights[0]))[:1]
     parts: tuple[tuple[FileRole, Iterable[str]], ...] = (
         ("weights", build.weights),
         ("mmproj", mmproj),
@@ -52,10 +53,15 @@ def _model(
         format=build.format,
         parameters=told.parameters or read_file_name(f"{reference.partition(':')[0]}.gguf").parameters,
         quantization=build.quantization,
-        modified_at=datetime.fromtimestamp(max(files[path].mtime for path in build.weights), UTC),
+        modified_at=_time(max(files[path].mtime for path in build.weights)),
         state="ready" if build.is_complete else "damaged",
         problem="" if build.is_complete else "not all of its parts are here",
     )
+
+
+def _time(seconds: float) -> datetime:
+    # Whatever a file system says, it is a time between the epoch and the year 10000.
+    return datetime.fromtimestamp(min(max(seconds, 0), _LAST), UTC)
 
 
 def _shown(file: File, role: FileRole) -> ProviderFile:
