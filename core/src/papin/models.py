@@ -268,7 +268,11 @@ JobState = Literal["queued", "running", "paused", "interrupted", "completed", "f
 
 
 class Progress(Value, frozen=True, kw_only=True):
-    """How far a long operation is. `speed` is in bytes a second over the last seconds, `remaining` in seconds."""
+    """How far a long operation is. `speed` is in bytes a second over the last seconds, `remaining` in seconds.
+
+    `resumable` is False while what comes could not be gone on with if it were ended: the server gives no parts of the
+    file, or nothing to tell by that it is still the same.
+    """
 
     phase: Phase
     done: int = 0
@@ -276,6 +280,7 @@ class Progress(Value, frozen=True, kw_only=True):
     speed: float | None = None
     remaining: float | None = None
     file: str = ""
+    resumable: bool = True
 
     @property
     def fraction(self) -> float | None:

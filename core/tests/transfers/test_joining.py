@@ -9,8 +9,10 @@ from papin.testing.fault_scripts import (
     broken_range,
     cut,
     flipped,
+    limited,
     multipart,
     no_range,
+    ok,
     other,
     refuse,
     text,
@@ -166,6 +168,23 @@ async def test_n26_a_weak_validator_proves_nothing(task, jumping_clock, etag):
         await task.fetch(server, pinned=False, sized=False)
     assert ranges(server) == [None, None]
     assert [each.headers.get("if-range") for each in server.requests] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("script", "etag", "pinned", "told"),
+    [
+        (ok(), '"v1"', False, True),
+        (ok(), 'W/"v1"', False, False),
+        (ok(), None, False, False),
+        (ok(), None, True, True),
+        (limited(64 * MIB, ranges=False), '"v1"', True, False),
+    ],
+)
+async def test_n26_whether_it_can_be_resumed_is_told_while_it_comes(task, script, etag, pinned, told):
+    async with fault_server(task.body, script, etag=etag) as server:
+        await task.fetch(server, pinned=pinned, sized=False)
+    assert {each.resumable for each in task.progress if each.phase == "downloading"} == {told}
+    assert task.progress[-1].resumable
 
 
 async def test_n26_a_digest_does(case, clock):

@@ -32,6 +32,12 @@ def test_a_fast_download_has_a_line_for_each_tenth():
     assert written[-1] == "Downloading: 100 %, 1.0 kB of 1.0 kB"
 
 
+def test_a_download_that_cannot_be_resumed_says_so():
+    known = Progress(phase="downloading", done=500, total=1000, speed=100.0, remaining=5.0, resumable=False)
+    assert jobs.line(known).endswith("5 s left (cannot be resumed)")
+    assert jobs.remaining(Progress(phase="downloading", done=1, resumable=False)) == "(cannot be resumed)"
+
+
 def test_a_slow_download_has_a_line_every_few_seconds():
     written = lines_of([(second, downloading(second, 10_000)) for second in range(61)])
     assert len(written) == 13
@@ -73,7 +79,15 @@ def test_with_json_the_command_tells_it():
     assert stdout.getvalue() + stderr.getvalue() == ""
     out.line("progress", downloading(500))
     assert json.loads(stdout.getvalue()) == {
-        "progress": {"phase": "downloading", "done": 500, "total": 1000, "speed": None, "remaining": None, "file": ""}
+        "progress": {
+            "phase": "downloading",
+            "done": 500,
+            "total": 1000,
+            "speed": None,
+            "remaining": None,
+            "file": "",
+            "resumable": True,
+        }
     }
 
 

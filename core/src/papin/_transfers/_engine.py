@@ -162,9 +162,10 @@ class Engine:
         total = self._ledger.total
         if total is not None:
             await self._storage.reserve(self._staging, size=total)
-        self._meter.enter("downloading", total=total)
+        resumable = may_be_shared(answer) and self._position(whole).is_joinable
+        self._meter.enter("downloading", total=total, resumable=resumable)
         self._meter.show(self._ledger.received)
-        await self._swarm(body, whole, is_shared=may_be_shared(answer))
+        await self._swarm(body, whole, may_share=resumable)
 
     async def _fit(self, claim: Claim, position: _judge.Position, verdict: _judge.Body) -> Claim | None:
         """Return the claim that the body fits to: that one, if it belongs to what is there; or else, all of it."""
@@ -177,7 +178,7 @@ class Engine:
         self._use(Ledger(self._wanted.size if self._wanted.size is not None else entity.total))
         return self._ledger.claim()
 
-    async def _swarm(self, body: Body, claim: Claim, *, is_shared: bool) -> None:
+    async def _swarm(self, body: Body, claim: Claim, *, may_share: bool) -> None:
         pipe = Pipe(self._payload, self._ledger, self._hasher)
         swarm = Swarm(
             asker=self._asker,
@@ -189,9 +190,8 @@ class Engine:
             meter=self._meter,
             position=self._position,
         )
-        entity, total = self._payload.entity, self._ledger.total
-        joinable = self._position(claim).is_joinable and entity is not None
-        if is_shared and joinable and total is not None and total > _SMALL:
+        total = self._ledger.total
+        if may_share and total is not None and total > _SMALL:
             swarm.allow_more(partial(self._hosts.one_more, self._host), partial(self._hosts.is_wanted, self._host))
         await self._flow(pipe, partial(swarm.run, body, claim))
         if swarm.anew:

@@ -22,11 +22,12 @@ class Meter:
         self._phase: Phase = "queued"
         self._total = total
         self._shown = 0
+        self._resumable = True
         self._samples: deque[tuple[float, int]] = deque()
 
-    def enter(self, phase: Phase, *, total: int | None = None) -> None:
+    def enter(self, phase: Phase, *, total: int | None = None, resumable: bool = True) -> None:
         """Begin a phase, in which the total may have become known; a phase has a speed of its own."""
-        self._phase = phase
+        self._phase, self._resumable = phase, resumable
         self._total = self._total if total is None else total
         self._samples.clear()
         self._tell(None)
@@ -52,12 +53,20 @@ class Meter:
 
     def finish(self, size: int) -> None:
         """Show exactly 100 % of `size` bytes."""
-        self._phase, self._total, self._shown = "committing", size, size
+        self._phase, self._total, self._shown, self._resumable = "committing", size, size, True
         self._tell(None)
 
     def _tell(self, speed: float | None) -> None:
         done = self._shown if self._total is None else min(self._shown, self._total)
         remaining = (self._total - done) / speed if speed and self._total is not None else None
         self._report(
-            Progress(phase=self._phase, done=done, total=self._total, speed=speed, remaining=remaining, file=self._file)
+            Progress(
+                phase=self._phase,
+                done=done,
+                total=self._total,
+                speed=speed,
+                remaining=remaining,
+                file=self._file,
+                resumable=self._resumable,
+            )
         )

@@ -44,8 +44,9 @@ def amount(progress: Progress) -> str:
 
 
 def remaining(progress: Progress) -> str:
-    """Return `3 min 5 s left`, or nothing while it is unknown or nothing is left."""
-    return "" if not progress.remaining else f"{duration_text(progress.remaining)} left"
+    """Return `3 min 5 s left`, or nothing while it is unknown or nothing is left; and whether it may not be ended."""
+    left = f"{duration_text(progress.remaining)} left" if progress.remaining else ""
+    return left if progress.resumable else f"{left} (cannot be resumed)".strip()
 
 
 def line(progress: Progress, doing: str = "") -> str:

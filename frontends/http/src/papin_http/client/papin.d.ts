@@ -317,6 +317,8 @@ export interface Progress {
   /** Seconds. */
   remaining: number | null;
   file: string;
+  /** False while what comes could not be gone on with if it were ended. */
+  resumable: boolean;
 }
 
 /** A download as it is recorded; `model` is the id of the installed model once it is known, and empty before. */
