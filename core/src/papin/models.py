@@ -268,11 +268,7 @@ JobState = Literal["queued", "running", "paused", "interrupted", "completed", "f
 
 
 class Progress(Value, frozen=True, kw_only=True):
-    """How far a long operation is. `speed` is in bytes a second over the last seconds, `remaining` in seconds.
-
-    `resumable` is False while what comes could not be gone on with if it were ended: the server gives no parts of the
-    file, or nothing to tell by that it is still the same.
-    """
+    """How far it is: `speed` in bytes a second, `remaining` in seconds, not `resumable` if what comes could be lost."""
 
     phase: Phase
     done: int = 0
