@@ -262,9 +262,7 @@ Phase = Literal["queued", "resolving", "downloading", "verifying", "committing"]
 
 JobState = Literal["queued", "running", "paused", "interrupted", "completed", "failed", "cancelled"]
 """`interrupted`: its process ended before it did; `paused`: the user stopped it for now. Both can be resumed.
-
-`queued`: its process has it, and it waits for something, which `Job.waiting` tells.
-"""
+`queued`: its process has it, and it waits for something, which `Job.waiting` tells."""
 
 
 class Progress(Value, frozen=True, kw_only=True):
