@@ -201,6 +201,13 @@ def test_an_empty_list_says_which_filter_did_it(shelf, text, by):
     assert found.emptied_by == by
 
 
+@pytest.mark.parametrize("word", ["한국어", "русский", "日本語", "größe", "Straße", "naïve", "Ελληνικά", "Việt", "й"])
+def test_words_of_all_scripts_are_found(index, word):
+    put(index, entry("m", "Q4_0", title=f"lake {word} 7b"), entry("other", "Q4_0"))
+    assert names(index, word) == ["m"]
+    assert names(index, word.upper() if word != "Straße" else word) == ["m"]
+
+
 def test_there_is_more_than_was_asked_for(shelf):
     assert (find(shelf, "", limit=4).more, find(shelf, "", limit=3).more) == (False, True)
 

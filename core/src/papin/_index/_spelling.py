@@ -15,10 +15,16 @@ _AFTER_ALL = "\U0010ffff"
 
 
 def tokens(words: Iterable[str]) -> list[str]:
-    """Return the words of the index that `words` consist of, folded as its tokenizer folds them."""
-    folded = (unicodedata.normalize("NFKD", word.casefold()) for word in words)
-    plain = ("".join(char for char in word if not unicodedata.combining(char)) for word in folded)
-    return [token for word in plain for token in re.findall(r"[^\W_]+", word)]
+    """Return the words of the index that `words` consist of, folded as its tokenizer folds them.
+
+    That is SQLite's unicode61: lower case, and no marks on Latin letters; other scripts stay as they are.
+    """
+    return [token for word in words for token in re.findall(r"[^\W_]+", _folded(word))]
+
+
+def _folded(word: str) -> str:
+    apart = unicodedata.normalize("NFD", word.lower())
+    return unicodedata.normalize("NFC", re.sub(r"(?<=[a-z])[\u0300-\u036f]+", "", apart))
 
 
 def mend(connection: sqlite3.Connection, token: str) -> str:

@@ -49,12 +49,13 @@ async def show(session: Session, ref: str) -> None:
 async def refresh(session: Session, catalogs: Sequence[str]) -> int:
     """Refresh catalogs, saying of each what it brought; return 1 when none could be asked."""
     out = session.out
-    shown: set[str] = set()
+    told: dict[str, int] = {}
 
     def tell(done: Refreshed) -> None:
-        if out.animated and done.catalog not in shown:
-            shown.add(done.catalog)
-            out.note(f"{name(done.catalog)} ...")
+        # A line for each doubling: a large catalog comes in many pages.
+        if out.animated and done.models >= told.get(done.catalog, 1):
+            told[done.catalog] = 2 * done.models
+            out.note(f"{name(done.catalog)}: {_words.count(done.models, 'model')} so far")
 
     done = await session.kernel.catalogs.refresh(catalogs, on_refresh=tell)
     if out.json:
