@@ -1,7 +1,13 @@
-"""How fast a file arrives, verified and durable, next to curl and aria2: `python tests/bench/bench_download.py [rounds] [MiB]`.
+"""How fast a file arrives, verified and durable, next to curl and aria2.
 
-All sides take turns, so that a disk or a neighbour that is slow for a while is slow for all; the medians count. nginx
-serves on loopback: at full speed, over TLS, and with 20 MB/s for each connection.
+    python tests/bench/bench_download.py [full|tls|limited|tiny|all] [rounds] [MiB]
+
+All sides take turns, so that a disk or a neighbour that is slow for a while is slow for all; ratios are taken within a
+round, and their medians count. nginx serves on loopback: at full speed, over TLS, and with 20 MB/s for each connection.
+Five rounds of 1 GiB take about three minutes on an idle machine, and much longer beside other work.
+
+"Neither hashed nor durable" is the same engine with its digest and all its fsyncs taken out, by this program alone:
+papin has no such switch. `tiny` is row N32: bodies in HTTP chunks of a few bytes.
 """
 
 from __future__ import annotations
@@ -10,11 +16,13 @@ import hashlib
 import json
 import os
 import random
+import resource
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +33,7 @@ _NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.err;
 events {{ worker_connections 256; }}
 http {{
-  sendfile on; access_log off;
+  sendfile on; log_format sent '$body_bytes_sent'; access_log {folder}/sent sent;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   server {{ listen 127.0.0.1:{plain}; root {folder}/www; }}
@@ -95,6 +103,7 @@ class Bench:
         self.ports = {name: _port() for name in ("plain", "limited", "tls")}
         self.size = size
         self.memory = 0
+        self.wire = 0.0
         (folder / "www").mkdir()
         digest = hashlib.sha256()
         made = random.Random(1)
@@ -138,6 +147,8 @@ class Bench:
 
     def papin(self, server: str, *, bare: bool = False) -> float:
         """Fetch by the engine; return the seconds."""
+        log = self.folder / "sent"
+        log.write_text("")
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             arguments = [self.url(server), self.sha256, folder, str(self.size), "bare" if bare else ""]
             environ = os.environ | {"SSL_CERT_FILE": str(self.folder / "cert.pem")}
@@ -146,59 +157,108 @@ class Bench:
             )
         took, memory = json.loads(done.stdout)
         self.memory = max(self.memory, memory)
+        self.wire = max(self.wire, sum(map(int, log.read_text().split())) / self.size)
         return float(took)
 
 
-def _sides(bench: Bench) -> dict[str, Callable[[], float]]:
+def _sides(bench: Bench, what: str) -> dict[str, Callable[[], float]]:
     plain, limited, tls = bench.url("plain"), bench.url("limited"), bench.url("tls")
     digest = "openssl dgst -sha256 $out"
     aria = "aria2c -q --allow-overwrite=true -d / -o $out"
-    return {
+    full = {
         "curl, then openssl": lambda: bench.shell(f"curl -sf -o $out {plain}; {digest}"),
         "aria2 -x8, then openssl": lambda: bench.shell(f"{aria} -x8 -s8 {plain}; {digest}"),
         "aria2 -x8 --checksum": lambda: bench.shell(f"{aria} -x8 -s8 --checksum=sha-256=$sha256 {plain}"),
         "papin": lambda: bench.papin("plain"),
         "papin, neither hashed nor durable": lambda: bench.papin("plain", bare=True),
+    }
+    over_tls = {
         "TLS: curl, then openssl": lambda: bench.shell(f"curl -sf --cacert $ca -o $out {tls}; {digest}"),
         "TLS: papin": lambda: bench.papin("tls"),
+    }
+    slow = {
         "limited: aria2 -x16": lambda: bench.shell(f"{aria} -x16 {limited}"),
         "limited: aria2 -x16 -s16 -k1M": lambda: bench.shell(f"{aria} -x16 -s16 -k1M {limited}"),
         "limited: papin": lambda: bench.papin("limited"),
+        "limited: papin, neither hashed nor durable": lambda: bench.papin("limited", bare=True),
     }
+    groups = {"full": full, "tls": over_tls, "limited": slow, "all": full | over_tls | slow}
+    return groups[what]
 
 
-def _report(times: dict[str, list[float]], memory: int) -> None:
-    mid = {name: median(each) for name, each in times.items()}
+# Who is compared with whom, the best of them in each round, and how many times as long it may take.
+_GOALS = (
+    ("papin", ("curl, then openssl", "aria2 -x8, then openssl", "aria2 -x8 --checksum"), 0.8),
+    ("papin", ("papin, neither hashed nor durable",), 1.05),
+    ("TLS: papin", ("TLS: curl, then openssl",), 1.0),
+    ("limited: papin", ("limited: aria2 -x16",), 1.0),
+    ("limited: papin", ("limited: papin, neither hashed nor durable",), 1.05),
+)
+
+
+def _report(times: dict[str, list[float]], bench: Bench) -> None:
     for name, each in times.items():
-        print(f"{name:36} {mid[name]:6.2f} s   ({min(each):.2f} to {max(each):.2f})")
-    best = min(list(mid.values())[:3])
-    print(f"full speed: {mid['papin'] / best:.2f} x the best of the others (goal 0.8)")
-    print(f"hashing and durability: {mid['papin'] / mid['papin, neither hashed nor durable']:.2f} x (goal 1.05)")
-    print(f"TLS: {mid['TLS: papin'] / mid['TLS: curl, then openssl']:.2f} x curl, then openssl (goal 1.0)")
-    print(f"limited: {mid['limited: papin'] / mid['limited: aria2 -x16']:.2f} x aria2 -x16 (goal 1.0)")
-    print(f"limited: {mid['limited: papin'] / mid['limited: aria2 -x16 -s16 -k1M']:.2f} x aria2 in 16 parts")
-    print(f"memory: {memory} MiB at most (goal 120)")
+        print(f"{name:42} {median(each):6.2f} s   ({min(each):.2f} to {max(each):.2f})")
+    for name, others, goal in _GOALS:
+        if name in times:
+            best = [min(round_) for round_ in zip(*(times[other] for other in others), strict=True)]
+            ratio = median(own / other for own, other in zip(times[name], best, strict=True))
+            print(f"{name}: {ratio:.2f} x {' or '.join(others)} (goal {goal})")
+    print(
+        f"memory: {bench.memory} MiB at most (goal 120); on the wire: {bench.wire:.3f} x the file at most (goal 1.02)"
+    )
+
+
+def _tiny() -> None:
+    """Row N32: the megabytes a second, and the microseconds of CPU for each chunk."""
+    for size in (16, 256, 1024, 16384):
+        count = min(100_000, (64 << 20) // size)
+        chunk = b"%x\r\n%b\r\n" % (size, bytes(size))
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryDirectory() as folder:
+            server = threading.Thread(target=_answer, args=(listener, head + chunk * count + b"0\r\n\r\n"))
+            server.start()
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/one.gguf"
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            done = subprocess.run(
+                [sys.executable, "-c", _WARM + _CHILD, url, "", folder, "0", ""], check=True, capture_output=True
+            )
+            server.join()
+        took = json.loads(done.stdout)[0]
+        spent = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+        print(
+            f"chunks of {size:5} bytes: {size * count / 1e6 / took:6.1f} MB/s, {spent:.2f} s of CPU for {count} of them"
+        )
+
+
+def _answer(listener: socket.socket, answer: bytes) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(1 << 16)
+        connection.sendall(answer)
 
 
 def main() -> None:
     """Take turns and print the medians."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    size = (int(sys.argv[2]) if len(sys.argv) > 2 else 1024) << 20
+    what, rounds, size = [*sys.argv[1:], *("all", "5", "1024")[len(sys.argv) - 1 :]][:3]
+    if what in ("tiny", "all"):
+        _tiny()
     missing = [name for name in ("nginx", "curl", "aria2c", "openssl") if not shutil.which(name)]
-    if missing:
-        print(f"skipped: {', '.join(missing)} not installed")
+    if missing or what == "tiny":
+        print(f"skipped: {', '.join(missing)} not installed" if missing else "")
         return
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), size)
+        bench = Bench(Path(folder), int(size) << 20)
         try:
-            times: dict[str, list[float]] = {name: [] for name in _sides(bench)}
-            for _ in range(rounds):
-                for name, side in _sides(bench).items():
+            sides = _sides(bench, what)
+            times: dict[str, list[float]] = {name: [] for name in sides}
+            for _ in range(int(rounds)):
+                for name, side in sides.items():
                     times[name].append(side())
         finally:
             bench.server.terminate()
             bench.server.wait()
-        _report(times, bench.memory)
+        _report(times, bench)
 
 
 if __name__ == "__main__":
