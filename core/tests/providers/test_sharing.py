@@ -5,7 +5,7 @@ import os
 import pytest
 import trio
 
-from papin.errors import Conflict, InUse, NotFound, ProviderFailed
+from papin.errors import Conflict, InUse, NameInvalid, NotFound, ProviderFailed
 from papin.events import ModelChanged
 from papin.library import open_library
 from papin.models import Placement
@@ -175,6 +175,10 @@ async def test_a_model_of_a_provider_is_removed_only_when_it_is_named(folders, p
     os.link(put_model(folder, "twin", b"twins"), folder / "other.gguf")
     async with folders.open() as kernel:
         await installed(kernel, tiny)
+        await kernel.models.list()
+        for begin in ("the", "folder:th"):
+            with pytest.raises(NameInvalid, match="not its whole name"):
+                await kernel.models.remove(begin, force=True)
         plan = await kernel.models.plan_removal("folder:theirs")
         assert (plan.owner, plan.frees, plan.keeps) == ("folder", 7, ())
         twin = await kernel.models.plan_removal("folder:twin")
@@ -202,3 +206,13 @@ async def test_verifying_a_model_of_a_provider_reads_it(folders, put_model):
         outcomes = {each.name: each.outcome for each in verification.checks}
         assert outcomes["file integrity"] == "ok"
         assert outcomes["provider compatibility"] == "ok"
+
+
+async def test_the_name_of_a_provider_names_no_model(folders, put_model):
+    path = put_model(folders.add("folder"), "theirs")
+    async with folders.open() as kernel:
+        await kernel.models.list()
+        for begin in ("folder", "folder:"):
+            with pytest.raises(NameInvalid):
+                await kernel.models.remove(begin)
+        assert path.exists()

@@ -13,7 +13,7 @@ from papin._operations._running import Running
 from papin._operations._sharing import Sharing
 from papin._registry import Write
 from papin.answers import RemovalPlan
-from papin.errors import InUse, ProviderFailed
+from papin.errors import InUse, NameInvalid, ProviderFailed
 from papin.events import ModelRemoved
 from papin.models import Model, StoredFile
 from papin.providers import Removes
@@ -28,9 +28,11 @@ class Removing(Running, Sharing):
 
         Raises:
             NotFound, Ambiguous: as `show`.
+            NameInvalid: it is a model of a provider, and `ref` is no more than the begin of its name.
         """
         model = await self._find(ref)
         if is_foreign(model):
+            _check_named(model, ref)
             return await self._plan_foreign(model)
         return await self._plan_own(model, await self._loaded_by(model))
 
@@ -113,6 +115,17 @@ class Removing(Running, Sharing):
         await self._services.records.change(lambda write: write.journal(removed))
         await self._providers.refresh([provider])
         return plan
+
+
+def _check_named(model: Model, ref: str) -> None:
+    """Refuse to remove what papin did not create unless the user named it."""
+    untagged = model.id.rpartition(":")[0]
+    names = {each.reference for each in model.placements} | {model.id}
+    if ref not in names and not (ref == untagged and ":" in untagged):
+        raise NameInvalid(
+            f"{model.id} is a model of {model.source}, and {ref[:60]!a} is not its whole name",
+            next_step=f"If you mean it: papin models remove {model.id}",
+        )
 
 
 def _links(paths: list[str]) -> Mapping[str, int]:
