@@ -69,12 +69,18 @@ def claim(folder: Path) -> None:
         return
 
 
-def _refuse_living(path: Path) -> None:
+def claimant(folder: Path) -> Owner | None:
+    """Return the living process that says that it has the area `folder` open."""
     try:
-        owner = msgspec.json.decode(read_small(path, _MOST), type=Owner)
+        owner = msgspec.json.decode(read_small(place(folder, "owner"), _MOST), type=Owner)
     except msgspec.DecodeError:
-        return  # it was cut off while it was written
-    if _is_alive(owner):
+        return None  # it was cut off while it was written, or there is none
+    return owner if _is_alive(owner) else None
+
+
+def _refuse_living(path: Path) -> None:
+    owner = claimant(path.parent)
+    if owner is not None:
         raise Conflict(
             f"the process {owner.pid} has {path.parent} open, and yet its lock was granted: locks do not work there",
             next_step="Wait until that process is done, and keep the store on a disk of this machine.",

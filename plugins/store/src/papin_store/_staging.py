@@ -14,7 +14,7 @@ from papin.names import place
 from papin_store._durable import NEW, make_folder
 from papin_store._layout import Layout
 from papin_store._locks import try_hold
-from papin_store._owner import claim, disclaim
+from papin_store._owner import claim, claimant, disclaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def tidy(layout: Layout) -> None:
     for key in layout.staged():
         folder = layout.staging(key)
         with try_hold(place(folder, "lock")) as ours:
-            if ours and not _resumable(place(folder, "data")):
+            if ours and claimant(folder) is None and not _resumable(place(folder, "data")):
                 clear(folder)
 
 

@@ -55,6 +55,14 @@ def test_a_damaged_record_is_taken_over(tmp_path: Path, content: bytes) -> None:
     assert msgspec.json.decode((tmp_path / "owner").read_bytes(), type=Owner).pid == os.getpid()
 
 
+async def test_d15_an_area_that_somebody_has_just_opened_is_not_swept(tmp_path: Path) -> None:
+    async with opened(tmp_path) as session, session.stage(KEY, size=None) as area:
+        (area.folder / "lock").unlink()
+        (area.folder / "lock").touch()  # as if there were no locks
+        async with opened(tmp_path):
+            assert area.data.exists()
+
+
 async def test_d15_an_area_whose_lock_was_granted_twice_is_not_opened(tmp_path: Path) -> None:
     async with opened(tmp_path) as session, session.stage(KEY, size=None) as area:
         area.data.write_bytes(b"the first one's")
