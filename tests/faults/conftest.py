@@ -18,6 +18,13 @@ EVERYTHING = os.environ.get("PAPIN_TEST_FAULTS") == "all"
 """Try every point, and not only some of them. Takes minutes."""
 
 
+def pytest_collection_modifyitems(items):
+    """Let everything take its time."""
+    for item in items:
+        if EVERYTHING and Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(3600))
+
+
 def some(points, count):
     """Return all of `points`, or `count` of them spread evenly over them, the first and the last among them."""
     points = list(points)
