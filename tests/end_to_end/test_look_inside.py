@@ -106,3 +106,10 @@ async def test_what_cannot_be_looked_into_is_shown_without(show, script):
         assert page.header is None
         assert page.variants
         assert server.sent < 80 << 20
+
+
+async def test_a_part_that_is_larger_than_what_was_asked_for_is_not_taken(show):
+    lie = text(206, b"GGUF" + bytes(60 << 20), {"Content-Range": f"bytes 0-65535/{1 << 30}"})
+    async with fault_server(tiny_gguf(), default=lie) as server:
+        assert (await show("odd", wanted("odd.gguf", server.url))).header is None
+        assert server.sent < 8 << 20, "the buffers of two sockets, and no more"

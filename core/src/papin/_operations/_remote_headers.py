@@ -110,7 +110,8 @@ class _Remote:
         if self.validator.startswith("W/"):
             self.validator = ""
         if answer.status == HTTPStatus.PARTIAL_CONTENT:
-            while piece := await answer.receive():
+            # Whatever was asked for, a server may send without end.
+            while len(self._data) < min(FIRST, self.size) and (piece := await answer.receive()):
                 self._data += piece
         else:
             self._rest = answer  # a server without ranges sends everything: it is listened to as long as need be
