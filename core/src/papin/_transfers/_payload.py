@@ -86,6 +86,7 @@ class Payload:
             self._notes.restart(entity)
             self._data.truncate(0)
         self._unsure.clear()
+        self._direct.clear()
         self.entity = entity
 
     def write(self, pieces: Sequence[Piece], size_of: Callable[[int], int], *, direct: bool = False) -> None:
