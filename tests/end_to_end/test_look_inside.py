@@ -51,6 +51,7 @@ async def test_a_vocabulary_of_256_k_takes_two_requests_and_its_header_alone(sho
         page = await show("big", wanted("big.gguf", server.url, body=body))
         assert (page.header.vocabulary, page.header.layers, page.header.context_length) == (VOCABULARY, 32, 40960)
         assert page.header.has_chat_template
+        assert (page.entry.architecture, page.entry.context_length) == ("llama", 40960), "its catalog told neither"
         assert len(server.requests) == 2
         # What is on its way when the connection is closed was sent as well: the buffers of two sockets.
         assert server.sent <= header_bytes + 64 * KIB + 512 * KIB

@@ -146,7 +146,7 @@ class Discovery:
         header = None if problem or chosen is None else await self._inside(chosen)
         judged = judge(entry.variants, here.room, formats, dict(installed.by_ref), header)
         return ModelPage(
-            entry=entry,
+            entry=entry if header is None else _told_by(header, entry),
             header=header,
             variants=judged,
             sources=await self._services.look_up(lambda connection: _read.same_as(connection, catalog, entry.name)),
@@ -202,6 +202,16 @@ class Discovery:
             context_length=variant.context_length,
             variants=(variant,),
         )
+
+
+def _told_by(header: Header, entry: CatalogEntry) -> CatalogEntry:
+    """Return `entry` with what its catalog did not tell, and the file does."""
+    return msgspec.structs.replace(
+        entry,
+        architecture=entry.architecture or header.architecture,
+        parameters=entry.parameters or header.parameters,
+        context_length=entry.context_length or header.context_length,
+    )
 
 
 def _check_limit(limit: int) -> None:
