@@ -80,15 +80,20 @@ class Inventories:
                 nursery.start_soon(ask, name)
         new = tuple([await self._identified(found[name]) for name in names])
 
+        providers = self._services.plugins.providers
+        changed = [each for each in new if not _listings.is_recorded(old.get(each.provider), each)]
+        seen = await self._services.records.read(lambda read: read.plugin_stamps())
+
         def apply(write: Write) -> None:
-            write.save_inventories(new)
-            write.save_plugin_stamps(stamps, providers=self._services.plugins.providers)
-            for inventory in new:
+            write.save_inventories(changed)
+            write.save_plugin_stamps(stamps, providers=providers)
+            for inventory in changed:
                 for event in _listings.changes(old.get(inventory.provider), inventory):
                     write.journal(event)
 
-        # A power cut may lose it: then they are asked once more.
-        await self._services.records.change(apply, durable=False)
+        if changed or seen != stamps or set(old) - set(providers):
+            # A power cut may lose it: then they are asked once more.
+            await self._services.records.change(apply, durable=False)
         return new
 
     async def identify_again(self, sizes: Iterable[int]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ MOST_BYTES = 64 << 20
 """How large a list may be when it is recorded."""
 
 _LONGEST_REFERENCE = 1024
+_SHORT = timedelta(minutes=1)
 _listing = msgspec.json.Decoder(Listing)
 
 
@@ -110,6 +112,11 @@ def remembered(old: Inventory | None, new: Listing) -> Listing:
 def _may_be_there(model: ProviderModel) -> bool:
     paths = [file.path for file in model.files if file.path]
     return not paths or any(_status(path) is not None for path in paths)
+
+
+def is_recorded(old: Inventory | None, new: Inventory) -> bool:
+    """Tell whether `new` says nothing that `old` did not say already, a short while ago."""
+    return old is not None and new.at - old.at < _SHORT and msgspec.structs.replace(old, at=new.at) == new
 
 
 def changes(old: Inventory | None, new: Inventory) -> tuple[Event, ...]:
