@@ -86,8 +86,9 @@ class Ollama:
         """Leave it without models, in memory or on disk."""
         if self.is_fake:
             self.behave()
-        for each in self.get("/api/ps")["models"]:
-            self.post("/api/generate", {"model": each["name"], "keep_alive": 0})
+        while loaded := self.get("/api/ps")["models"]:  # the real one tells of a model until its process has ended
+            for each in loaded:
+                self.post("/api/generate", {"model": each["name"], "keep_alive": 0})
         for name in ("manifests", "blobs"):
             shutil.rmtree(self.models / name, ignore_errors=True)
         (self.models / "blobs").mkdir(parents=True)  # as one that was just started

@@ -490,6 +490,11 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, {"model": body["model"], "embeddings": vectors, "prompt_eval_count": sum(map(len, texts))})
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_):
         return None
@@ -500,8 +505,7 @@ def main():
     Handler.store = Store(os.environ["OLLAMA_MODELS"])
     Handler.store.prune()
     Handler.state = State()
-    server = ThreadingHTTPServer((host, int(port)), Handler)
-    server.daemon_threads = True
+    server = Server((host, int(port)), Handler)
     sys.stderr.write(f'level=INFO msg="Listening on {host}:{server.server_address[1]} (version 0.20.0)"\n')
     sys.stderr.flush()
     server.serve_forever()

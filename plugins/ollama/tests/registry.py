@@ -26,6 +26,8 @@ def layer(kind, data):
 
 
 class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
     def handle_error(self, *_):
         return  # a client that has seen enough closes its connection
 

@@ -8,6 +8,8 @@ from papin.testing import ProviderSuite
 from papin_ollama.plugin import papin_providers
 
 from .conftest import digest_of
+from .gguf_file import gguf
+from .registry import Registry
 
 
 class _Described(ProviderSuite):
@@ -29,6 +31,13 @@ class _Described(ProviderSuite):
     @pytest.fixture
     def kept(self, model):
         return model[0].placements[0].reference
+
+    @pytest.fixture
+    def pullable(self):
+        registry = Registry()
+        registry.add("library/pulled", "tiny", gguf(filling=b"pulled"))
+        yield f"http://{registry.host}/library/pulled:tiny"
+        registry.close()
 
     @pytest.fixture
     def stranger(self, ollama, tmp_path):
