@@ -242,7 +242,7 @@ async def _race(host: str, addresses: Sequence[IpAddress], port: int) -> trio.So
                 nursery.start_soon(attempt, address, failed)
                 with trio.move_on_after(_STAGGER):
                     await failed.wait()
-    except trio.Cancelled:
+    except BaseException:  # trio may wrap a Cancelled in a group
         await _close_all(winners)
         raise
     await _close_all(winners[1:])
