@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+from ipaddress import ip_address
 
 import pytest
 import trio
 
+from papin._http import _network
 from papin.errors import AddressUnsafe, ConfigInvalid, Offline, TransferFailed, TransferTimeout
 from papin.http import Http
 from papin.testing.fault_scripts import redirect, refuse
@@ -203,3 +206,22 @@ async def test_a_proxy_that_cannot_be_used_is_said(proxy):
         with pytest.raises(ConfigInvalid) as caught:
             await client.request("GET", "https://far.example/")
     assert "canary" not in str(caught.value)
+
+
+async def test_a_connection_that_is_cancelled_at_any_moment_leaves_no_socket():
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listeners[0].socket.getsockname()[1]
+
+    async def cancel_after(steps, scope):
+        for _ in range(steps):
+            await trio.lowlevel.checkpoint()
+        scope.cancel()
+
+    for steps in range(250):
+        with trio.CancelScope() as scope:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(cancel_after, steps % 12, scope)
+                await (await _network._race("here", [ip_address("127.0.0.1")], port)).aclose()
+        gc.collect()  # which finds sockets that nobody closed, and warns
+    for listener in listeners:
+        await listener.aclose()

@@ -120,7 +120,7 @@ def real_server(program, folder, *flags):
             wait_healthy(child, f"http://127.0.0.1:{port}/health", folder / "log")
             yield Running(folder, f"http://127.0.0.1:{port}", child)
         finally:
-            child.terminate()
+            child.kill()  # asked politely it takes a second; its own children end when it is gone
 
 
 def wait_answer(child, url):
