@@ -237,6 +237,7 @@ async def test_rows(hub):
         assert rows["new"] == [C.name]
         assert rows["chat"] == [A.name, "smollm2"]
         assert "vision" not in rows
+        assert len(set(map(tuple, rows.values()))) == len(rows), "a row that shows what another one does"
         assert set(rows["recommended"]) == {A.name, C.name, "smollm2"}
         recommended = await kernel.discovery.browse("recommended", limit=2)
         assert len(recommended.cards) == 2

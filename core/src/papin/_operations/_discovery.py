@@ -88,10 +88,9 @@ class Discovery:
     # --- rows ---
 
     async def rows(self, *, each: int = 4) -> tuple[Row, ...]:
-        """Return all rows that have something in them, with the first cards of each."""
+        """Return all rows that have something to tell, with the first cards of each."""
         names = _rows.titles(self._services.plugins.providers)
-        made = [await self.browse(name, limit=each) for name in names]
-        return tuple(row for row in made if row.cards)
+        return _rows.telling([await self.browse(name, limit=each) for name in names])
 
     async def browse(self, row: str, *, limit: int = 20) -> Row:
         """Return the row of that name; all but the recently used fit on this machine.

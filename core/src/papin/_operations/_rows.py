@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from papin.discovery import Card
+from papin.discovery import Card, Row
 from papin.errors import NotFound
 from papin.models import CatalogEntry, Model
 from papin.names import nearest
 
-__all__ = ["TASKS", "belongs", "card_of_model", "recent", "search_of", "titles"]
+__all__ = ["TASKS", "belongs", "card_of_model", "recent", "search_of", "telling", "titles"]
 
 TASKS = {
     "chat": "For conversations",
@@ -57,7 +57,16 @@ def search_of(row: str, providers: Iterable[str]) -> str:
 
 def belongs(row: str, entry: CatalogEntry) -> bool:
     """Tell whether an entry says what its row is made by: without a date, nothing is new."""
-    return {"trending": entry.trending, "new": entry.created_at}.get(row, True) is not None
+    told = {"popular": entry.downloads, "trending": entry.trending, "new": entry.created_at}
+    return told.get(row, True) is not None
+
+
+def telling(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return the rows that have something in them, and another thing than a row before them."""
+    found: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        found.setdefault(tuple(card.entry.ref for card in row.cards), row)
+    return tuple(row for cards, row in found.items() if cards)
 
 
 def recent(models: Iterable[Model]) -> list[Card]:
