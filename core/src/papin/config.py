@@ -32,7 +32,19 @@ from papin._config.source import INSTANCES, KIND, KINDS, Source, parse, read_sou
 from papin._paths import Paths, find_paths
 from papin.errors import ConfigInvalid
 
-__all__ = ["KIND", "KINDS", "Config", "CoreSettings", "Row", "Tables", "find_file", "load", "put_table", "set_value"]
+__all__ = [
+    "KIND",
+    "KINDS",
+    "Config",
+    "CoreSettings",
+    "Row",
+    "Tables",
+    "find_file",
+    "load",
+    "put_table",
+    "set_value",
+    "shown",
+]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -197,7 +209,11 @@ def _rows(source: Source, path: tuple[str, ...], settings: msgspec.Struct) -> It
     for key in path:
         table = table.get(key, {})
     for key, value in msgspec.to_builtins(settings, enc_hook=str).items():
-        if value and key.endswith(_SECRETS):
-            value = "(set, not shown)"  # noqa: PLW2901
         above = next((name for keys, name in variables.items() if keys[0] == key), None)
-        yield Row(key=".".join((*path, key)), value=value, source=above or ("file" if key in table else "default"))
+        row = ".".join((*path, key))
+        yield Row(key=row, value=shown(row, value), source=above or ("file" if key in table else "default"))
+
+
+def shown(key: str, value: Any) -> Any:
+    """Return the value of a setting as it may be shown: a secret is not."""
+    return "(set, not shown)" if value and key.endswith(_SECRETS) else value

@@ -186,6 +186,14 @@ def test_a_setting_is_set_and_shown(papin):
     assert papin("config", "path", "--json").json() == {"path": str(papin.home / "config.toml"), "exists": True}
 
 
+def test_a_secret_setting_is_read_from_stdin_and_never_shown(papin):
+    for options in ((), ("--json",)):
+        result = papin("config", "set", "providers.ollama.key", "-", *options, stdin="s3cret\n")
+        assert (result.status, "s3cret" in result.out + result.err) == (0, False)
+    assert "s3cret" in (papin.home / "config.toml").read_text()
+    assert "s3cret" not in papin("config", "show").out
+
+
 def test_a_reader_that_goes_away_is_no_error(papin):
     child = papin.start("completion", "bash", stdin=subprocess.DEVNULL)
     child.stdout.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 __all__ = [
+    "ask_secret",
     "between",
     "by_provider",
     "context_length",
@@ -30,6 +32,8 @@ __all__ = [
     "speed_limit",
     "yes",
 ]
+
+_LONGEST = 10_000
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -120,3 +124,11 @@ optional_ref = click.argument("ref", required=False)
 
 job = click.argument("job", shell_complete=_jobs)
 """A job: its id, or the beginning of it."""
+
+
+def ask_secret(question: str) -> str:
+    """Ask for a secret without showing it; where nobody can be asked, it is the first line of stdin."""
+    if sys.stdin.isatty():
+        answer: str = click.prompt(question, hide_input=True, err=True)
+        return answer
+    return sys.stdin.readline(_LONGEST).rstrip("\r\n")

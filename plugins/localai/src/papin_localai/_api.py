@@ -104,7 +104,7 @@ def refusal(answer: Response) -> ProviderFailed | NotFound | LoginRequired:
     why = reason(answer)
     if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return LoginRequired(
-            f"LocalAI wants a key: {why}", next_step="papin config set providers.localai.key KEY, and try again."
+            f"LocalAI wants a key: {why}", next_step="papin config set providers.localai.key -, and try again."
         )
     if answer.status in _NOT_HERE:
         return NotFound(f"LocalAI does not have that: {why}", next_step="papin models list shows what it has.")

@@ -76,7 +76,7 @@ def refusal(status: int, body: bytes, address: str, provider: str) -> PapinError
     if status == _UNAUTHORIZED:
         return LoginRequired(
             f"Ollama at {address} refuses access: {said(words)}",
-            next_step=f"Set the key of the proxy before it: papin config set providers.{provider}.key KEY",
+            next_step=f"Set the key of the proxy before it: papin config set providers.{provider}.key -",
         )
     if status == _FORBIDDEN and not words:
         return ProviderFailed(

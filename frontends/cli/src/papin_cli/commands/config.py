@@ -6,7 +6,7 @@ import click
 
 from papin import config
 from papin_cli._app import App, pass_app
-from papin_cli._params import examples, global_options
+from papin_cli._params import ask_secret, examples, global_options
 from papin_cli._safe import name
 from papin_cli.views import settings as view
 
@@ -46,10 +46,15 @@ def path(app: App) -> None:
 @global_options
 @pass_app
 def set_(app: App, key: str, value: str) -> None:
-    """Change a setting in the configuration file; the rest of the file stays as it is."""
+    """Change a setting in the configuration file; the rest of the file stays as it is.
+
+    For a VALUE of - it is asked for, or read from stdin, so that a secret stands in no list of commands.
+    """
     from papin.kernel import settings_tables  # noqa: PLC0415 - imports trio
 
-    changed = config.set_value(config.find_file(), key, value, settings_tables())
+    if value == "-":
+        value = ask_secret(f"Value of {name(key)}")
+    changed = config.shown(key, config.set_value(config.find_file(), key, value, settings_tables()))
     if app.out.json:
         app.out.document({"key": key, "value": changed})
     app.out.text(f"{name(key)} is now {view.value(changed)}.")

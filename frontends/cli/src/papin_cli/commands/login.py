@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from papin_cli._app import App, pass_app
-from papin_cli._params import examples, global_options
+from papin_cli._params import ask_secret, examples, global_options
 from papin_cli._safe import name
 from papin_cli.views import credentials as view
 
 __all__ = ["login", "logout"]
-
-_LONGEST = 10_000
 
 
 @click.command(epilog=examples("papin login huggingface.co", "papin login huggingface.co < token.txt", "papin login"))
@@ -35,18 +31,10 @@ def login(app: App, host: str | None) -> None:
             app.out.document(known)
         app.out.text(view.listing(known, app.out.width), end="")
         return
-    saved = credentials.save(host, _token(host))
+    saved = credentials.save(host, ask_secret(f"Token for {name(host)}"))
     if app.out.json:
         app.out.document(saved)
     app.out.text(view.saved(saved))
-
-
-def _token(host: str) -> str:
-    """Ask for a token without showing it; where nobody can be asked, it is the first line of stdin."""
-    if sys.stdin.isatty():
-        answer: str = click.prompt(f"Token for {name(host)}", hide_input=True, err=True)
-        return answer
-    return sys.stdin.readline(_LONGEST)
 
 
 @click.command(epilog=examples("papin logout huggingface.co"))

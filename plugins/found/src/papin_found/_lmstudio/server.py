@@ -140,7 +140,7 @@ class Server:
         if refusal.kind == "login":
             return LoginRequired(
                 f"LM Studio wants a key: {refusal.message}",
-                next_step=f"papin config set providers.{self._name}.key KEY (a token made in its window)",
+                next_step=f"papin config set providers.{self._name}.key - (a token made in its window)",
             )
         if refusal.kind == "not_found":
             return ProviderFailed(f"LM Studio does not know this: {refusal.message}", next_step="Load the model again.")

@@ -151,7 +151,7 @@ class Server:
         if refusal.kind == "login":
             return LoginRequired(
                 f"the llama-server at {self.address} wants a key: {refusal.message}",
-                next_step=f"papin config set providers.{self._name}.key KEY (what it was started with as --api-key)",
+                next_step=f"papin config set providers.{self._name}.key - (what it was started with as --api-key)",
             )
         if refusal.kind == "unsupported" and "embed" in refusal.message:
             return ProviderFailed(
