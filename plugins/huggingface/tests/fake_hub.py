@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
+
+from papin.testing.model_server import ThreadServer
 
 HEX = "cd" * 32
 EXPANDABLE = {
@@ -52,13 +53,11 @@ def repository(name: str, *files: Any, **more: Any) -> dict[str, Any]:
     }
 
 
-class Hub(ThreadingHTTPServer):
+class Hub(ThreadServer):
     """One hub on loopback. `refuse` maps a path to (status, headers); `body` replaces every answer."""
 
-    daemon_threads = True
-
     def __init__(self, *repositories: dict[str, Any]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.models = {each["id"]: each for each in repositories}
         self.revisions: dict[tuple[str, str], str] = {}
         self.moved: dict[str, str] = {}
@@ -69,20 +68,6 @@ class Hub(ThreadingHTTPServer):
         self.tokens: list[str] = []
         self.etags = True
         self.next_link = ""
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-    def __enter__(self) -> Self:
-        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.thread.join()
-        self.server_close()
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -5,25 +5,23 @@ Written from LocalAI's own answers; strict: what it does not know is 404, and wh
 
 from __future__ import annotations
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from typing import Any
+from urllib.parse import unquote
 
 import yaml
+
+from papin.testing.model_server import ModelServer, ThreadServer
 
 WORDS = ("The", " sky", " is", " blue", ".")
 
 
-class LocalAI(ThreadingHTTPServer):
+class LocalAI(ThreadServer):
     """One server on loopback; `key` is what it wants, `older` leaves out the routes of newer versions."""
 
-    daemon_threads = True
-
     def __init__(self, root: Path, *, key: str = "", older: bool = False) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.root, self.key, self.older = root, key, older
         self.listed: list[str] = []
         self.loaded: set[str] = set()
@@ -34,10 +32,6 @@ class LocalAI(ThreadingHTTPServer):
         self.refuses_to_load = ""
         self.seen: list[str] = []
         self.reload()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
 
     def reload(self) -> None:
         configs = {each.stem for each in self.root.glob("*.yaml") if not each.name.startswith(".")}
@@ -56,56 +50,26 @@ class LocalAI(ThreadingHTTPServer):
             self.installs[job] = install
         return job
 
-    def __enter__(self) -> Self:
-        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
-        self.thread.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.shutdown()
-        self.thread.join()
-        self.server_close()
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class Handler(ModelServer):
+    words = WORDS
     server: LocalAI
 
-    def log_message(self, *_: object) -> None:
-        """Print nothing."""
-
-    def do_GET(self) -> None:
-        self.serve("get")
-
-    def do_POST(self) -> None:
-        self.serve("post")
-
     def do_PATCH(self) -> None:
-        self.serve("patch")
+        self._take("PATCH")
 
-    def serve(self, method: str) -> None:
-        path = urlsplit(self.path).path
-        body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.asked = json.loads(body) if body else {}
-        self.server.seen.append(f"{method.upper()} {path}")
+    def respond(self, method: str, path: str) -> None:
+        self.server.seen.append(f"{method} {path}")
         public = path in {"/.well-known/localai.json", "/readyz", "/healthz"}
         if self.server.key and not public and self.headers.get("authorization") != f"Bearer {self.server.key}":
             self.refuse(401, "Authentication failed")
             return
         first, _, rest = path.removeprefix("/").partition("/")
-        handler = getattr(self, f"{method}_{first.replace('.', '').replace('-', '_')}", self.missing)
+        handler = getattr(self, f"{method.lower()}_{first.replace('.', '').replace('-', '_')}", self.missing)
         handler(rest)
 
-    def say(self, status: int, value: Any) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
     def refuse(self, status: int, why: str) -> None:
-        self.say(status, {"error": {"code": status, "message": why, "type": ""}})
+        self.answer(status, {"error": {"code": status, "message": why, "type": ""}})
 
     def missing(self, _: str = "") -> None:
         self.refuse(404, "Resource not found")
@@ -116,10 +80,10 @@ class Handler(BaseHTTPRequestHandler):
         if rest != "localai.json":
             self.missing()
             return
-        self.say(200, {"version": "v4.5.5 (abc)", "capabilities": {}, "endpoint_groups": []})
+        self.answer(200, {"version": "v4.5.5 (abc)", "capabilities": {}, "endpoint_groups": []})
 
     def get_system(self, _: str) -> None:
-        self.say(200, {"backends": [], "loaded_models": [{"id": each} for each in sorted(self.server.loaded)]})
+        self.answer(200, {"backends": [], "loaded_models": [{"id": each} for each in sorted(self.server.loaded)]})
 
     # --- models
 
@@ -127,7 +91,7 @@ class Handler(BaseHTTPRequestHandler):
         if rest != "models":
             self.missing()
             return
-        self.say(200, {"object": "list", "data": [{"id": each, "object": "model"} for each in self.server.listed]})
+        self.answer(200, {"object": "list", "data": [{"id": each, "object": "model"} for each in self.server.listed]})
 
     def get_models(self, rest: str) -> None:
         kind, _, job = unquote(rest).partition("/")
@@ -140,15 +104,15 @@ class Handler(BaseHTTPRequestHandler):
         if status.get("processed") and install and not status.get("cancelled"):
             (self.server.root / f"{install}.yaml").write_text(f"name: {install}\nparameters: {{model: x.gguf}}\n")
             self.server.reload()
-        self.say(200, status)
+        self.answer(200, status)
 
     def post_models(self, rest: str) -> None:
         kind, _, name = unquote(rest).partition("/")
         if kind == "reload":
             self.server.reload()
-            self.say(200, None)
+            self.answer(200, None)
         elif kind == "apply":
-            self.say(200, {"uuid": self.server.start_job(self.asked["id"].rpartition("@")[2]), "status": ""})
+            self.answer(200, {"uuid": self.server.start_job(self.body["id"].rpartition("@")[2]), "status": ""})
         elif kind == "delete":
             self.delete(name)
         else:
@@ -162,14 +126,14 @@ class Handler(BaseHTTPRequestHandler):
         else:
             (self.server.root / name).unlink(missing_ok=True)
         self.server.reload()
-        self.say(200, {"uuid": "not-known-to-models-jobs", "status": ""})
+        self.answer(200, {"uuid": "not-known-to-models-jobs", "status": ""})
 
     def get_api(self, rest: str) -> None:
         config = self.server.config(unquote(rest.removeprefix("models/config-json/")))
         if self.server.older or not rest.startswith("models/config-json/") or config is None:
             self.missing()
             return
-        self.say(200, config)
+        self.answer(200, config)
 
     def patch_api(self, rest: str) -> None:
         name = unquote(rest.removeprefix("models/config-json/"))
@@ -177,27 +141,27 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.older or config is None:
             self.missing()
             return
-        merge(config, self.asked)
+        merge(config, self.body)
         (self.server.root / f"{name}.yaml").write_text(yaml.safe_dump(config))
-        self.say(200, {"success": True})
+        self.answer(200, {"success": True})
 
     def post_api(self, rest: str) -> None:
         if rest.startswith("models/install/") and not self.server.older:
             name = unquote(rest.removeprefix("models/install/"))
-            self.say(200, {"jobID": self.server.start_job(name.rpartition("@")[2]), "message": "started"})
+            self.answer(200, {"jobID": self.server.start_job(name.rpartition("@")[2]), "message": "started"})
         elif rest.startswith("operations/") and rest.endswith("/cancel"):
             self.server.cancelled.append(rest.split("/")[1])
-            self.say(200, {"success": True})
+            self.answer(200, {"success": True})
         else:
             self.missing()
 
     # --- memory and answers
 
     def post_backend(self, rest: str) -> None:
-        name = self.asked["model"]
+        name = self.body["model"]
         if rest == "shutdown" and name in self.server.loaded:
             self.server.loaded.discard(name)
-            self.say(200, None)
+            self.answer(200, None)
         elif rest == "shutdown":
             self.refuse(404, f"model {name} not found")
         elif rest == "load" and not self.server.older:
@@ -210,42 +174,25 @@ class Handler(BaseHTTPRequestHandler):
             self.refuse(500, why)
             return
         self.server.loaded.add(name)
-        self.say(200, {"loaded": [name], "message": "model loaded"})
+        self.answer(200, {"loaded": [name], "message": "model loaded"})
 
     def refusal(self, name: str) -> str:
         return self.server.refuses_to_load if name in self.server.listed else f"model {name} not found"
 
     def post_v1(self, rest: str) -> None:
-        name = self.asked.get("model", "")
+        name = self.body.get("model", "")
         if why := self.refusal(name):
             self.refuse(500, why)
             return
         self.server.loaded.add(name)
         if rest == "embeddings":
-            texts = self.asked["input"]
-            self.say(200, {"data": [{"embedding": [1.0, len(text)], "index": n} for n, text in enumerate(texts)]})
-        elif not self.asked.get("stream"):
-            self.say(200, {"choices": [{"text": WORDS[0], "finish_reason": "stop"}]})
+            self.embed()
+        elif not self.body.get("stream"):
+            self.answer(200, {"choices": [{"text": WORDS[0], "finish_reason": "stop"}]})
         else:
-            self.stream(is_chat=rest == "chat/completions")
-
-    def stream(self, *, is_chat: bool) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.close_connection = True
-        try:
-            for word in (*WORDS, ""):
-                piece = {"delta": {"content": word}} if is_chat else {"text": word}
-                self.event({"choices": [{**piece, "finish_reason": None if word else "stop"}]})
-            self.wfile.write(b"data: [DONE]\n\n")
-        except ConnectionError:
-            return  # who asked has left
-
-    def event(self, value: Any) -> None:
-        self.wfile.write(b"data: " + json.dumps(value).encode() + b"\n\n")
-        self.wfile.flush()
+            self.close_connection = True
+            with suppress(ConnectionError):  # who asked may leave
+                self.say("chat" if rest == "chat/completions" else "completion")
 
 
 def merge(into: dict[str, Any], patch: dict[str, Any]) -> None:

@@ -1,9 +1,9 @@
 """A gallery's index over a real socket, with an ETag, and what was asked of it."""
 
 import hashlib
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from papin.testing.model_server import ThreadServer
 
 HEX = "ab" * 32
 
@@ -48,17 +48,15 @@ INDEX = f"""
 """.encode()
 
 
-class Gallery(ThreadingHTTPServer):
-    daemon_threads = True
-
+class Gallery(ThreadServer):
     def __init__(self, index):
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.index = index
         self.answers = []
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/index.yaml"
+        return f"{super().url}/index.yaml"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -77,16 +75,3 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-
-
-@contextmanager
-def serving(index):
-    server = Gallery(index)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -10,7 +10,7 @@ from papin_localai._entries import entries_of, source_of
 from papin_localai._yaml import load_yaml
 from papin_localai.plugin import papin_catalogs
 
-from .gallery import HEX, INDEX, serving
+from .gallery import HEX, INDEX, Gallery
 
 HUB = "https://huggingface.co/acme"
 REAL = Path(__file__).parents[4] / "shared" / "data" / "localai-gallery-index.yaml"
@@ -85,7 +85,7 @@ def test_the_real_index():
 
 
 async def test_a_refresh_without_change_is_one_conditional_request(opened):
-    with serving(INDEX) as gallery:
+    with Gallery(INDEX) as gallery:
         async with opened(gallery.url) as session:
             first = await session.refresh("")
         async with opened(gallery.url) as session:
@@ -98,7 +98,7 @@ async def test_a_refresh_without_change_is_one_conditional_request(opened):
 
 
 async def test_it_resolves_without_the_network_once_it_was_there(opened):
-    with serving(INDEX) as gallery:
+    with Gallery(INDEX) as gallery:
         async with opened(gallery.url) as session:
             await session.resolve("tiny-8b", None)
         url = gallery.url
@@ -113,7 +113,7 @@ async def test_it_resolves_without_the_network_once_it_was_there(opened):
 
 @pytest.mark.parametrize("index", [b"<html>", b"", b"[]", b"a: b", b"{: ["])
 async def test_what_is_no_index_is_refused_and_the_old_one_stays(opened, index):
-    with serving(INDEX) as gallery:
+    with Gallery(INDEX) as gallery:
         async with opened(gallery.url) as session:
             await session.refresh("")
             gallery.index = index

@@ -53,7 +53,9 @@ async def test_nothing_there_is_a_missing_engine(opened):
 
 
 async def test_another_program_at_its_port_is_not_taken_for_it(opened, server, monkeypatch):
-    monkeypatch.setattr(server.RequestHandlerClass, "get_well_known", lambda self, _: self.say(200, {"version": "1"}))
+    monkeypatch.setattr(
+        server.RequestHandlerClass, "get_well_known", lambda self, _: self.answer(200, {"version": "1"})
+    )
     async with opened(url=server.url) as session:
         with pytest.raises(ProviderFailed, match="is not LocalAI"):
             await session.engine()
@@ -93,7 +95,7 @@ async def test_what_it_has_is_loaded_answers_and_is_unloaded(opened, server, roo
         assert said[-1].finish_reason == "stop"
         async with session.complete(loaded, "The", {}) as replies:
             assert "".join([reply.text async for reply in replies]) == "".join(WORDS)
-        assert (await session.embed(loaded, ["a", "bc"])).vectors == ((1.0, 1.0), (1.0, 2.0))
+        assert (await session.embed(loaded, ["a", "bc"])).vectors == ((1.0, 1.0), (2.0, 1.0))
         assert await session.unload("small") is True
         assert await session.unload("small") is False
 

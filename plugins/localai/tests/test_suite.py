@@ -6,7 +6,7 @@ from papin.testing import CatalogSuite, ProviderSuite
 from papin_localai.plugin import papin_catalogs, papin_providers
 
 from .conftest import placed
-from .gallery import INDEX, serving
+from .gallery import INDEX, Gallery
 
 
 class TestLocalAI(ProviderSuite):
@@ -34,5 +34,5 @@ class TestGallery(CatalogSuite):
 
     @pytest.fixture
     def settings(self):
-        with serving(INDEX) as gallery:
+        with Gallery(INDEX) as gallery:
             yield {"address": gallery.url}

@@ -1,15 +1,14 @@
 """Catalogs of one's own: folders with and without an index, and indexes at web addresses."""
 
 import json
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from papin.errors import FormatInvalid, LoginRequired, NotFound, PapinError, StorageFailed
 from papin.models import FileSource, HttpSource
 from papin.testing import CatalogSuite, make_context
+from papin.testing.model_server import ThreadServer
 from papin_starter.plugin import papin_catalogs
 
 HEX = "ef" * 32
@@ -59,17 +58,15 @@ def write(path, size=10):
     path.write_bytes(bytes(size))
 
 
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-
+class Server(ThreadServer):
     def __init__(self, index):
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(Handler)
         self.index = index
         self.seen = []
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/team/"
+        return f"{super().url}/team/"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -94,19 +91,6 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-@contextmanager
-def serving(index):
-    server = Server(index)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 class TestFolder(CatalogSuite):
     @pytest.fixture
     def descriptor(self):
@@ -126,7 +110,7 @@ class TestWeb(CatalogSuite):
 
     @pytest.fixture
     def settings(self):
-        with serving(INDEX) as server:
+        with Server(INDEX) as server:
             yield {"address": server.url}
 
     def check_file(self, file):
@@ -229,7 +213,7 @@ async def test_what_is_wrong_in_an_index_refuses_it_and_is_said(opened, folder, 
 
 
 async def test_an_index_at_an_address_and_files_beside_it(opened):
-    with serving(INDEX) as server:
+    with Server(INDEX) as server:
         async with opened(server.url) as session:
             first = await session.resolve("house-chat", None)
             best = await session.resolve("house-chat", "best")
@@ -241,7 +225,7 @@ async def test_an_index_at_an_address_and_files_beside_it(opened):
 
 
 async def test_a_refresh_without_change_is_one_conditional_request(opened):
-    with serving(INDEX) as server:
+    with Server(INDEX) as server:
         async with opened(server.url) as session:
             first = await session.refresh("")
         async with opened(server.url) as session:
@@ -252,7 +236,7 @@ async def test_a_refresh_without_change_is_one_conditional_request(opened):
 
 
 async def test_refusals_of_a_server_say_what_to_do(opened):
-    with serving(INDEX) as server:
+    with Server(INDEX) as server:
         async with opened(f"{server.url}elsewhere") as session:
             with pytest.raises(NotFound, match="no index at"):
                 await session.refresh("")

@@ -9,7 +9,8 @@
 
     serve(Fake)
 
-`serve` prints the address on a line of its own and ends with SIGTERM, so that a test can start it and wait for it.
+`serve` prints the address on a line of its own and ends with SIGTERM, so that a test can start it and wait for it. In a
+thread of the test itself, `with ThreadServer(Fake) as server` does.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
-__all__ = ["ModelServer", "serve"]
+__all__ = ["ModelServer", "ThreadServer", "serve"]
 
 
 class ModelServer(BaseHTTPRequestHandler):
@@ -109,6 +110,32 @@ class ModelServer(BaseHTTPRequestHandler):
 def _choice(what: str, text: str, finish: str | None = None) -> dict[str, object]:
     said: dict[str, object] = {"delta": {"content": text}} if what == "chat" else {"text": text}
     return {"index": 0, "finish_reason": finish, **said}
+
+
+class ThreadServer(ThreadingHTTPServer):
+    """A server on loopback, in a thread of the test, for as long as it is entered."""
+
+    daemon_threads = True
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without a slash at the end."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def __enter__(self) -> Self:
+        """Begin to answer."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
 
 
 def serve(handler: type[ModelServer], port: int = 0) -> None:
