@@ -30,11 +30,15 @@ def emptied_by(
     filters = ", ".join(f"coalesce(({each.sql}) <> 0, 0) AS {name}" for each, name in zip(conditions, met, strict=True))
     has = ", ".join(f"{_HAS} AS {name}" for name in had)
     nearly = f"{' + '.join(met) or 0} >= {len(met) - 1}"
-    of_filters = f"SELECT {', '.join(['e.key AS key', *([filters] if met else [])])} FROM entries e"  # noqa: S608  our own names, here and below
+    # Of two filters an entry that is looked for meets one: most entries are left at the first pair.
+    pairs = list(zip(conditions[::2], conditions[1::2], strict=False))
+    either = " AND ".join(f"(({one.sql}) OR ({other.sql}))" for one, other in pairs) or "1"
+    of_filters = f"SELECT {', '.join(['e.key AS key', *([filters] if met else [])])} FROM entries e WHERE {either}"  # noqa: S608  our own names, here and below
     of_words = f"SELECT {', '.join([*met, *([has] if had else [])])} FROM ({of_filters}) WHERE {nearly}"  # noqa: S608
     failed = " ".join(f"WHEN NOT {name} THEN {number}" for number, name in enumerate((*met, *had)))
     query = f"SELECT DISTINCT CASE {failed} END FROM ({of_words}) WHERE {' + '.join((*met, *had))} = {len(names) - 1}"  # noqa: S608
-    parameters = [each for condition in conditions for each in condition.parameters]
+    paired = [condition for pair in pairs for condition in pair]
+    parameters = [each for condition in (*conditions, *paired) for each in condition.parameters]
     # The parameters of words come first: they stand before those of the filters in the text.
     alone = {number for (number,) in connection.execute(query, (*map(begins, words), *parameters))} if names else set()
     # As they were typed: words first.
