@@ -132,7 +132,7 @@ async def test_d9_a_store_that_vanishes_in_mid_transfer(lab, tmp_path, body):
         assert after.state["passed"] == {"m": True}
 
 
-@pytest.mark.parametrize(("limit", "value"), [("RLIMIT_NOFILE", 24), ("RLIMIT_FSIZE", 3 * MIB)])
+@pytest.mark.parametrize(("limit", "value"), [("RLIMIT_NOFILE", 14), ("RLIMIT_FSIZE", 3 * MIB)])
 async def test_d4_a_limit_of_the_system(lab, homes, body, limit, value):
     async with fault_server(body) as server:
         steps = ["download", server.url, "m", hashlib.sha256(body).hexdigest()]

@@ -45,7 +45,7 @@ from papin.answers import PluginInfo
 from papin.config import Config, Tables
 from papin.context import Folders
 from papin.credentials import open_credentials
-from papin.errors import Conflict, NotFound, PluginFailed
+from papin.errors import Conflict, NotFound, PapinError, PluginFailed
 from papin.http import Http
 from papin.machine import Machine
 
@@ -148,12 +148,20 @@ def _alone() -> Iterator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        if isinstance(error, BaseExceptionGroup):
+        error = _leaf(group)
+        if error is None:
             raise
         raise error from error.__cause__
+
+
+def _leaf(error: BaseException) -> BaseException | None:
+    """Return what a group comes down to: its only error, or the first one where all of them are expected."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    if len(error.exceptions) == 1:
+        return _leaf(error.exceptions[0])
+    expected, others = error.split(PapinError)
+    return None if others or expected is None else _leaf(expected.exceptions[0])
 
 
 @asynccontextmanager
