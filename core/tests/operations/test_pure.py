@@ -98,7 +98,15 @@ class TestChecks:
     def test_memory_of_a_gpu_counts(self):
         gpu = Gpu(name="g", vendor="v", memory=24 * GIB, memory_free=24 * GIB)
         big = model(files=(StoredFile(name="m", sha256=A, size=16 * GIB),))
-        assert _checks.memory_check(SMOLLM2, big, machine(gpus=(gpu,))).outcome == "ok"
+        check = _checks.memory_check(SMOLLM2, big, machine(gpus=(gpu,)))
+        assert check.outcome == "ok"
+        assert check.reason.endswith("25.8 GB are free on g")
+
+    def test_main_memory_is_told_where_the_gpu_is_full_or_keeps_its_memory_to_itself(self):
+        for gpu in (Gpu(name="g", vendor="v", memory=24 * GIB, memory_free=0), Gpu(name="g", vendor="v")):
+            check = _checks.memory_check(SMOLLM2, model(), machine(gpus=(gpu,)))
+            assert check.outcome == "ok"
+            assert check.reason.endswith("are free")
 
     def test_a_saved_context_length_counts(self):
         large = model(settings={"n_ctx": 1_000_000})

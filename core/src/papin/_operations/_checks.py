@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from papin.answers import Check
 from papin.errors import PapinError
@@ -55,20 +56,37 @@ def memory_check(header: Header | None, model: Model, machine: Machine) -> Check
     weights = sum(file.size for file in model.files if file.role != "sidecar")
     n_ctx = model.settings.get("n_ctx")
     needed = estimate(header, weights, n_ctx if isinstance(n_ctx, int) else None)
-    largest = max([machine.memory.total, *(gpu.memory or 0 for gpu in machine.gpus)])
-    if needed > largest:
+    places = _places(machine)
+    largest = max(places, key=lambda place: place.total)
+    if needed > largest.total:
         return Check(
             name="memory",
             outcome="failed",
-            reason=f"needs about {size_text(needed)} of memory, {size_text(largest)} are there",
+            reason=f"needs about {size_text(needed)} of memory, {size_text(largest.total)} are there{largest.words}",
             recommendation="Try a more quantized variant of this model, or a smaller context (n_ctx).",
         )
-    free = max([machine.memory.available, *(gpu.memory_free or 0 for gpu in machine.gpus)])
-    if needed > free:
+    freest = max(places, key=lambda place: place.free)
+    chosen = next((place for place in places if needed <= place.free), freest)
+    if needed > chosen.free:
         return Check(
             name="memory",
             outcome="warning",
-            reason=f"needs about {size_text(needed)} of memory, {size_text(free)} are free now",
+            reason=f"needs about {size_text(needed)} of memory, {size_text(chosen.free)} are free now{chosen.words}",
             recommendation="Close other programs, or unload other models: papin models unload.",
         )
-    return Check(name="memory", outcome="ok", reason=f"needs about {size_text(needed)}, {size_text(free)} are free")
+    reason = f"needs about {size_text(needed)}, {size_text(chosen.free)} are free{chosen.words}"
+    return Check(name="memory", outcome="ok", reason=reason)
+
+
+class _Place(NamedTuple):
+    """Memory that a model can be loaded into, in bytes, and the words that say where it is."""
+
+    total: int
+    free: int
+    words: str
+
+
+def _places(machine: Machine) -> list[_Place]:
+    """Return where a model can be, in the order in which it is put there: the GPUs, then main memory."""
+    gpus = [_Place(gpu.memory or 0, gpu.memory_free or 0, f" on {gpu.name}") for gpu in machine.gpus]
+    return [*gpus, _Place(machine.memory.total, machine.memory.available, "")]
