@@ -210,13 +210,15 @@ def _report(times: dict[str, list[float]], bench: Bench) -> None:
 
 
 def _tiny() -> None:
-    """Row N32: the megabytes a second, and the microseconds of CPU for each chunk."""
-    for size in (16, 256, 1024, 16384):
-        count = min(100_000, (64 << 20) // size)
-        chunk = b"%x\r\n%b\r\n" % (size, bytes(size))
+    """Row N32: the megabytes a second, and the CPU that they take; chunks that are all alike, or not."""
+    for size, varies in ((1, 0), (16, 0), (16, 8), (256, 0), (256, 128), (1024, 512), (16384, 0)):
+        count = min(1_000_000, (256 << 20) // size)
+        made = random.Random(1)
+        sizes = [size + made.randint(-varies, varies) for _ in range(count)]
+        body = b"".join(b"%x\r\n%b\r\n" % (each, bytes(each)) for each in sizes)
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryDirectory() as folder:
-            server = threading.Thread(target=_answer, args=(listener, head + chunk * count + b"0\r\n\r\n"))
+            server = threading.Thread(target=_answer, args=(listener, head + body + b"0\r\n\r\n"))
             server.start()
             url = f"http://127.0.0.1:{listener.getsockname()[1]}/one.gguf"
             before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
@@ -226,8 +228,9 @@ def _tiny() -> None:
             server.join()
         took = json.loads(done.stdout)[0]
         spent = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+        named = f"{size - varies} to {size + varies}" if varies else f"{size}"
         print(
-            f"chunks of {size:5} bytes: {size * count / 1e6 / took:6.1f} MB/s, {spent:.2f} s of CPU for {count} of them"
+            f"chunks of {named:>11} bytes: {sum(sizes) / 1e6 / took:6.1f} MB/s, {spent:.2f} s of CPU for {count} of them"
         )
 
 

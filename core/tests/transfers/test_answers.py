@@ -138,7 +138,7 @@ async def test_n32_segments_of_one_byte(task):
 
 
 async def test_n32_tiny_chunks(task):
-    """A million of them with PAPIN_TEST_FAULTS=all, which takes ten to thirty seconds."""
+    """A million of them with PAPIN_TEST_FAULTS=all, for which the server takes a while."""
     count = 1_000_000 if os.environ.get("PAPIN_TEST_FAULTS") == "all" else 50_000
     async with fault_server(task.body[: 7 * count], chunked(piece=7)) as server:
         await task.fetch(server, pinned=False, sized=False, expect=server.body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import trio
 
+from papin._http._direct import Chunked, Direct, Measured
 from papin._http._failures import FOREIGN, PROXY, translate
 from papin._http._network import Wire
 from papin._http._patience import Pace, Patience
@@ -22,7 +23,7 @@ LINE = 64 << 10
 BODY = 8 << 20
 
 _CLOSING = 1.0  # seconds that ending a connection may take
-_DIRECT = 8 << 20  # what has to be left of a body that is read past httpcore, at the price of the connection after it
+_DIRECT = 8 << 20  # the least that is worth reading past httpcore, at the price of the connection after it
 _LOGIN = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS}
 _GONE = {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
 _BUSY = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
@@ -89,7 +90,16 @@ class Response(_Checked):
 class StreamedResponse(_Checked):
     """An answer whose body is still to come. `url` is where it came from after redirects; it may hold a signature."""
 
-    def __init__(self, answer: httpcore.Response, url: httpx.URL, where: str, host: str, patience: Patience) -> None:
+    def __init__(
+        self,
+        answer: httpcore.Response,
+        url: httpx.URL,
+        where: str,
+        host: str,
+        patience: Patience,
+        *,
+        has_body: bool,
+    ) -> None:
         self.status = answer.status
         self.headers = httpx.Headers(answer.headers)
         self.url = url
@@ -102,8 +112,10 @@ class StreamedResponse(_Checked):
         self._ended = False
         self._came = 0
         self._spare = memoryview(b"")
-        self._left: int | None = None  # of a body that is read from the connection itself
-        self._wire: Wire | None = None
+        wire = answer.extensions.get("network_stream")
+        self._wire = wire if isinstance(wire, Wire) else None
+        self._has_body = has_body
+        self._direct: Direct | None = None
 
     @property
     def has_more(self) -> bool:
@@ -113,53 +125,44 @@ class StreamedResponse(_Checked):
     async def receive_into(self, buffer: memoryview) -> int:
         """Fill `buffer` with the next bytes of the body; return how many, 0 at the end. Raises like `receive`.
 
-        Not to be mixed with the other ways to read. A large body of a known length comes straight from the socket,
-        past httpcore and its copies: they are most of what a fast download costs.
+        Not to be mixed with the other ways to read. A large body of a known length, or one in chunks, comes straight
+        from the socket, past httpcore and its copies: they are most of what a fast download costs.
         """
-        if not self._spare and self._left is not None:
-            return await self._receive_direct(buffer[: self._left])
+        if self._direct is None:
+            self._direct = self._bypass()
+        if self._direct is not None:
+            return await self._timed(self._next_direct(self._direct, buffer), int)
         if not self._spare:
-            piece = await self.receive()
-            self._spare = memoryview(piece)
-            self._left = self._left_direct(len(piece))
+            self._spare = memoryview(await self.receive())
         count = min(len(buffer), len(self._spare))
         buffer[:count] = self._spare[:count]
         self._spare = self._spare[count:]
         return count
 
-    def _left_direct(self, came: int) -> int | None:
-        """Return what is left after the first piece, which came with the head, when it is worth reading directly."""
-        wire = self._answer.extensions.get("network_stream")
-        length = self.headers.get("content-length", "")
-        # Only then does httpcore have nothing of the body in its hands.
-        is_first, self._wire = self._wire is None, wire
-        if not (is_first and isinstance(wire, Wire) and length.isdigit() and "transfer-encoding" not in self.headers):
+    def _bypass(self) -> Direct | None:
+        """Return what reads the body past httpcore, as long as that has nothing of it, when it is worth it."""
+        wire, length = self._wire, self.headers.get("content-length", "")
+        if wire is None or not wire.is_at_body or not self._has_body:
             return None
-        left = int(length[:19]) - came
-        return left if left >= _DIRECT else None
+        if coding := self.headers.get("transfer-encoding"):
+            return Chunked(wire) if coding.strip().lower() == "chunked" else None
+        size = int(length[:19]) if length.isdigit() else 0
+        return Measured(wire, size) if size >= _DIRECT else None
 
-    async def _receive_direct(self, buffer: memoryview) -> int:
-        if self._ended or not buffer:
-            return 0
-        began = trio.current_time()
-        with trio.move_on_after(self._pace.allowance()) as scope:
-            count = await self._next_direct(buffer)
-        if scope.cancelled_caught:
-            raise self._pace.stalled()
-        self._pace.note(began, count)
-        assert self._left is not None
-        self._left -= count
-        return count
-
-    async def _next_direct(self, buffer: memoryview) -> int:
-        assert self._wire is not None
+    async def _next_direct(self, direct: Direct, buffer: memoryview) -> int:
         try:
-            count = await self._wire.receive_into(buffer)
-            if not count:
-                raise httpcore.RemoteProtocolError("peer closed connection")
+            return await direct.receive_into(buffer)
         except FOREIGN as error:
             raise translate(error, self._host) from error
-        return count
+
+    async def _timed(self, receive: Awaitable[T], measure: Callable[[T], int]) -> T:
+        began = trio.current_time()
+        with trio.move_on_after(self._pace.allowance()) as scope:
+            came = await receive
+        if scope.cancelled_caught:
+            raise self._pace.stalled()
+        self._pace.note(began, measure(came))
+        return came
 
     async def receive(self) -> bytes:
         """Return the next piece of the body as it came over the wire, or nothing at its end.
@@ -172,13 +175,7 @@ class StreamedResponse(_Checked):
             return b""
         if self._pieces is None:
             self._pieces = aiter(self._answer.aiter_stream())
-        began = trio.current_time()
-        with trio.move_on_after(self._pace.allowance()) as scope:
-            piece = await self._next()
-        if scope.cancelled_caught:
-            raise self._pace.stalled()
-        self._pace.note(began, len(piece))
-        return piece
+        return await self._timed(self._next(), len)
 
     async def _next(self) -> bytes:
         assert self._pieces is not None
@@ -222,10 +219,9 @@ class StreamedResponse(_Checked):
         # garbage collector, at some time. So the connection is told to fail, and the chain ends by that.
         if self._pieces is None or self._ended:
             return
-        abandon = getattr(self._answer.extensions.get("network_stream"), "abandon", None)
         is_whole = self.headers.get("content-length") == str(self._came)
-        if abandon and not is_whole:
-            abandon()
+        if self._wire and not is_whole:
+            self._wire.abandon()
         try:
             async for _ in self._pieces:
                 continue

@@ -179,7 +179,8 @@ class Client:
                 answer = await pool.handle_async_request(request)
             except FOREIGN as error:
                 raise translate(error, host) from error
-            return await _checked(StreamedResponse(answer, url, shown(url), host, patience))
+            has_body = method == "GET" and answer.status in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT)
+            return await _checked(StreamedResponse(answer, url, shown(url), host, patience, has_body=has_body))
         raise too_slow(f"{host} did not answer within {patience.header:.0f} s")
 
 

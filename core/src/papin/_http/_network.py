@@ -13,6 +13,7 @@ import trio
 
 from papin._http._address import IpAddress, is_loopback, is_loopback_host, is_public, literal
 from papin._http._failures import FOREIGN, translate
+from papin._http._head import Head
 from papin._http._patience import Patience, too_slow
 from papin._http._tls import Secure
 from papin.errors import AddressUnsafe, Offline, TransferFailed
@@ -113,7 +114,14 @@ class Wire(httpcore.AsyncNetworkStream):
         self._host = host
         self._patience = patience
         self._abandoned = False
+        self._head = Head()
+        self._rest = memoryview(b"")  # what came behind the head of an answer, until somebody asks
         self.has_more = False
+
+    @property
+    def is_at_body(self) -> bool:
+        """Tell whether what comes next, whichever way, is the first byte behind the head of an answer."""
+        return self._head.has_ended
 
     def abandon(self) -> None:
         """Make the next read fail, so that a body can be ended from outside."""
@@ -123,13 +131,21 @@ class Wire(httpcore.AsyncNetworkStream):
         """Return what came, or nothing at the end."""
         if self._abandoned:
             raise httpcore.ReadError("abandoned")
-        return bytes(await self._stream.receive_some(max(max_bytes, _PIECE)))
+        data = self._rest or memoryview(await self._stream.receive_some(max(max_bytes, _PIECE)))
+        count = self._head.measure(data)
+        self._rest = data[count:]
+        return bytes(data[:count])
 
     async def receive_into(self, buffer: memoryview) -> int:
         """Fill `buffer` with what came past httpcore; return the bytes, 0 at the end.
 
         `has_more` tells then whether so much was waiting that whoever reads must be slower than the network.
         """
+        if self._rest:
+            count = min(len(buffer), len(self._rest))
+            buffer[:count] = self._rest[:count]
+            self._rest = self._rest[count:]
+            return count
         stream = self._stream
         if isinstance(stream, Secure):
             count = await stream.receive_into(buffer)
@@ -145,6 +161,7 @@ class Wire(httpcore.AsyncNetworkStream):
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109
         """Send `buffer`."""
+        self._head = Head()
         try:
             await self._stream.send_all(buffer)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
@@ -179,6 +196,8 @@ class Wire(httpcore.AsyncNetworkStream):
         """Tell whether something waits to be read, which for an idle connection means that it ended."""
         if info != "is_readable":
             return None
+        if self._rest:
+            return True
         stream = self._stream
         while isinstance(stream, Secure):
             stream = stream.transport
