@@ -104,6 +104,17 @@ async def test_a_bad_setting_changes_nothing(environ, tiny):
         assert (await kernel.models.show("tiny")).favourite is False
 
 
+async def test_settings_are_those_in_force_each_with_its_source(environ, tiny):
+    async with open_kernel(environ=environ | {"PAPIN_PROVIDERS__LLAMACPP__N_CTX": "2048"}) as kernel:
+        await installed(kernel, tiny)
+        await kernel.models.edit("tiny", settings={"keep_alive": 9})
+        view = await kernel.models.settings("tiny", provider="llamacpp")
+        found = {each.name: (each.value, each.source) for each in view.settings}
+    assert found["n_ctx"] == (2048, "provider")
+    assert found["keep_alive"] == (9, "saved")
+    assert found["temperature"] == (None, "engine")
+
+
 async def test_verify_finds_a_flipped_bit(environ, home, tiny, tmp_path):
     copy = tmp_path / "copy.gguf"
     shutil.copyfile(tiny, copy)

@@ -26,6 +26,7 @@ __all__ = [
     "Completes",
     "Configures",
     "Copies",
+    "Defaults",
     "Embeds",
     "Lists",
     "Loads",
@@ -178,6 +179,18 @@ class Configures(Protocol):
 
     async def configure(self, reference: str, settings: Mapping[str, str | int | float | bool | None]) -> None:
         """Set values; None takes one away. Weights are not written again. Raises `NotFound`."""
+        ...
+
+
+@runtime_checkable
+class Defaults(Protocol):
+    """Tells how the program loads a model when nobody says otherwise, so that what is in force can be shown.
+
+    No capability that a user asks for by its word, and so not among `CAPABILITIES`.
+    """
+
+    def defaults(self, model: Model) -> LoadSettings:
+        """Return those values, as the provider's configuration and the model itself make them. Asks nobody."""
         ...
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from papin.errors import ConfigInvalid
 from papin.models import LoadSettings, Model
-from papin_llamacpp._choices import is_as_wanted, resolve
+from papin_llamacpp._choices import defaults_for, is_as_wanted, resolve
 from papin_llamacpp._options import translate
 from papin_llamacpp._settings import LlamaCppSettings
 from papin_llamacpp._spec import Record
@@ -66,6 +66,18 @@ def test_a_model_that_embeds_is_loaded_to_embed():
     assert resolve(model(), LoadSettings(), LlamaCppSettings(embedding=True)).embedding is True
     embeds = msgspec.structs.replace(model(), capabilities=("embedding",))
     assert resolve(embeds, LoadSettings(), DEFAULTS).embedding is True
+
+
+def test_the_defaults_are_told_as_they_are_in_force():
+    found = defaults_for(model(2048), LlamaCppSettings(n_threads=3, cache_type_k="q8_0", keep_alive=60))
+    assert found == LoadSettings(
+        n_ctx=2048, n_gpu_layers=-1, n_threads=3, n_parallel=1, cache_type_k="q8_0", cache_type_v="f16", keep_alive=60
+    )
+
+
+def test_a_default_that_is_the_models_or_the_engines_own_choice_is_not_told():
+    found = defaults_for(model(2048), LlamaCppSettings(n_ctx=0))
+    assert (found.n_ctx, found.n_threads, found.flash_attn) == (None, None, None)
 
 
 def test_what_is_left_open_is_as_wanted():

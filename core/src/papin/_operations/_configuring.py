@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from papin._operations._inventories import BOUND
 from papin._operations._running import Running
 from papin._operations._settings import checked_settings, effective
@@ -12,7 +14,7 @@ from papin.answers import SettingsView
 from papin.errors import NameInvalid, NotFound, PapinError, ProviderFailed
 from papin.inventories import ProviderDetails
 from papin.models import Model
-from papin.providers import Configures, Shows, reference_of
+from papin.providers import Configures, Defaults, Shows, reference_of
 
 Settings = Mapping[str, str | int | float | bool]
 
@@ -28,10 +30,10 @@ class Configuring(Running):
         """
         model = await self._find(ref)
         name = await self._runner_or(model, provider)
-        kept = await self._kept(model, name) if name else None
+        theirs, configures = await self._theirs(model, name) if name else ({}, False)
         accepts = self._providers.descriptor(name).accepts if name else None
         return SettingsView(
-            model=model.id, provider=name, settings=effective(model, kept or {}, accepts), configures=kept is not None
+            model=model.id, provider=name, settings=effective(model, theirs, accepts), configures=configures
         )
 
     async def _runner_or(self, model: Model, provider: str | None) -> str:
@@ -43,13 +45,14 @@ class Configuring(Running):
             return ""
         return name
 
-    async def _kept(self, model: Model, provider: str) -> Settings | None:
-        """Return what the program itself has set for a model, or None where it keeps nothing."""
+    async def _theirs(self, model: Model, provider: str) -> tuple[Settings, bool]:
+        """Return what the program itself has in force for a model, and whether it keeps settings of its own."""
         reference = reference_of(model, provider)
-        if reference is None:
-            return None
         async with self._providers.asking(provider, bound=BOUND) as session:
-            return await session.settings(reference) if isinstance(session, Configures) else None
+            defaults = msgspec.to_builtins(session.defaults(model)) if isinstance(session, Defaults) else {}
+            if reference is None or not isinstance(session, Configures):
+                return defaults, False
+            return {**defaults, **await session.settings(reference)}, True
 
     async def details(self, ref: str, *, provider: str | None = None) -> ProviderDetails:
         """Return what `provider`, or the first that can tell, says of a model: template, prompt, licence, settings.

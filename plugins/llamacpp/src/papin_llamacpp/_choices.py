@@ -14,7 +14,7 @@ from papin.models import Engine, LoadSettings, Model
 from papin_llamacpp._settings import CacheType, LlamaCppSettings
 from papin_llamacpp._spec import Effective, Record
 
-__all__ = ["find_engine", "is_as_wanted", "resolve"]
+__all__ = ["defaults_for", "find_engine", "is_as_wanted", "resolve"]
 
 
 def find_engine(which: str) -> Engine:
@@ -49,6 +49,21 @@ def resolve(model: Model, wanted: LoadSettings, defaults: LlamaCppSettings) -> E
     for kind in (wanted.cache_type_k, wanted.cache_type_v):
         _check_cache_type(kind)
     return Effective(**(chosen | _explicit(wanted)))
+
+
+def defaults_for(model: Model, defaults: LlamaCppSettings) -> LoadSettings:
+    """Return how `model` is loaded when nothing is wanted; what is then the model's or llama.cpp's choice is None."""
+    chosen = resolve(model, LoadSettings(), defaults)
+    return LoadSettings(
+        n_ctx=chosen.n_ctx or None,
+        n_gpu_layers=chosen.n_gpu_layers,
+        n_threads=chosen.n_threads or None,
+        n_parallel=chosen.n_parallel,
+        flash_attn=chosen.flash_attn,
+        cache_type_k=chosen.cache_type_k,
+        cache_type_v=chosen.cache_type_v,
+        keep_alive=defaults.keep_alive,
+    )
 
 
 def _check_cache_type(kind: str | None) -> None:

@@ -18,7 +18,7 @@ from papin.events import ModelUnloaded
 from papin.locks import hold
 from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Reply
 from papin_llamacpp._chat import Asking
-from papin_llamacpp._choices import find_engine, is_as_wanted, resolve
+from papin_llamacpp._choices import defaults_for, find_engine, is_as_wanted, resolve
 from papin_llamacpp._deaths import stop, wait_until_dead
 from papin_llamacpp._failures import explain, tail
 from papin_llamacpp._launch import launch
@@ -50,6 +50,10 @@ class Session:
     async def engine(self) -> Engine:
         """Return the program that would load a model, starting nothing."""
         return await trio.to_thread.run_sync(find_engine, self._context.settings.engine)
+
+    def defaults(self, model: Model) -> LoadSettings:
+        """Return how `model` is loaded when nobody says otherwise; see `papin.providers.Defaults`."""
+        return defaults_for(model, self._context.settings)
 
     async def load(self, model: Model, settings: LoadSettings) -> LoadedModel:
         """Load `model`, or renew the engine that has it in memory as wanted; see `papin.providers.Loads`."""
