@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import trio
 
 _FILL = 512 << 10
+_RECORD = 16 << 10
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ class Secure(trio.abc.Stream):
             if count or ended:
                 await trio.lowlevel.checkpoint()
                 return count
-            await self._fill()
+            await self._fill(len(buffer))
 
     def _decrypt(self, buffer: memoryview) -> tuple[int, bool]:
         count = 0
@@ -113,13 +114,15 @@ class Secure(trio.abc.Stream):
             if data:
                 await self.transport.send_all(data)
 
-    async def _fill(self) -> None:
+    async def _fill(self, wanted: int = _FILL) -> None:
+        # What is wanted and not much more: what was taken from the socket and is not written is lost by a kill.
+        cipher = self._cipher[: wanted + _RECORD]
         if isinstance(self.transport, trio.SocketStream):
             # Into memory that is there already: fresh memory for every piece costs as much as decrypting it.
-            count = await self.transport.socket.recv_into(self._cipher)
-            self.has_more = count == len(self._cipher)
+            count = await self.transport.socket.recv_into(cipher)
+            self.has_more = count == len(cipher)
         else:
-            data = await self.transport.receive_some(len(self._cipher))
+            data = await self.transport.receive_some(len(cipher))
             count = len(data)
             self._cipher[:count] = data
         if count:

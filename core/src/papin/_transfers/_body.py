@@ -46,7 +46,7 @@ class Body:
 
     async def peek(self) -> bytes:
         """Return how it begins, before anything is done with it."""
-        buffer = bytearray(PIECE)
+        buffer = bytearray(_LEAST)
         count = await self._answer.receive_into(memoryview(buffer))
         self._early = memoryview(buffer)[:count]
         return bytes(self._early[:_FIRST])
@@ -108,12 +108,13 @@ class Body:
         view = memoryview(buffer)[:room]
         count, began = 0, trio.current_time()
         try:
-            while count < room and (not count or trio.current_time() - began < _FLUSH):
-                got = await self._receive(view[count:])
+            while count < room and (not count or (not pipe.is_full and trio.current_time() - began < _FLUSH)):
+                got = await self._receive(view[count:][: pipe.quantum])
                 if not got:
                     return count, False
                 count += got
                 self._position += got
+                pipe.came(got)
                 await self._account(got, pipe)
         finally:
             # Whatever ended it: what came is kept.

@@ -26,6 +26,8 @@ from papin.errors import PapinError
 PIECE = 1 << 20
 
 _BUFFERS = 36
+_UNWRITTEN = 10 << 20  # what may have come and not be written: with `_ASKED` and what is not noted, I3's 16 MiB
+_ASKED = 4 << 20  # what all connections together may be about to receive
 _HELD = 5  # chunks that may stay in their buffers: every connection must still find one
 _CHECKPOINT = 16 << 20
 _EVERY = 1.0  # seconds between checkpoints of a slow transfer
@@ -77,6 +79,8 @@ class Pipe:
         self._checked, self._to_write = trio.open_memory_channel[_Item](inf)
         self._buffers: list[mmap.mmap] = []
         self._room = trio.Semaphore(_BUFFERS)
+        self._unwritten = 0
+        self._written = trio.Event()
         self._fillings: set[Filling] = set()
         self._held: dict[int, list[Piece]] = {}
         self._unsynced = 0
@@ -120,15 +124,31 @@ class Pipe:
     # For connections.
 
     async def buffer(self) -> mmap.mmap:
-        """Return a free buffer of `PIECE` bytes, as soon as there is one."""
+        """Return a free buffer of `PIECE` bytes, as soon as there is one and most of what came before is written."""
+        began = trio.current_time()
+        while self.is_full:
+            await self._written.wait()
         try:
             self._room.acquire_nowait()
         except trio.WouldBlock:
-            began = trio.current_time()
             await self._room.acquire()
-            self.held_up += trio.current_time() - began
+        self.held_up += trio.current_time() - began
         # Whole pages, as a write past the page cache needs them.
         return self._buffers.pop() if self._buffers else mmap.mmap(-1, PIECE)
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether nothing more should be received before something is written: a kill would cost it."""
+        return self._unwritten >= _UNWRITTEN
+
+    @property
+    def quantum(self) -> int:
+        """The bytes that a connection should receive at a time: fewer where there are many."""
+        return min(PIECE, _ASKED // max(1, len(self._fillings)))
+
+    def came(self, count: int) -> None:
+        """Account for bytes that were received into a buffer, of a piece that is put when it is full."""
+        self._unwritten += count
 
     def give_back(self, buffer: mmap.mmap) -> None:
         """Return a buffer."""
@@ -204,6 +224,9 @@ class Pipe:
             await in_thread(self._payload.check_space)
         for piece in pieces:
             self._account(piece)
+        self._unwritten -= sum(piece.size for piece in pieces)
+        self._written.set()
+        self._written = trio.Event()
         self._measure(sum(piece.size for piece in pieces))
 
     def _measure(self, count: int) -> None:

@@ -1,0 +1,110 @@
+"""What may have come and not be noted yet, on any number of connections, while the disk does not come back."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from contextlib import asynccontextmanager
+
+import pytest
+import trio.testing
+
+from papin._transfers._body import Body
+from papin._transfers._hasher import Hasher
+from papin._transfers._ledger import CHUNK, Ledger
+from papin._transfers._notes import Entity
+from papin._transfers._pace import Pace
+from papin._transfers._payload import Payload
+from papin._transfers._pipe import Pipe
+from papin.testing.fault_server import fault_server
+
+from .conftest import MIB, Task, make_body
+from .storage import Area, Folder
+
+CHECKPOINT = 16 * MIB  # I3
+IN_FLIGHT = 12 * MIB  # what may lie in the buffers of both sockets of one connection
+RUN = 8
+
+
+class Disk:
+    """Does not come back from a write when it was given so many bytes, until it is let go."""
+
+    def __init__(self, monkeypatch, after):
+        self.is_stuck = trio.Event()
+        self.may_go = threading.Event()
+        self.written = 0
+        write = Payload.write
+
+        def hang(payload, pieces, size_of, *, direct=False):
+            if self.written >= after and not self.may_go.is_set():
+                trio.from_thread.run_sync(self.is_stuck.set)
+                self.may_go.wait()
+            write(payload, pieces, size_of, direct=direct)
+            self.written += sum(piece.size for piece in pieces)
+
+        monkeypatch.setattr(Payload, "write", hang)
+
+    @asynccontextmanager
+    async def stuck(self):
+        """The time from when nothing goes on any more."""
+        await self.is_stuck.wait()
+        await trio.testing.wait_all_tasks_blocked(0.1)
+        try:
+            yield
+        finally:
+            self.may_go.set()
+
+
+class Endless:
+    """An answer that always has more."""
+
+    has_more = True
+    where = "nowhere"
+
+    def __init__(self):
+        self.headers = {"content-length": "1"}
+        self.came = 0
+
+    async def receive_into(self, buffer):
+        await trio.lowlevel.checkpoint()
+        self.came += len(buffer)
+        return len(buffer)
+
+    async def aclose(self):
+        await trio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("connections", [1, 4, 16])
+@pytest.mark.parametrize("after", [0, 9 * MIB])
+async def test_i3_nobody_takes_more_than_a_checkpoint_before_it_is_written(tmp_path, monkeypatch, connections, after):
+    disk = Disk(monkeypatch, after)
+    payload = Payload(Area("key", tmp_path, tmp_path / "data"))
+    payload.restart(Entity())
+    ledger = Ledger(connections * RUN * CHUNK)
+    pipe = Pipe(payload, ledger, Hasher(payload, ledger))
+    answers = [Endless() for _ in range(connections)]
+    async with pipe.running(), trio.open_nursery() as nursery:
+        for answer in answers:
+            body, claim = Body(answer, None, Pace()), ledger.claim(RUN)
+            nursery.start_soon(body.take, claim, ledger, pipe, lambda _, has_more: None)
+        async with disk.stuck():
+            taken = sum(answer.came for answer in answers) - disk.written
+    assert ledger.is_complete
+    payload.close()
+    assert 0 < taken <= CHECKPOINT
+
+
+async def test_i3_a_kill_while_the_disk_is_slow_costs_no_more_than_a_checkpoint(storage, monkeypatch, tmp_path):
+    """What lies in the staging area while a write does not come back is what a kill leaves then."""
+    task = Task(make_body(64 * MIB), storage)
+    disk = Disk(monkeypatch, after=1)
+    left = tmp_path / "left"
+    async with fault_server(task.body) as server:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(task.fetch, server)
+            async with disk.stuck():
+                shutil.copytree(storage.root, left)
+                nursery.cancel_scope.cancel()
+        assert server.sent < len(task.body)
+        await Task(task.body, Folder(left)).fetch(server)
+    assert server.sent <= len(task.body) + CHECKPOINT + IN_FLIGHT
