@@ -12,6 +12,10 @@ DESCRIPTORS = {"providers", "catalogs", "formats", "storages", "policies", "reco
 CORE = {
     "papin.errors": set(),
     "papin.sizes": set(),
+    "papin.safe": set(),
+    "papin.words": {"papin.sizes"},
+    "papin.sentences": {f"papin.{each}" for each in ("answers", "errors", "models", "safe", "sizes", "words")}
+    | {"papin"},
     "papin.models": {"papin.errors"},
     "papin.answers": {"papin.errors", "papin.inventories", "papin.models", "papin.sizes"},
     "papin.links": {"papin.errors", "papin.models", "papin._disk"},

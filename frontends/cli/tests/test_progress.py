@@ -4,6 +4,7 @@ import json
 import msgspec
 import trio
 
+from papin import sentences
 from papin.models import Job, Progress
 from papin.testing.fault_scripts import limited
 from papin.testing.fault_server import fault_server
@@ -35,7 +36,7 @@ def test_a_fast_download_has_a_line_for_each_tenth():
 def test_a_download_that_cannot_be_resumed_says_so():
     known = Progress(phase="downloading", done=500, total=1000, speed=100.0, remaining=5.0, resumable=False)
     assert jobs.line(known).endswith("5 s left (cannot be resumed)")
-    assert jobs.remaining(Progress(phase="downloading", done=1, resumable=False)) == "(cannot be resumed)"
+    assert sentences.remaining(Progress(phase="downloading", done=1, resumable=False)) == "(cannot be resumed)"
 
 
 def test_a_slow_download_has_a_line_every_few_seconds():
@@ -118,11 +119,12 @@ def test_the_lines_of_several_jobs(now):
 
 def test_what_a_job_does_now_in_a_few_words(now):
     job = Job(id="a", kind="import", subject="x", state="running", created_at=now, updated_at=now)
-    assert jobs.stage(job) == "running"
-    assert jobs.stage(msgspec.structs.replace(job, progress=Progress(phase="downloading"))) == "Copying"
-    assert jobs.stage(msgspec.structs.replace(job, state="paused")) == "paused"
+    assert sentences.stage(job) == "running"
+    assert sentences.stage(msgspec.structs.replace(job, progress=Progress(phase="downloading"))) == "Copying"
+    assert sentences.stage(msgspec.structs.replace(job, state="paused")) == "paused"
     assert (
-        jobs.stage(msgspec.structs.replace(job, state="queued", waiting="until 23:00")) == "queued, waits until 23:00"
+        sentences.stage(msgspec.structs.replace(job, state="queued", waiting="until 23:00"))
+        == "queued, waits until 23:00"
     )
 
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from papin import events
+from papin import events, sentences
 from papin.answers import (
     CatalogStatus,
     Check,
@@ -176,7 +176,7 @@ def plan(**changes):
     ],
 )
 def test_a_download_in_short(changes, text):
-    assert plans.download_summary(plan(**changes)) == text
+    assert sentences.download_summary(plan(**changes)) == text
 
 
 def test_a_download_in_full():
@@ -210,7 +210,7 @@ def test_a_download_in_full_says_whether_it_fits(changes, verdict):
 
 def test_a_removal_says_what_stays_and_why():
     kept = KeptFile(name="w.gguf", size=1000, reason="other uses it too")
-    text = plans.removal(RemovalPlan(model="m", frees=0, keeps=(kept,), loaded_by=("llamacpp",)))
+    text = sentences.removal(RemovalPlan(model="m", frees=0, keeps=(kept,), loaded_by=("llamacpp",)))
     assert text.splitlines() == [
         "Removing m frees no space.",
         "Stays: w.gguf (1.0 kB): other uses it too.",
@@ -456,10 +456,10 @@ def test_every_event_has_a_test():
 
 def test_space_that_stays_taken_is_not_called_free():
     plan = RemovalPlan(model="m", frees=0)
-    assert plans.removal(plan) == "Removing m frees no space."
-    assert plans.removed(plan) == "Removed m; no space is freed."
+    assert sentences.removal(plan) == "Removing m frees no space."
+    assert sentences.removed(plan) == "Removed m; no space is freed."
     assert event_view.describe(events.ModelRemoved(model="m", freed=0)) == "m removed, no space is freed"
-    assert plans.removed(RemovalPlan(model="m", frees=1000)) == "Removed m; 1.0 kB are free again."
+    assert sentences.removed(RemovalPlan(model="m", frees=1000)) == "Removed m; 1.0 kB are free again."
 
 
 def test_a_journal_that_began_anew_is_told():

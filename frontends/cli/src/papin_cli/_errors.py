@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from papin_cli._safe import name, prose
+from papin.sentences import describe
 
 if TYPE_CHECKING:
-    from papin.errors import PapinError, Problem
+    from papin.errors import PapinError
     from papin_cli._output import Output
 
-__all__ = ["describe", "show", "status"]
+__all__ = ["show", "status"]
 
 _EXPECTED = 1
 _USAGE = 2
-
-
-def describe(problem: Problem) -> str:
-    """Return an error in two lines: `CODE  Title: message`, and what to do next where that is known."""
-    first = f"{name(problem.code)}  {name(problem.title)}: {prose(problem.message).strip()}"
-    return f"{first}\nNext: {prose(problem.next_step).strip()}" if problem.next_step else first
 
 
 def show(error: PapinError, out: Output) -> None:

@@ -51,7 +51,7 @@ def cut(text: str, cells: int) -> str:
 def render(columns: Sequence[Column], rows: Sequence[Sequence[str]], cells: int | None = None) -> str:
     """Return the table as text that ends with a line break; `cells` is the width to fit, None for no limit.
 
-    A column in which every cell is empty is left out. All cells must be safe to print (`papin_cli._safe`).
+    A column in which every cell is empty is left out. All cells must be safe to print (`papin.safe`).
     """
     return render_columns(columns, list(zip(*rows, strict=True)) or [()] * len(columns), cells)
 

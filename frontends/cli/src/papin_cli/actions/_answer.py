@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Self
 
+from papin import safe
 from papin.models import LoadSettings, Message, Reply, Timings
-from papin_cli import _safe
 from papin_cli._output import Output
 from papin_cli._session import Session
 
@@ -67,7 +67,7 @@ def _show(out: Output, reply: Reply) -> None:
     if out.json:
         out.line("reply", reply)
     else:
-        out.text(_safe.answer(reply.text), end="")
+        out.text(safe.answer(reply.text), end="")
 
 
 def speed_line(timings: Timings) -> str:
@@ -92,7 +92,7 @@ class _Waiting:
         self._out = out
         self._shown = out.animated
         if self._shown:
-            out.note(f"Waiting for {_safe.name(model)} ...", end="")
+            out.note(f"Waiting for {safe.name(model)} ...", end="")
 
     def __enter__(self) -> Self:
         return self

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from papin import safe
 from papin.errors import PapinError
 from papin.models import Message
-from papin_cli import _errors, _safe
+from papin_cli import _errors
 from papin_cli._session import Session
 from papin_cli.actions._answer import Asked, stream
 
@@ -25,7 +26,7 @@ async def chat(session: Session, asked: Asked, start: Sequence[Message], next_li
 
     `next_line` returns None when the person leaves. An error of the model is shown, and the chat goes on.
     """
-    session.out.note(f"Chatting with {_safe.name(asked.model)}. /help shows what you can type, Ctrl-D leaves.")
+    session.out.note(f"Chatting with {safe.name(asked.model)}. /help shows what you can type, Ctrl-D leaves.")
     said = list(start)
     while (line := await next_line()) is not None and line != "/bye":
         if line == "/help":

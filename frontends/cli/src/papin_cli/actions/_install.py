@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from contextlib import aclosing
 
+from papin import sentences
 from papin.answers import DownloadPlan
 from papin.errors import Cancelled
 from papin.models import Job, Model
-from papin_cli._safe import name
+from papin.safe import name
 from papin_cli._session import Session
 from papin_cli.actions._ask import confirmed
 from papin_cli.actions._progress import showing
-from papin_cli.views import plans
 
 __all__ = ["ASK_ABOVE", "agree", "follow", "install"]
 
@@ -57,7 +57,7 @@ async def agree(session: Session, plan: DownloadPlan, *, yes: bool) -> None:
         out.line("plan", plan)
     if plan.installed:
         return
-    out.note(plans.download_summary(plan))
+    out.note(sentences.download_summary(plan))
     plan.check_fits()
     much = plan.fetch is None or plan.fetch > ASK_ABOVE
     if much and not yes and out.interactive and not await confirmed(out, "Download it?"):

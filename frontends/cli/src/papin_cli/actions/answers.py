@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from papin_cli import _words
+from papin import words
 from papin_cli._session import Session
 from papin_cli.actions import _answer
 
@@ -28,4 +28,4 @@ async def embed(session: Session, model: str, texts: Sequence[str], *, provider:
     for vector in found.vectors:
         first = ", ".join(f"{value:.4f}" for value in vector[:_SHOWN])
         more = ", ..." if len(vector) > _SHOWN else ""
-        session.out.text(f"{_words.count(len(vector), 'number')}: [{first}{more}]")
+        session.out.text(f"{words.count(len(vector), 'number')}: [{first}{more}]")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from papin import words
 from papin.discovery import Refreshed
 from papin.errors import from_problem
-from papin_cli import _words
-from papin_cli._safe import name
+from papin.safe import name
 from papin_cli._session import Session
 from papin_cli.views import discovery as view
 
@@ -55,7 +55,7 @@ async def refresh(session: Session, catalogs: Sequence[str]) -> int:
         # A line for each doubling: a large catalog comes in many pages.
         if out.animated and done.models >= told.get(done.catalog, 1):
             told[done.catalog] = 2 * done.models
-            out.note(f"{name(done.catalog)}: {_words.count(done.models, 'model')} so far")
+            out.note(f"{name(done.catalog)}: {words.count(done.models, 'model')} so far")
 
     done = await session.kernel.catalogs.refresh(catalogs, on_refresh=tell)
     if out.json:
@@ -76,5 +76,5 @@ async def refresh_new(session: Session, catalog: str) -> None:
         raise from_problem(done.problem)
     if session.out.json:
         session.out.document(done)
-    models = _words.count(done.models, "model")
+    models = words.count(done.models, "model")
     session.out.text(f"Added {name(catalog)}: {models}.\nNext: papin models search catalog:{name(catalog)}")

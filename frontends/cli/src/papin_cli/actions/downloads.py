@@ -9,8 +9,8 @@ from pathlib import Path
 import trio
 
 from papin.models import Job, Model
+from papin.safe import name as safe
 from papin.sizes import size_text
-from papin_cli._safe import name as safe
 from papin_cli._session import Session
 from papin_cli.actions._install import follow, install
 from papin_cli.actions._progress import watching

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
+from papin import sentences
 from papin.answers import Check, RemovalPlan
 from papin.models import LoadedModel, LoadSettings, Model
-from papin_cli._safe import name
+from papin.safe import name
 from papin_cli._session import Session
 from papin_cli.actions._ask import must_ask
 from papin_cli.actions._progress import showing
-from papin_cli.views import model_settings, plans, providers
+from papin_cli.views import model_settings, providers
 from papin_cli.views import models as view
 from papin_cli.views import verification as checklist
 
@@ -46,7 +47,7 @@ async def show_removal(session: Session, model: str) -> None:
 async def remove(session: Session, model: str, *, yes: bool, force: bool) -> int:
     """Remove a model after saying what that does; return 1 when the person said no."""
     plan = await session.kernel.models.plan_removal(model)
-    session.out.note(plans.removal(plan))
+    session.out.note(sentences.removal(plan))
     if not yes and not await must_ask(session.out, f"Remove {name(plan.model)}?"):
         session.out.note("Nothing was removed.")
         return 1
@@ -57,7 +58,7 @@ async def remove(session: Session, model: str, *, yes: bool, force: bool) -> int
 def _tell_removal(session: Session, plan: RemovalPlan, *, done: bool) -> None:
     if session.out.json:
         session.out.document(plan)
-    session.out.text(plans.removed(plan) if done else plans.removal(plan))
+    session.out.text(sentences.removed(plan) if done else sentences.removal(plan))
 
 
 async def load(session: Session, model: str, *, settings: LoadSettings, provider: str | None) -> LoadedModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from papin.models import Model
-from papin_cli._safe import name as safe
+from papin.safe import name as safe
 from papin_cli._session import Session
 
 __all__ = ["copy", "rename", "share", "unshare"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papin_cli import _words
+from papin import words
 from papin_cli._session import Session
 from papin_cli.actions._ask import must_ask
 from papin_cli.actions._progress import showing
@@ -40,7 +40,7 @@ async def cleanup(session: Session, *, yes: bool) -> int:
     if out.json:
         out.document({"removed": removals, "freed": freed})
     if removals:
-        out.text(f"{_words.size(freed)} are free again.")
+        out.text(f"{words.size(freed)} are free again.")
     return 0
 
 

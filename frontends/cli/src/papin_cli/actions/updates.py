@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from papin.discovery import Update
 from papin.errors import PapinError
-from papin_cli._errors import describe
-from papin_cli._safe import name
+from papin.safe import name
+from papin.sentences import describe
 from papin_cli._session import Session
 from papin_cli.actions._ask import confirmed
 from papin_cli.actions._install import ASK_ABOVE, follow

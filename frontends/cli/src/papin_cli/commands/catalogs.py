@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from papin.errors import PapinError
+from papin.safe import name as shown
 from papin_cli._app import App, pass_app
 from papin_cli._kernel import in_session
 from papin_cli._params import examples, global_options
-from papin_cli._safe import name as shown
 
 __all__ = ["add", "listing", "refresh", "remove"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from papin import config
+from papin.safe import name
 from papin_cli._app import App, pass_app
 from papin_cli._params import ask_secret, examples, global_options
-from papin_cli._safe import name
 from papin_cli.views import settings as view
 
 __all__ = ["path", "set_", "show"]

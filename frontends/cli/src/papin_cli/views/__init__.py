@@ -1,1 +1,1 @@
-"""What is shown, as pure functions from values to text. Every string of a value goes through `papin_cli._safe`."""
+"""What is shown, as pure functions from values to text. Every string of a value goes through `papin.safe`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from papin.recommenders import Recommendation
-from papin_cli._safe import line, name
+from papin.safe import line, name
 from papin_cli._table import Column, render
 
 __all__ = ["recommendations"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from papin.credentials import Credential
-from papin_cli._safe import name
+from papin.safe import name
 from papin_cli._table import Column, render
 
 __all__ = ["listing", "removed", "saved"]

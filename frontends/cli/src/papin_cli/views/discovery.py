@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from papin import words
 from papin.discovery import Card, Found, Judged, ModelPage, Refreshed, Row
-from papin_cli import _words
-from papin_cli._errors import describe
-from papin_cli._safe import line, name
+from papin.safe import line, name
+from papin.sentences import describe
 from papin_cli._table import Column, render
 
 __all__ = ["cards", "found", "page", "refreshed", "row", "rows"]
@@ -46,11 +46,11 @@ def _card(card: Card) -> tuple[str, ...]:
     also = dict.fromkeys(source.catalog for source in card.sources if source.catalog != entry.catalog)
     return (
         name(entry.ref),
-        _words.compact(entry.parameters),
+        words.compact(entry.parameters),
         _FITS[card.fit],
         name(", ".join(card.installed)),
         name(", ".join(also)),
-        _words.compact(entry.downloads),
+        words.compact(entry.downloads),
         name(entry.license) or ("gated" if entry.access == "gated" else ""),
         name(", ".join(entry.capabilities)),
         line(card.why),
@@ -100,11 +100,11 @@ def page(shown: ModelPage, now: datetime, width: int | None) -> str:
         "Licence": entry.license,
         "Access": _access(shown),
         "Architecture": entry.architecture,
-        "Parameters": _words.compact(entry.parameters),
+        "Parameters": words.compact(entry.parameters),
         "Context length": f"{entry.context_length} tokens" if entry.context_length else "",
         "Inside": _inside(shown),
-        "Downloads": _words.compact(entry.downloads),
-        "Updated": _words.ago(entry.updated_at, now) if entry.updated_at else "",
+        "Downloads": words.compact(entry.downloads),
+        "Updated": words.ago(entry.updated_at, now) if entry.updated_at else "",
         "Revision": entry.revision[:_SHOWN],
         "Web page": entry.homepage,
         "Also at": ", ".join(source.ref for source in shown.sources if source.ref != entry.ref),
@@ -148,7 +148,7 @@ def _variant(judged: Judged) -> tuple[str, ...]:
     bits = f"{each.bits_per_weight:.1f}" if each.bits_per_weight else ""
     return (
         name(each.variant or each.ref),
-        _words.size(each.size),
+        words.size(each.size),
         bits,
         _FITS[judged.fit],
         name(judged.installed),
@@ -163,7 +163,7 @@ def refreshed(done: Refreshed) -> str:
     if not done.changed and not done.gone and not done.refused:
         return f"{name(done.catalog)}: nothing new"
     facts = [
-        f"{_words.count(done.changed, 'model')} new or changed" if done.changed else "",
+        f"{words.count(done.changed, 'model')} new or changed" if done.changed else "",
         f"{done.gone} gone" if done.gone else "",
         f"{done.refused} refused" if done.refused else "",
     ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from papin import sentences, words
 from papin.errors import Problem
 from papin.events import (
     CatalogRefreshed,
@@ -37,9 +38,8 @@ from papin.events import (
     RegistryRebuilt,
     UnknownEvent,
 )
-from papin_cli import _words
-from papin_cli._safe import line
-from papin_cli.views import jobs, plans
+from papin.safe import line
+from papin_cli.views import jobs
 
 __all__ = ["describe", "text"]
 
@@ -49,7 +49,7 @@ _SHOWN = 5
 def text(envelope: Envelope) -> str:
     """Return an event in one line: its number, the time on this machine's clock, and what happened."""
     number = "-" if envelope.seq is None else str(envelope.seq)
-    return f"{number:>6}  {_words.moment(envelope.at)}  {line(describe(envelope.event))}"
+    return f"{number:>6}  {words.moment(envelope.at)}  {line(describe(envelope.event))}"
 
 
 def describe(event: Event) -> str:
@@ -63,7 +63,7 @@ def _of_jobs(event: Event) -> str:
         case DownloadQueued():
             return f"download of {event.subject} accepted, job {event.job}"
         case DownloadStarted():
-            return f"download of {event.subject} started, {_words.size(event.total)}, job {event.job}"
+            return f"download of {event.subject} started, {words.size(event.total)}, job {event.job}"
         case DownloadProgressed():
             return f"job {event.job} is {jobs.line(event.progress)}"
         case DownloadWarned():
@@ -87,9 +87,9 @@ def _of_their_ends(event: Event) -> str:
 def _of_models(event: Event) -> str:
     match event:
         case ModelInstalled():
-            return f"{event.model} installed, {_words.size(event.size)}"
+            return f"{event.model} installed, {words.size(event.size)}"
         case ModelRemoved():
-            return f"{event.model} removed, {plans.freed(event.freed)}"
+            return f"{event.model} removed, {sentences.freed(event.freed)}"
         case ModelDamaged():
             return f"{event.model} is damaged: {event.file}"
         case CatalogRefreshed():
@@ -133,9 +133,9 @@ def _changed(verb: str, models: Sequence[str]) -> str:
 def _of_space(event: Event) -> str:
     match event:
         case DiskSpaceLow():
-            return f"only {_words.size(event.free)} are free at {event.path}"
+            return f"only {words.size(event.free)} are free at {event.path}"
         case CleanupDone():
-            return f"clean-up removed {', '.join(event.models) or 'nothing'}, {plans.freed(event.freed)}"
+            return f"clean-up removed {', '.join(event.models) or 'nothing'}, {sentences.freed(event.freed)}"
     return ""
 
 
@@ -144,12 +144,12 @@ def _of_papin(event: Event) -> str:
         case PluginProblem():
             return f"plugin {event.plugin}: {_problem(event.problem)}"
         case RegistryRebuilt():
-            models = _words.count(event.models, "model")
+            models = words.count(event.models, "model")
             return f"the database was damaged and was rebuilt with {models}; the old one is {event.kept}"
         case Lagged(missed=0):
             return "the journal began anew; this is all it has"
         case Lagged():
-            return f"{_words.count(event.missed, 'event')} before this one are no longer kept"
+            return f"{words.count(event.missed, 'event')} before this one are no longer kept"
         case UnknownEvent():
             return f"{event.type_name}: {event.raw.decode(errors='replace')}"
     return ""

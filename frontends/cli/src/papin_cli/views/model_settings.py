@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from papin.answers import Setting, SettingsView
-from papin_cli._safe import line, name
+from papin.safe import line, name
 from papin_cli._table import Column, render
 
 __all__ = ["table"]

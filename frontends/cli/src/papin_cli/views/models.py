@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from papin_cli import _words
-from papin_cli._safe import name, names
+from papin import words
+from papin.safe import name, names
 from papin_cli._table import Column, render_columns
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ def listing(models: Sequence[Summary], payloads: int, now: datetime, width: int 
     seconds = now.timestamp()
     columns = [
         names(ids),
-        list(map(_words.size, sizes)),
-        list(map(_words.compact, parameters)),
+        list(map(words.size, sizes)),
+        list(map(words.compact, parameters)),
         names(quantizations),
         ["" if context is None else str(context) for context in contexts],
-        ["never" if at is None else _words.past(seconds - at) for at in used],
+        ["never" if at is None else words.past(seconds - at) for at in used],
         names([_others(*each) if each[1] else "" for each in zip(ids, where, strict=True)]),
         names([_tags(*each) for each in zip(favourites, tags, strict=True)]),
     ]
@@ -63,7 +63,7 @@ def _others(model: str, where: Sequence[str]) -> str:
 
 
 def _twice(size: int) -> str:
-    return f"; {_words.size(size)} of it a second time: papin storage dedupe" if size else ""
+    return f"; {words.size(size)} of it a second time: papin storage dedupe" if size else ""
 
 
 def _tags(favourite: bool, tags: Sequence[str]) -> str:  # noqa: FBT001 - a cell of a row
@@ -71,7 +71,7 @@ def _tags(favourite: bool, tags: Sequence[str]) -> str:  # noqa: FBT001 - a cell
 
 
 def _sum(models: int, payloads: int) -> str:
-    return f"{_words.count(models, 'model')}, {_words.size(payloads)}"
+    return f"{words.count(models, 'model')}, {words.size(payloads)}"
 
 
 def summary(models: Sequence[Model]) -> str:
@@ -86,11 +86,11 @@ def details(model: Model, now: datetime) -> str:
         "Model": model.id,
         "Came from": model.ref or model.source,
         "Revision": model.revision,
-        "Installed": _words.moment(model.installed_at),
-        "Last used": f"{_words.ago(model.last_used_at, now)}{_times(model.uses)}",
+        "Installed": words.moment(model.installed_at),
+        "Last used": f"{words.ago(model.last_used_at, now)}{_times(model.uses)}",
         "Format": model.format,
         "Architecture": model.architecture,
-        "Parameters": _words.compact(model.parameters),
+        "Parameters": words.compact(model.parameters),
         "Quantization": model.quantization,
         "Context length": f"{model.context_length} tokens" if model.context_length else "",
         "Licence": model.license,
@@ -100,7 +100,7 @@ def details(model: Model, now: datetime) -> str:
         "Collections": ", ".join(model.collections),
         "Settings": _settings(model),
         "Usable in": ", ".join(f"{each.provider} as {each.reference} ({each.how})" for each in model.placements),
-        "Size": _words.size(model.size),
+        "Size": words.size(model.size),
     }
     long = max(map(len, facts)) + 2
     lines = [f"{label + ':':<{long}}{name(text)}" for label, text in facts.items() if text]
@@ -111,7 +111,7 @@ def details(model: Model, now: datetime) -> str:
 def installed(model: Model, *, new: bool) -> str:
     """Return the end of a download or an import, with what to do now."""
     what = "Installed" if new else "Already installed:"
-    return f"{what} {name(model.id)} ({_words.size(model.size)}).\nNext: papin run {name(model.id)}"
+    return f"{what} {name(model.id)} ({words.size(model.size)}).\nNext: papin run {name(model.id)}"
 
 
 def sayings(model: Model) -> str:
@@ -131,8 +131,8 @@ def _settings(model: Model) -> str:
 
 
 def _times(uses: int) -> str:
-    return f", {_words.count(uses, 'time')} in all" if uses else ""
+    return f", {words.count(uses, 'time')} in all" if uses else ""
 
 
 def _file(file: str, role: str, size: int, digest: str) -> str:
-    return f"{name(file)} ({name(role)}, {_words.size(size)}, sha256 {name(digest)})"
+    return f"{name(file)} ({name(role)}, {words.size(size)}, sha256 {name(digest)})"

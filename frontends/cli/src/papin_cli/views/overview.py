@@ -8,8 +8,8 @@ import msgspec
 
 from papin.answers import ProviderStatus
 from papin.models import Job, LoadedModel, Model
+from papin.safe import name
 from papin.storages import Account
-from papin_cli._safe import name
 from papin_cli.views import models, storage
 
 __all__ = ["Overview", "next_steps", "text"]

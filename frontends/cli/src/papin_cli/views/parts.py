@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from papin import words
 from papin.answers import CatalogStatus, PluginInfo, ProviderStatus
 from papin.errors import Problem
-from papin_cli import _words
-from papin_cli._errors import describe
-from papin_cli._safe import name
+from papin.safe import name
+from papin.sentences import describe
 from papin_cli._table import Column, render
 
 __all__ = ["catalogs", "plugins", "providers"]
@@ -75,7 +75,7 @@ def catalogs(found: Sequence[CatalogStatus], now: datetime, width: int | None) -
             each.state,
             f"{name(each.prefix)}:NAME",
             "" if each.models is None else str(each.models),
-            _words.ago(each.refreshed_at, now),
+            words.ago(each.refreshed_at, now),
             name(each.summary),
         )
         for each in found

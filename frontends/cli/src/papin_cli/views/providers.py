@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from papin import words
 from papin.answers import ProviderStatus, ProviderView
 from papin.inventories import Inventory, Listing, ProviderDetails, ProviderModel
-from papin_cli import _words
-from papin_cli._errors import describe
-from papin_cli._safe import line, name, prose
+from papin.safe import line, name, prose
+from papin.sentences import describe
 from papin_cli._table import Column, render
 
 __all__ = ["details", "problems", "refreshed", "said"]
@@ -53,8 +53,8 @@ def _listing(inventory: Inventory | None, width: int | None) -> str:
     models = inventory.listing.models
     if not models:
         return f"\nIt has no models.\n{_unused(inventory.listing)}"
-    size = _words.size(_bytes(models))
-    total = f"{_words.count(len(models), 'model')}, {size}, as told {_words.moment(inventory.at)}"
+    size = words.size(_bytes(models))
+    total = f"{words.count(len(models), 'model')}, {size}, as told {words.moment(inventory.at)}"
     return f"\n{render(_MODELS, list(map(_row, models)), width)}\n{total}\n{_unused(inventory.listing)}"
 
 
@@ -70,14 +70,14 @@ def _bytes(models: Iterable[ProviderModel]) -> int:
 def _unused(listing: Listing) -> str:
     if not listing.unused:
         return ""
-    size = _words.size(sum(file.size for file in listing.unused))
-    files = _words.count(len(listing.unused), "file")
+    size = words.size(sum(file.size for file in listing.unused))
+    files = words.count(len(listing.unused), "file")
     return f"Besides, {size} in {files} of no model: downloads that did not end, or left behind.\n"
 
 
 def _row(model: ProviderModel) -> tuple[str, ...]:
     state = "" if model.state == "ready" else f"{model.state}: {model.problem}" if model.problem else model.state
-    return name(model.reference), _words.size(model.size), name(model.quantization), name(state)
+    return name(model.reference), words.size(model.size), name(model.quantization), name(state)
 
 
 def _problem(status: ProviderStatus) -> str:
@@ -94,7 +94,7 @@ def _outcome(inventory: Inventory) -> str:
         return describe(inventory.problem)
     if not inventory.listing.is_present:
         return "it keeps no models, or is not here."
-    return f"{_words.count(len(inventory.listing.models), 'model')}."
+    return f"{words.count(len(inventory.listing.models), 'model')}."
 
 
 def problems(found: Iterable[Inventory]) -> str:

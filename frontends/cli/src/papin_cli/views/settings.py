@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from papin.config import Row
-from papin_cli._safe import name
+from papin.safe import name
 from papin_cli._table import Column, render
 
 __all__ = ["rows", "value"]

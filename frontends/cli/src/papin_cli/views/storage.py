@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from papin import words
+from papin.safe import name
 from papin.storages import Account
-from papin_cli import _words
-from papin_cli._safe import name
 
 __all__ = ["accounts", "space"]
 
@@ -21,11 +21,11 @@ def accounts(found: Sequence[Account]) -> str:
 def _account(account: Account) -> str:
     facts = {
         "Folder": name(account.path),
-        "Models": f"{_words.size(account.used)} in {_words.count(account.payloads, 'file')}",
-        "Unfinished": _words.size(account.staging) if account.staging else "",
-        "Free": f"{_words.size(account.free)} of {_words.size(account.total)}",
-        "Limit": _words.size(account.limit) if account.limit is not None else "",
-        "Kept free": _words.size(account.reserve) if account.reserve else "",
+        "Models": f"{words.size(account.used)} in {words.count(account.payloads, 'file')}",
+        "Unfinished": words.size(account.staging) if account.staging else "",
+        "Free": f"{words.size(account.free)} of {words.size(account.total)}",
+        "Limit": words.size(account.limit) if account.limit is not None else "",
+        "Kept free": words.size(account.reserve) if account.reserve else "",
     }
     return "".join(f"{label + ':':<12}{text}\n" for label, text in facts.items() if text)
 
@@ -34,4 +34,4 @@ def space(found: Sequence[Account]) -> str:
     """Return the storages in one line: `98.4 MB used, 12.1 GB free`."""
     used = sum(each.used + each.staging for each in found)
     free = max((each.free for each in found), default=0)
-    return f"{_words.size(used)} used, {_words.size(free)} free"
+    return f"{words.size(used)} used, {words.size(free)} free"

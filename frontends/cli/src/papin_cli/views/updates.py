@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from papin import words
 from papin.discovery import Update, UpdateCheck
-from papin_cli import _words
-from papin_cli._errors import describe
-from papin_cli._safe import name
+from papin.safe import name
+from papin.sentences import describe
 from papin_cli._table import Column, render
 
 __all__ = ["checks", "plan"]
@@ -45,7 +45,7 @@ def _row(check: UpdateCheck) -> tuple[str, ...]:
     return (
         name(check.model),
         _OUTCOMES[check.outcome],
-        _words.size(update.fetch) if update else "",
+        words.size(update.fetch) if update else "",
         name(check.ref),
         name(update.revision[:_REVISION]) if update else "",
         name(update.revision_here[:_REVISION]) if update else "",
@@ -55,5 +55,5 @@ def _row(check: UpdateCheck) -> tuple[str, ...]:
 def plan(update: Update) -> str:
     """Return what an update would bring, as one line."""
     what = "New weights" if update.weights else "Only its template or metadata is new"
-    size = "size unknown" if update.size is None else f"{_words.size(update.size)} in all"
-    return f"{name(update.model)}: {what}; {_words.size(update.fetch)} to fetch ({size})."
+    size = "size unknown" if update.size is None else f"{words.size(update.size)} in all"
+    return f"{name(update.model)}: {what}; {words.size(update.fetch)} to fetch ({size})."

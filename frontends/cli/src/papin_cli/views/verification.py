@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from papin import words
 from papin.answers import Check, Verification
-from papin_cli import _words
-from papin_cli._safe import line, name
+from papin.safe import line, name
 
 __all__ = ["check", "heading", "verdict"]
 
@@ -39,8 +39,8 @@ def verdict(verification: Verification) -> str:
     failed = sum(found.outcome == "failed" for found in verification.checks)
     warned = sum(found.outcome == "warning" for found in verification.checks)
     if failed:
-        return f"{_words.count(failed, 'check')} failed."
-    return f"The model is fine, with {_words.count(warned, 'warning')}." if warned else "The model is fine."
+        return f"{words.count(failed, 'check')} failed."
+    return f"The model is fine, with {words.count(warned, 'warning')}." if warned else "The model is fine."
 
 
 def _verb(check_name: str) -> str:

@@ -8,11 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Drawing
 
+from papin import sentences, words
 from papin.models import Job, Progress
-from papin_cli import _words
+from papin.safe import name
 from papin_cli._output import Output
-from papin_cli._safe import name
-from papin_cli.views import jobs
 
 __all__ = ["bar", "bars"]
 
@@ -40,10 +39,10 @@ def _fields(progress: Progress | None) -> dict[str, Any]:
     return {
         "total": progress.total,
         "completed": progress.done,
-        "percent": _words.percent(progress.fraction),
-        "amount": jobs.amount(progress) if progress.done or progress.total else "",
-        "speed": _words.speed(progress.speed),
-        "left": jobs.remaining(progress),
+        "percent": words.percent(progress.fraction),
+        "amount": sentences.amount(progress) if progress.done or progress.total else "",
+        "speed": words.speed(progress.speed),
+        "left": sentences.remaining(progress),
     }
 
 
@@ -65,11 +64,11 @@ def bar(out: Output, kind: str) -> Iterator[Callable[[Progress], None]]:
     """Draw one bar for the progress of a job of that kind."""
     with _drawn(out) as drawn:
         drawn.draw("", "Waiting", None)
-        yield lambda progress: drawn.draw("", jobs.doing(progress.phase, kind), progress)
+        yield lambda progress: drawn.draw("", sentences.doing(progress.phase, kind), progress)
 
 
 @contextmanager
 def bars(out: Output) -> Iterator[Callable[[Job], None]]:
     """Draw a bar for each job that is shown."""
     with _drawn(out) as drawn:
-        yield lambda job: drawn.draw(job.id, f"{name(job.id)} {jobs.stage(job)}", job.progress)
+        yield lambda job: drawn.draw(job.id, f"{name(job.id)} {sentences.stage(job)}", job.progress)

@@ -3,8 +3,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from papin import sentences
 from papin.models import Job, Progress
-from papin_cli._safe import name
+from papin.safe import name
 from papin_cli.views import jobs
 
 __all__ = ["JobLines", "Lines"]
@@ -30,7 +31,7 @@ class Lines:
         now, step = self._clock(), int((progress.fraction or 0) * _STEPS)
         if progress.phase != self._phase or step > self._step or now - self._at >= _PAUSE:
             self._phase, self._step, self._at = progress.phase, step, now
-            self._write(jobs.line(progress, jobs.doing(progress.phase, self._kind)))
+            self._write(jobs.line(progress, sentences.doing(progress.phase, self._kind)))
 
 
 class JobLines:

@@ -1,4 +1,4 @@
-"""Numbers and times in plain words; sizes and durations are those of `papin.sizes`, alike in every frontend."""
+"""Numbers and times in plain words, alike in every frontend; sizes and durations are those of `papin.sizes`."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from papin_cli import _safe
+from papin import safe
 
 HOSTILE = [
     "\x1b[2J\x1b[H",
@@ -25,7 +25,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("clean", [_safe.name, _safe.line, _safe.prose, _safe.answer])
+@pytest.mark.parametrize("clean", [safe.name, safe.line, safe.prose, safe.answer])
 def test_nothing_that_a_terminal_acts_upon_gets_through(text, clean):
     shown = clean(text)
     assert not any(
@@ -35,37 +35,37 @@ def test_nothing_that_a_terminal_acts_upon_gets_through(text, clean):
 
 @given(st.text())
 def test_a_name_is_always_one_printable_line(text):
-    assert _safe.name(text).isprintable()
-    assert len(_safe.name(text)) == len(text)
-    assert _safe.line(text).isprintable()
+    assert safe.name(text).isprintable()
+    assert len(safe.name(text)) == len(text)
+    assert safe.line(text).isprintable()
 
 
 @given(st.text())
 def test_cleaning_twice_changes_nothing(text):
-    for clean in (_safe.name, _safe.line, _safe.prose, _safe.answer):
+    for clean in (safe.name, safe.line, safe.prose, safe.answer):
         assert clean(clean(text)) == clean(text)
 
 
 @given(st.text(), st.integers(min_value=0))
 def test_an_answer_may_be_cut_anywhere(text, at):
     at %= len(text) + 1
-    assert _safe.answer(text[:at]) + _safe.answer(text[at:]) == _safe.answer(text)
+    assert safe.answer(text[:at]) + safe.answer(text[at:]) == safe.answer(text)
 
 
 @pytest.mark.parametrize("text", ["smollm2", "Größe", "模型", "\N{CHEQUERED FLAG}", "a b"])
 def test_ordinary_text_stays_as_it_is(text):
-    for clean in (_safe.name, _safe.line, _safe.prose, _safe.answer):
+    for clean in (safe.name, safe.line, safe.prose, safe.answer):
         assert clean(text) == text
 
 
 def test_an_answer_keeps_its_lines_tabs_and_joined_emoji():
     family = "\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}"
-    assert _safe.answer(f"a\r\n\tb {family}") == f"a\n\tb {family}"
+    assert safe.answer(f"a\r\n\tb {family}") == f"a\n\tb {family}"
 
 
 def test_a_line_joins_several():
-    assert _safe.line("one\n  two\n") == "one two"
+    assert safe.line("one\n  two\n") == "one two"
 
 
 def test_prose_keeps_line_breaks():
-    assert _safe.prose("one\r\ntwo\x1b[0m") == "one\ntwo\N{REPLACEMENT CHARACTER}[0m"
+    assert safe.prose("one\r\ntwo\x1b[0m") == "one\ntwo\N{REPLACEMENT CHARACTER}[0m"

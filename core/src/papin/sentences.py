@@ -1,0 +1,115 @@
+"""What every frontend says alike: errors, how jobs are, what a download or a removal is about to do.
+
+Functions from values to text for people, made harmless for a terminal (`papin.safe`); no layout, no colours.
+"""
+
+from __future__ import annotations
+
+from papin import words
+from papin.answers import DownloadPlan, RemovalPlan, space_text
+from papin.errors import Problem
+from papin.models import Job, Progress
+from papin.safe import name, prose
+from papin.sizes import duration_text
+
+__all__ = [
+    "amount",
+    "describe",
+    "doing",
+    "download_summary",
+    "download_verdict",
+    "freed",
+    "remaining",
+    "removal",
+    "removed",
+    "stage",
+    "state",
+]
+
+_DOING = {
+    "queued": "Waiting",
+    "resolving": "Looking",
+    "downloading": "Downloading",
+    "verifying": "Verifying",
+    "committing": "Recording",
+}
+
+
+def describe(problem: Problem) -> str:
+    """Return an error in two lines: `CODE  Title: message`, and what to do next where that is known."""
+    first = f"{name(problem.code)}  {name(problem.title)}: {prose(problem.message).strip()}"
+    return f"{first}\nNext: {prose(problem.next_step).strip()}" if problem.next_step else first
+
+
+def doing(phase: str, kind: str) -> str:
+    """Return what a job of that kind does in a phase, in one word: an import copies where a download downloads."""
+    return "Copying" if (kind, phase) == ("import", "downloading") else _DOING.get(phase) or name(phase)
+
+
+def amount(progress: Progress) -> str:
+    """Return `12.0 MB of 98.4 MB`, or just what is done while the total is unknown."""
+    done = words.size(progress.done)
+    return done if progress.total is None else f"{done} of {words.size(progress.total)}"
+
+
+def remaining(progress: Progress) -> str:
+    """Return `3 min 5 s left`, or nothing while it is unknown or nothing is left; and whether it may not be ended."""
+    left = f"{duration_text(progress.remaining)} left" if progress.remaining else ""
+    return left if progress.resumable else f"{left} (cannot be resumed)".strip()
+
+
+def stage(job: Job) -> str:
+    """Return what a job does now, in a few words: what its phase is, what it waits for, or how it ended."""
+    if job.state == "running" and job.progress is not None:
+        return doing(job.progress.phase, job.kind)
+    return state(job)
+
+
+def state(job: Job) -> str:
+    """Return the state of a job, with the code of its error or what it waits for."""
+    if job.error:
+        return f"{job.state} ({name(job.error.code)})"
+    return f"{job.state}, waits {name(job.waiting)}" if job.waiting else job.state
+
+
+def download_summary(plan: DownloadPlan) -> str:
+    """Return a download in two lines: what comes in, and how much room there is."""
+    if plan.installed:
+        return f"{name(plan.installed)} is installed already."
+    size = "the size is not known yet" if plan.fetch is None else words.size(plan.fetch)
+    what = f"Downloading {name(plan.ref or plan.model)}: {size}"
+    if plan.fetch != plan.size:
+        what += f" of {words.size(plan.size)}, the rest is here already"
+    return "\n".join([f"{what}.", *(f"{name(space_text(space))}." for space in plan.spaces)])
+
+
+def download_verdict(plan: DownloadPlan) -> str:
+    """Return what the model would be called, and whether it fits."""
+    verdict = "It fits." if plan.fits else "It does not fit."
+    if plan.fits and plan.fetch is None:
+        verdict = "Whether it fits is seen once its size is known."
+    return f"It would be installed as {name(plan.model)}. {verdict}"
+
+
+def removal(plan: RemovalPlan) -> str:
+    """Return what removing a model frees, and what stays and why."""
+    lines = [f"Removing {name(plan.model)} frees {words.size(plan.frees) if plan.frees else 'no space'}."]
+    lines += [f"Stays: {name(kept.name)} ({words.size(kept.size)}): {name(kept.reason)}." for kept in plan.keeps]
+    if plan.owner:
+        lines.append(f"It is a model of {name(plan.owner)}, which removes it.")
+    lines += [
+        f"Goes too: what papin made of it in {name(each.provider)}, {name(each.reference)}." for each in plan.takes_back
+    ]
+    if plan.loaded_by:
+        lines.append(f"It is in memory now, loaded by {name(', '.join(plan.loaded_by))}.")
+    return "\n".join(lines)
+
+
+def freed(bytes_: int) -> str:
+    """Return what became of the space of something that was removed; links from elsewhere can hold all of it."""
+    return f"{words.size(bytes_)} are free again" if bytes_ else "no space is freed"
+
+
+def removed(plan: RemovalPlan) -> str:
+    """Return what removing a model did."""
+    return f"Removed {name(plan.model)}; {freed(plan.frees)}."
