@@ -6,9 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
 import pytest
 
+import papin as core
 from papin.errors import ConfigInvalid
 from papin.launch import choose
 
@@ -62,15 +65,22 @@ def test_a_frontend_without_a_name_is_a_usage_error(arguments):
 class Program:
     """Runs `papin` with the plugins of a folder before those that are installed."""
 
-    def __init__(self, site):
+    def __init__(self, site, *, flags=(), path=()):
         self._site = site
-        self.environ = {**os.environ, "PYTHONPATH": site.folder}
+        self._flags = flags
+        self.environ = {**os.environ, "PYTHONPATH": os.pathsep.join([site.folder, *map(str, path)])}
 
     def frontend(self, name, body=ECHO, **options):
         return self._site.install(name, source=FRONTEND.format(name=name, body=body.format(name=name)), **options)
 
     def command(self, *arguments):
-        return [sys.executable, "-c", "import sys; from papin.launch import main; sys.exit(main())", *arguments]
+        return [
+            sys.executable,
+            *self._flags,
+            "-c",
+            "import sys; from papin.launch import main; sys.exit(main())",
+            *arguments,
+        ]
 
     def __call__(self, *arguments, **environ):
         return subprocess.run(
@@ -87,6 +97,18 @@ def papin(site):
     return Program(site)
 
 
+@pytest.fixture
+def alone(site, tmp_path):
+    """The program where only core is installed and what it needs, whichever plugins this environment has."""
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for each in Path(sysconfig.get_path("purelib")).iterdir():
+        if not each.name.startswith(("papin", "__")):
+            (bare / each.name).symlink_to(each)
+    # Without `site` nothing of the environment is seen but what is named here.
+    return Program(site, flags=["-S"], path=[bare, Path(core.__file__).parents[1]])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -95,10 +117,10 @@ def papin(site):
         (["--frontend=acme"], "acme papin\n"),
     ],
 )
-def test_it_runs_the_frontend_and_returns_its_status(papin, arguments, said):
-    papin.frontend("acme")
-    papin.frontend("tui")
-    done = papin(*arguments)
+def test_it_runs_the_frontend_and_returns_its_status(alone, arguments, said):
+    alone.frontend("acme")
+    alone.frontend("tui")
+    done = alone(*arguments)
     assert (done.returncode, done.stdout, done.stderr) == (7, said, "")
 
 
@@ -117,10 +139,16 @@ def test_only_the_chosen_plugin_is_imported_and_nothing_heavy(papin, site):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "package"), [(["tui"], "papin-tui"), (["--frontend", "nowhere"], "papin-nowhere")]
+    ("arguments", "package"),
+    [
+        (["tui"], "papin-tui"),
+        (["serve"], "papin-http"),
+        (["models", "list"], "papin-cli"),
+        (["--frontend", "nowhere"], "papin-nowhere"),
+    ],
 )
-def test_a_missing_frontend_names_the_package(papin, arguments, package):
-    done = papin(*arguments)
+def test_a_missing_frontend_names_the_package(alone, arguments, package):
+    done = alone(*arguments)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.splitlines()[0].startswith("ERR_PLUGIN  ")
