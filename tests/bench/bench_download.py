@@ -72,7 +72,10 @@ url, sha256, folder, size, bare = sys.argv[1:]
 if bare == "bare":
     os.fsync = os.fdatasync = lambda _: None
     _payload.Payload.hash = lambda self, chunks, into: len(chunks)
-    _hasher.Hasher._update = lambda self, views: None
+    class Nothing:
+        update = lambda self, data: None
+        hexdigest = lambda self: "0" * 64
+    _hasher.hashlib = type("", (), {"sha256": Nothing})
     sha256 = ""
 store = next(iter(papin_storages()))
 

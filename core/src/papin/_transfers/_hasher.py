@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+import trio
 
 from papin._transfers._disk import in_thread
 from papin._transfers._ledger import Ledger
 from papin._transfers._payload import Payload, Piece
 
 _BATCH = 8  # chunks that are read again in one go
-_HELD = 2  # chunks that are hashed from memory in one go, so that their buffers come back soon
 
 
 class Hasher:
@@ -33,13 +34,14 @@ class Hasher:
         """The digest so far."""
         return self._hash.hexdigest()
 
-    async def advance(self, held: Mapping[int, Sequence[Piece]]) -> bool:
+    async def advance(self, held: Mapping[int, Sequence[Piece]], release: Callable[[int], None]) -> bool:
         """Hash chunks that follow and are there, from `held` those that are in memory; return whether there were any.
 
-        Nobody may touch the pieces that are held until it returns.
+        Nobody may touch the pieces of a chunk that is there and held until `release` was called with its number.
         """
         if self._is_next(0) and self.position in held:
-            return await self._hash_held(held)
+            await in_thread(self._hash_held, held, release, trio.lowlevel.current_trio_token())
+            return True
         numbers: list[int] = []
         while len(numbers) < _BATCH and self._is_next(len(numbers)) and self.position + len(numbers) not in held:
             numbers.append(self.position + len(numbers))
@@ -48,18 +50,21 @@ class Hasher:
     def _is_next(self, ahead: int) -> bool:
         return self.position + ahead in self._ledger.done
 
-    async def _hash_held(self, held: Mapping[int, Sequence[Piece]]) -> bool:
-        count = 1
-        while count < _HELD and self._is_next(count) and self.position + count in held:
-            count += 1
-        views = [piece.view for ahead in range(count) for piece in held[self.position + ahead]]
-        await in_thread(self._update, views)
-        self.position += count
-        return True
+    def _hash_held(
+        self, held: Mapping[int, Sequence[Piece]], release: Callable[[int], None], token: trio.lowlevel.TrioToken
+    ) -> None:
+        # One thread goes on as long as there is something: the event loop has a lot to do, and a turn of it for every
+        # chunk costs as much as a third of hashing it.
+        number = self.position
+        while number in self._ledger.done and number in held:
+            for piece in held[number]:
+                self._hash.update(piece.view)
+            token.run_sync_soon(self._pass, number, release)
+            number += 1
 
-    def _update(self, views: Sequence[memoryview]) -> None:
-        for view in views:
-            self._hash.update(view)
+    def _pass(self, number: int, release: Callable[[int], None]) -> None:
+        self.position = number + 1
+        release(number)
 
     async def _hash_read(self, numbers: Sequence[int]) -> bool:
         chunks = [(number, self._ledger.size(number), self._old.get(number)) for number in numbers]

@@ -9,7 +9,7 @@ the hasher.
 from __future__ import annotations
 
 import mmap
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import groupby
@@ -243,7 +243,7 @@ class Pipe:
         held = self._held.get(filling.number)
         if held is not None and len(held) == CHUNK // PIECE:
             # It comes so slowly that its buffers are not full; they are not for waiting in.
-            self._release([filling.number])
+            self._release(filling.number)
             held = None
         if held is None:
             self.give_back(piece.buffer)
@@ -261,13 +261,12 @@ class Pipe:
     def _put_back(self, filling: Filling) -> None:
         if filling in self._fillings:
             self._fillings.discard(filling)
-            self._release([filling.number])
+            self._release(filling.number)
             self._ledger.put_back(filling.number, filling.part)
 
-    def _release(self, numbers: Iterable[int]) -> None:
-        for number in numbers:
-            for piece in self._held.pop(number, ()):
-                self.give_back(piece.buffer)
+    def _release(self, number: int) -> None:
+        for piece in self._held.pop(number, ()):
+            self.give_back(piece.buffer)
         self._hashed.set()
         self._hashed = trio.Event()
 
@@ -298,10 +297,8 @@ class Pipe:
             # When more is to come, another pipe goes on from here; nobody waits for that.
             if self._closing and not self._ledger.is_complete:
                 return
-            before = self._hasher.position
-            if await self._hasher.advance(self._held):
-                self._release(range(before, self._hasher.position))
-            elif self._closing:
+            if await self._hasher.advance(self._held, self._release):
+                continue
+            if self._closing:
                 return
-            else:
-                await self._to_hash.wait()
+            await self._to_hash.wait()
