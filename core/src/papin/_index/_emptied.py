@@ -30,15 +30,16 @@ def emptied_by(
     filters = ", ".join(f"coalesce(({each.sql}) <> 0, 0) AS {name}" for each, name in zip(conditions, met, strict=True))
     has = ", ".join(f"{_HAS} AS {name}" for name in had)
     nearly = f"{' + '.join(met) or 0} >= {len(met) - 1}"
-    # Of two filters an entry that is looked for meets one: most entries are left at the first pair.
-    pairs = list(zip(conditions[::2], conditions[1::2], strict=False))
-    either = " AND ".join(f"(({one.sql}) OR ({other.sql}))" for one, other in pairs) or "1"
+    # An entry that misses one filter meets all of one half or of the other: most are left at the first of each.
+    middle = len(conditions) // 2
+    halves = [" AND ".join(f"({each.sql})" for each in half) for half in (conditions[:middle], conditions[middle:])]
+    either = " OR ".join(f"({half})" for half in halves) if all(halves) else "1"
     of_filters = f"SELECT {', '.join(['e.key AS key', *([filters] if met else [])])} FROM entries e WHERE {either}"  # noqa: S608  our own names, here and below
     of_words = f"SELECT {', '.join([*met, *([has] if had else [])])} FROM ({of_filters}) WHERE {nearly}"  # noqa: S608
     failed = " ".join(f"WHEN NOT {name} THEN {number}" for number, name in enumerate((*met, *had)))
     query = f"SELECT DISTINCT CASE {failed} END FROM ({of_words}) WHERE {' + '.join((*met, *had))} = {len(names) - 1}"  # noqa: S608
-    paired = [condition for pair in pairs for condition in pair]
-    parameters = [each for condition in (*conditions, *paired) for each in condition.parameters]
+    again = conditions if all(halves) else ()
+    parameters = [each for condition in (*conditions, *again) for each in condition.parameters]
     # The parameters of words come first: they stand before those of the filters in the text.
     alone = {number for (number,) in connection.execute(query, (*map(begins, words), *parameters))} if names else set()
     # As they were typed: words first.
