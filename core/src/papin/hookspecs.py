@@ -351,8 +351,9 @@ class HookSpecs:
             from papin.recommenders import Recommendation, Recommender
 
 
-            def recommend(machine, installed, candidates, settings):
-                fitting = [each for each in candidates if each.memory and each.memory < machine.memory.available]
+            def recommend(machine, installed, candidates, settings, task):
+                able = [each for each in candidates if not task or task in each.variant.capabilities]
+                fitting = [each for each in able if each.memory and each.memory < machine.memory.available]
                 fitting.sort(key=lambda each: (-each.memory, each.variant.ref))
                 return [
                     Recommendation(ref=each.variant.ref, score=each.memory, reason="the largest that fits", fits=True)

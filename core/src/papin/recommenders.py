@@ -1,4 +1,4 @@
-"""What a recommender implements: a pure function from a machine, usage and candidates to a ranked list with reasons."""
+"""What a recommender implements: a pure function from a machine, usage, candidates and a task to a ranking."""
 
 from __future__ import annotations
 
@@ -33,9 +33,13 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recommender(msgspec.Struct, frozen=True, kw_only=True):
-    """The descriptor of a recommender: `recommend(machine, installed, candidates, settings)` without I/O or state."""
+    """The descriptor of a recommender: `recommend(machine, installed, candidates, settings, task)`, no I/O or state.
+
+    `task` is the capability that is wanted (`chat`, `code`, `vision` ...), empty for no special one. The candidates are
+    not filtered by it: what cannot do it is left out or put last, and each reason says so.
+    """
 
     name: str
     summary: str
-    recommend: Callable[[Machine, Sequence[Model], Sequence[Candidate], Any], Sequence[Recommendation]]
+    recommend: Callable[[Machine, Sequence[Model], Sequence[Candidate], Any, str], Sequence[Recommendation]]
     settings: type[msgspec.Struct] = NoSettings

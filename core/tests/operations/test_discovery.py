@@ -249,6 +249,20 @@ async def test_rows(hub):
                 await kernel.discovery.browse("popular", limit=limit)
 
 
+async def test_what_is_recommended_for_a_task_can_do_it_and_says_so(hub):
+    coder = entry("acme/coder", ("Q4_K_M", 0.2), capabilities=("chat", "code"))
+    hub.tell(pages=pages((A, C, coder)))
+    async with hub.kernel() as kernel:
+        await kernel.catalogs.refresh(["hub"])
+        (found,) = await kernel.advice.recommend("Code")
+        assert found.ref == "hub:acme/coder:Q4_K_M"
+        assert found.reason.startswith("made for code; ")
+        assert {each.ref for each in await kernel.advice.recommend()} > {found.ref, "hub:acme/pond:Q4_K_M"}
+        with pytest.raises(NotFound) as caught:
+            await kernel.advice.recommend("codee")
+        assert caught.value.next_step == "Tasks: code."
+
+
 # --- without a kernel ---------------------------------------------------------------------------------------------
 
 

@@ -162,15 +162,15 @@ def say(candidate, **changes):
 
 
 RANKINGS = {
-    "unknown": lambda machine, installed, candidates, settings: [
+    "unknown": lambda machine, installed, candidates, settings, task: [
         Recommendation(ref="x", score=1, reason="r", fits=False)
     ],
-    "twice": lambda machine, installed, candidates, settings: [say(each) for each in [*candidates, *candidates]],
-    "silent": lambda machine, installed, candidates, settings: [say(each, reason="") for each in candidates],
-    "not a number": lambda machine, installed, candidates, settings: [
+    "twice": lambda machine, installed, candidates, settings, task: [say(each) for each in [*candidates, *candidates]],
+    "silent": lambda machine, installed, candidates, settings, task: [say(each, reason="") for each in candidates],
+    "not a number": lambda machine, installed, candidates, settings, task: [
         say(each, score=float("nan")) for each in candidates
     ],
-    "worst first": lambda machine, installed, candidates, settings: [
+    "worst first": lambda machine, installed, candidates, settings, task: [
         say(each, score=n) for n, each in enumerate(candidates)
     ],
 }
@@ -187,13 +187,13 @@ def test_the_recommender_suite_finds_bad_rankings(recommend):
 
 
 def test_the_recommender_suite_finds_what_depends_on_the_order():
-    keeps_order = recommender(lambda machine, installed, candidates, settings: [say(each) for each in candidates])
+    keeps_order = recommender(lambda machine, installed, candidates, settings, task: [say(each) for each in candidates])
     with pytest.raises(AssertionError):
         RecommenderSuite().test_order_does_not_matter(keeps_order, {}, MACHINE, sample_candidates(3, 20))
 
 
 def test_the_recommender_suite_finds_sorting_in_place():
-    def sorting(machine, installed, candidates, settings):
+    def sorting(machine, installed, candidates, settings, task):
         candidates.sort(key=lambda each: each.variant.ref, reverse=True)
         return []
 
@@ -203,7 +203,7 @@ def test_the_recommender_suite_finds_sorting_in_place():
 
 def test_the_recommender_suite_finds_false_promises():
     hopeful = recommender(
-        lambda machine, installed, candidates, settings: [say(each, fits=True) for each in candidates]
+        lambda machine, installed, candidates, settings, task: [say(each, fits=True) for each in candidates]
     )
     with pytest.raises(AssertionError):
         RecommenderSuite().test_what_is_larger_than_the_machine_does_not_fit(
@@ -213,7 +213,7 @@ def test_the_recommender_suite_finds_false_promises():
 
 def test_the_recommender_suite_finds_something_from_nothing():
     talkative = recommender(
-        lambda machine, installed, candidates, settings: [Recommendation(ref="x", score=1, reason="r", fits=True)]
+        lambda machine, installed, candidates, settings, task: [Recommendation(ref="x", score=1, reason="r", fits=True)]
     )
     with pytest.raises(AssertionError):
         RecommenderSuite().test_nothing_comes_of_nothing(talkative, {}, MACHINE)

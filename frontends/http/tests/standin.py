@@ -39,6 +39,7 @@ from papin.models import (
     StoredFile,
     Timings,
 )
+from papin.recommenders import Recommendation
 from papin.storages import Account
 
 DEFAULTS = LoadSettings()
@@ -393,6 +394,13 @@ class StandInDiscovery:
         return tuple(Refreshed(catalog=name, changed=1) for name in catalogs or ("starter",))
 
 
+class StandInAdvice:
+    async def recommend(self, task=""):
+        if task not in ("", "code"):
+            raise NotFound(f"there is no task {task}", next_step="Tasks: code.")
+        return (Recommendation(ref="starter:smollm2", score=1, reason=f"made for {task}", fits=True),)
+
+
 class StandInUpdates:
     def __init__(self, kernel) -> None:
         self._kernel = kernel
@@ -428,6 +436,7 @@ class StandIn:
         ).list
         self.discovery = StandInDiscovery(entry)
         self.updates = StandInUpdates(self)
+        self.advice = StandInAdvice()
         self.catalogs.refresh = self.discovery.refresh
         self.storage = StandInStorage(Account(path="/store", payloads=1, used=3, staging=0, free=9, total=12))
 

@@ -5,6 +5,7 @@ import pytest
 
 from papin.discovery import Found, ModelPage, Refreshed, Row, Update, UpdateCheck
 from papin.models import Job, Model
+from papin.recommenders import Recommendation
 
 API = "/api/v1/discovery"
 
@@ -36,6 +37,12 @@ async def test_rows_and_pages(client, kernel):
     page = await ask(client, ModelPage, "GET", "/page?ref=starter:smollm2")
     assert page.entry == kernel.discovery.card.entry
     assert (await client.ask("GET", f"{API}/page?ref=starter:nothing")).json()["code"] == "ERR_NOT_FOUND"
+
+
+async def test_recommendations_for_a_task(client):
+    (found,) = await ask(client, list[Recommendation], "GET", "/recommendations?task=code")
+    assert (found.ref, found.reason) == ("starter:smollm2", "made for code")
+    assert (await client.ask("GET", f"{API}/recommendations?task=opera")).json()["code"] == "ERR_NOT_FOUND"
 
 
 async def test_refreshing(client):

@@ -23,7 +23,9 @@ def machine(memory=16, *gpus):
     )
 
 
-def candidate(name, memory=None, *, billions=None, quantization="Q4_K_M", size=None, architecture="", installed=False):
+def candidate(
+    name, memory=None, *, billions=None, quantization="Q4_K_M", size=None, architecture="", installed=False, can=()
+):
     variant = Variant(
         ref=f"shelf:{name}",
         catalog="shelf",
@@ -31,6 +33,7 @@ def candidate(name, memory=None, *, billions=None, quantization="Q4_K_M", size=N
         variant=quantization,
         quantization=quantization,
         architecture=architecture,
+        capabilities=can,
         parameters=None if billions is None else int(billions * GB),
         files=(WantedFile(name="m.gguf", sources=(), size=size),),
     )
@@ -135,3 +138,11 @@ def test_any_name_of_a_quantization_is_survived(name):
 def test_an_impossible_share_is_refused(share):
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"memory_share": share}, FitSettings)
+
+
+def test_for_a_task_only_what_is_made_for_it_is_named_and_says_so():
+    coder, other = candidate("coder", 1, billions=1, can=("chat", "code")), candidate("other", 6, billions=8)
+    found = recommend(machine(64, 24), (), [other, coder], FitSettings(), "code")
+    assert refs(found) == ["coder"]
+    assert found[0].reason.startswith("made for code; needs about 1.0 GB")
+    assert refs(recommend(machine(64, 24), (), [other, coder], FitSettings(), "")) == ["other", "coder"]

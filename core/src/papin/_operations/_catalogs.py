@@ -182,10 +182,13 @@ class Catalogs:
         here = list(self._services.plugins.catalogs)
         return tuple(await self._services.look_up(lambda connection: _read.entries(connection, here, most)))
 
-    async def promising(self) -> Sequence[CatalogEntry]:
-        """Return all models of local catalogs, and the most downloaded ones of the others that fit here."""
+    async def promising(self, task: str = "") -> Sequence[CatalogEntry]:
+        """Return all models of local catalogs, and the most downloaded ones of the others that fit here.
+
+        With a task, the others are those that can do it.
+        """
         await self.refresh_local()
-        here, words = await self.here(), parse("fits:yes sort:downloads")
+        here, words = await self.here(), parse(f"fits:yes sort:downloads{task and f' can:{task}'}")
         local = [name for name in self._services.plugins.catalogs if self._is_local(name)]
         entries = await self._services.look_up(lambda index: _read.entries(index, local))
         found = await self._services.look_up(lambda index: _read.find(index, words, _PROMISING, here, Installed()))

@@ -9,7 +9,7 @@ from papin.errors import NotFound
 from papin.models import CatalogEntry, Model
 from papin.names import nearest
 
-__all__ = ["TASKS", "belongs", "card_of_model", "recent", "search_of", "telling", "titles"]
+__all__ = ["TASKS", "belongs", "card_of_model", "recent", "search_of", "task_of", "telling", "titles"]
 
 TASKS = {
     "chat": "For conversations",
@@ -53,6 +53,20 @@ def search_of(row: str, providers: Iterable[str]) -> str:
     known = list(titles(providers))
     near = nearest(row, known) or known
     raise NotFound(f"there is no row {row[:40]!a}", next_step=f"Rows: {', '.join(near)}.")
+
+
+def task_of(text: str) -> str:
+    """Return the task that `text` names, whatever its case; nothing for nothing.
+
+    Raises:
+        NotFound: there is no such task; the nearest are listed.
+    """
+    task = text.strip().lower()
+    if task and task not in TASKS:
+        raise NotFound(
+            f"there is no task {task[:40]!a}", next_step=f"Tasks: {', '.join(nearest(task, list(TASKS)) or TASKS)}."
+        )
+    return task
 
 
 def belongs(row: str, entry: CatalogEntry) -> bool:

@@ -42,11 +42,16 @@ class RecommenderSuite(DescribedSuite):
     """Override `descriptor`; a recommender is a pure function, and this is what that means."""
 
     def recommend(
-        self, descriptor: Recommender, settings: dict[str, Any], machine: Machine, candidates: Sequence[Candidate]
+        self,
+        descriptor: Recommender,
+        settings: dict[str, Any],
+        machine: Machine,
+        candidates: Sequence[Candidate],
+        task: str = "",
     ) -> list[Recommendation]:
-        """Return what the recommender says, with some models installed."""
+        """Return what the recommender says for a task, with some models installed."""
         chosen = msgspec.convert(settings, descriptor.settings)
-        return list(descriptor.recommend(machine, INSTALLED, candidates, chosen))
+        return list(descriptor.recommend(machine, INSTALLED, candidates, chosen, task))
 
     @pytest.fixture(params=MACHINES, ids=("ordinary", "tiny", "large"))
     def machine(self, request: pytest.FixtureRequest) -> Machine:
@@ -64,7 +69,7 @@ class RecommenderSuite(DescribedSuite):
     ) -> None:
         """With no candidate there is nothing to recommend, whether anything is installed or not."""
         assert self.recommend(descriptor, settings, machine, ()) == []
-        assert list(descriptor.recommend(machine, (), (), msgspec.convert(settings, descriptor.settings))) == []
+        assert list(descriptor.recommend(machine, (), (), msgspec.convert(settings, descriptor.settings), "")) == []
 
     def test_it_is_pure(
         self,
@@ -121,3 +126,14 @@ class RecommenderSuite(DescribedSuite):
         needs = {candidate.variant.ref: candidate.memory for candidate in candidates}
         for each in self.recommend(descriptor, settings, machine, candidates):
             assert not (each.fits and (needs[each.ref] or 0) > most)
+
+    def test_what_can_do_the_task_comes_before_what_cannot(
+        self, descriptor: Recommender, settings: dict[str, Any], machine: Machine, candidates: tuple[Candidate, ...]
+    ) -> None:
+        """Of two candidates that differ in that alone, the one that can do the wanted task is ranked higher."""
+        for each in candidates[:5]:
+            plain = msgspec.structs.replace(each.variant, ref="shelf:plain", capabilities=("text",))
+            able = msgspec.structs.replace(each.variant, ref="shelf:zable", capabilities=("text", "code"))
+            pair = [msgspec.structs.replace(each, variant=variant) for variant in (plain, able)]
+            refs = [found.ref for found in self.recommend(descriptor, settings, machine, pair, "code")]
+            assert refs in ([], ["shelf:zable"], ["shelf:zable", "shelf:plain"])

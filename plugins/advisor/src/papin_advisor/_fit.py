@@ -36,13 +36,26 @@ class FitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def recommend(
-    machine: Machine, installed: Sequence[Model], candidates: Sequence[Candidate], settings: FitSettings
+    machine: Machine,
+    installed: Sequence[Model],
+    candidates: Sequence[Candidate],
+    settings: FitSettings,
+    task: str = "",
 ) -> list[Recommendation]:
-    """Return `candidates`, best first. Scores above 0 fit; one point more means on the GPU."""
+    """Return `candidates`, best first. Scores above 0 fit; one point more means on the GPU.
+
+    With a task, only what is made for it is returned, and its reasons say so. Nobody's list of capabilities is whole:
+    what can code or chat is told of few models, but one that is told of neither is not recommended for it.
+    """
     space = room(machine, settings.memory_share)
     liked = _liked(installed)
-    judged = {each.variant.ref: _judge(each, space, liked) for each in candidates}
+    able = [each for each in candidates if not task or task in each.variant.capabilities]
+    judged = {each.variant.ref: _for(task, _judge(each, space, liked)) for each in able}
     return sorted(judged.values(), key=lambda each: (-each.score, each.ref))
+
+
+def _for(task: str, judged: Recommendation) -> Recommendation:
+    return msgspec.structs.replace(judged, reason=f"made for {task}; {judged.reason}") if task else judged
 
 
 def _judge(candidate: Candidate, space: Room, liked: Counter[str]) -> Recommendation:

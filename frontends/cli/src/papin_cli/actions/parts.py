@@ -52,9 +52,9 @@ async def plugins(session: Session) -> None:
     session.out.text(parts.plugins(found, session.out.width), end="")
 
 
-async def recommend(session: Session) -> None:
-    """Show what suits this machine."""
-    found = await session.kernel.advice.recommend()
+async def recommend(session: Session, task: str = "") -> None:
+    """Show what suits this machine and a task."""
+    found = await session.kernel.advice.recommend(task)
     if session.out.json:
         session.out.document(found)
     session.out.text(advice.recommendations(found, session.out.width), end="")

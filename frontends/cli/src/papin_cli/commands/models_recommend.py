@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import click
 
 from papin_cli._app import App, pass_app
@@ -11,11 +13,12 @@ from papin_cli._params import examples, global_options
 __all__ = ["command"]
 
 
-@click.command(epilog=examples("papin models recommend"))
+@click.command(epilog=examples("papin models recommend", "papin models recommend --task code"))
+@click.option("--task", default="", metavar="TASK", help="What it is wanted for: chat, code, vision, embedding ...")
 @global_options
 @pass_app
-def command(app: App) -> None:
+def command(app: App, *, task: str) -> None:
     """Suggest models that suit this machine, with the reasons."""
     from papin_cli.actions.parts import recommend  # noqa: PLC0415 - imports trio
 
-    in_session(app, recommend)
+    in_session(app, partial(recommend, task=task))

@@ -9,6 +9,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from papin.discovery import Found, ModelPage, Refreshed, Row, Update, UpdateCheck
 from papin.models import Job, Model
+from papin.recommenders import Recommendation
 from papin_http._core import PROBLEMS, Asked, kernel_of
 from papin_http._shapes import CatalogsRequest
 
@@ -39,6 +40,12 @@ async def rows(request: Asked) -> tuple[Row, ...]:
 async def browse(request: Asked, row: FromPath[str], *, limit: FromQuery[int] = 20) -> Row:
     """Show one row."""
     return await kernel_of(request).discovery.browse(row, limit=limit)
+
+
+@get("/recommendations", operation_id="recommendModels", responses=PROBLEMS)
+async def recommendations(request: Asked, *, task: FromQuery[str] = "") -> tuple[Recommendation, ...]:
+    """Tell what suits this machine, the best first, with reasons; `task` is `chat`, `code` and so on."""
+    return await kernel_of(request).advice.recommend(task)
 
 
 @get("/page", operation_id="showModelPage", responses=PROBLEMS)
@@ -79,6 +86,6 @@ async def rollback(request: Asked, model: FromPath[str]) -> Model:
 
 router = Router(
     path="/discovery",
-    route_handlers=[search, complete, rows, browse, page, refresh, updates, check, update, rollback],
+    route_handlers=[search, complete, rows, browse, recommendations, page, refresh, updates, check, update, rollback],
     tags=["discovery"],
 )
