@@ -8,6 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Column", "cut", "render", "render_columns", "width"]
 
@@ -59,20 +60,26 @@ def render(columns: Sequence[Column], rows: Sequence[Sequence[str]], cells: int 
 def render_columns(columns: Sequence[Column], texts: Sequence[Sequence[str]], cells: int | None = None) -> str:
     """As `render`; `texts` are the cells of each column from top to bottom."""
     kept = [index for index, column in enumerate(texts) if any(column) or not column] or [0]
-    wanted = {index: max(width(columns[index].title), _widest(texts[index])) for index in kept}
+    measured = {index: _measured([columns[index].title, *texts[index]]) for index in kept}
+    wanted = {index: found.width for index, found in measured.items()}
     if cells is not None:
         kept, wanted = _fit(columns, kept, wanted, cells)
-    lines = _lines([(columns[index], texts[index], wanted[index]) for index in kept])
+    lines = _lines([(measured[index], wanted[index], columns[index].right) for index in kept])
     return "\n".join(lines) + "\n"
 
 
-def _widest(texts: Sequence[str]) -> int:
-    # The usual case first: where everything is ASCII, len is the width.
-    return max(map(len if _ascii(texts) else width, texts), default=0)
+class _Cells(NamedTuple):
+    """The title and the cells of a column, the width of the widest, and whether they are all ASCII."""
+
+    texts: Sequence[str]
+    width: int
+    ascii: bool
 
 
-def _ascii(texts: Sequence[str]) -> bool:
-    return "".join(texts).isascii()
+def _measured(texts: Sequence[str]) -> _Cells:
+    # The usual case first: where everything is ASCII, len is the width. A join asks for all of them at once.
+    simple = "".join(texts).isascii()
+    return _Cells(texts, max(map(len if simple else width, texts)), simple)
 
 
 def _fit(
@@ -95,20 +102,17 @@ def _fit(
     return kept, wanted
 
 
-def _lines(columns: Sequence[tuple[Column, Sequence[str], int]]) -> Iterator[str]:
-    formats, cells = zip(*(_fitted(*each) for each in columns), strict=True)
-    yield from (line.rstrip() for line in map(_GAP.join(formats).__mod__, zip(*cells, strict=True)))
+def _lines(columns: Sequence[tuple[_Cells, int, bool]]) -> Iterator[str]:
+    formats, texts = zip(*(_fitted(*each) for each in columns), strict=True)
+    return map(str.rstrip, map(_GAP.join(formats).__mod__, zip(*texts, strict=True)))
 
 
-def _fitted(column: Column, texts: Sequence[str], cells: int) -> tuple[str, Sequence[str]]:
-    """Return a format for the cells of a column, and its cells with their title, each short enough."""
-    found = [column.title, *texts]
-    if _ascii(found):
-        if max(map(len, found)) > cells:
-            found = [text if len(text) <= cells else text[: cells - 1] + _ELLIPSIS for text in found]
-        return f"%{'' if column.right else '-'}{cells}s", found
-    # Formats count letters and not cells.
-    return "%s", [_pad(cut(text, cells), cells, right=column.right) for text in found]
+def _fitted(found: _Cells, cells: int, right: bool) -> tuple[str, Sequence[str]]:  # noqa: FBT001 - of a column
+    """Return a format for the cells of a column, and these, each short enough."""
+    if not found.ascii:  # formats count letters and not cells
+        return "%s", [_pad(cut(text, cells), cells, right=right) for text in found.texts]
+    texts = found.texts if found.width <= cells else [cut(text, cells) for text in found.texts]
+    return f"%{'' if right else '-'}{cells}s", texts
 
 
 def _pad(text: str, cells: int, *, right: bool) -> str:
