@@ -29,7 +29,7 @@ def parse_size(text: str) -> int:
 
 def size_text(count: float) -> str:
     """Return `count` bytes in the decimal units that disks are sold in: `98.4 MB`."""
-    # Spelled out, since a list of ten thousand models asks ten thousand times: a loop over the units takes longer by half.
+    # Spelled out: a list of ten thousand models asks ten thousand times, and a loop over the units takes longer.
     if count < _KILO:
         return f"{count:.0f} B"
     if count < _MEGA:
