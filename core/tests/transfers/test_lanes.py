@@ -14,7 +14,7 @@ GIB = 1 << 30
 class Line:
     """A server and a line as a model: so much for each connection, so much in all."""
 
-    def __init__(self, lanes, *, each, whole=float("inf"), size=100 * GIB, held_up=0.0, waiting=0.0):
+    def __init__(self, lanes, *, each, whole=float("inf"), size=100 * GIB, held_up=0.0, waiting=0.0, idle=0.0):
         self.lanes = lanes
         self.each = each
         self.whole = whole
@@ -24,6 +24,7 @@ class Line:
         self.held_up = 0.0
         self.pressure = held_up
         self.waiting = waiting
+        self.idle = idle
         self.targets = [lanes.target]
 
     def run(self, seconds, *, step=0.05):
@@ -39,6 +40,7 @@ class Line:
                 active=self.lanes.target,
                 held_up=self.held_up,
                 waiting=int(self.received * self.waiting),
+                idle=self.now * self.idle,
             )
             target = self.lanes.look(self.now, sample)
             if target != self.targets[-1]:
@@ -83,6 +85,12 @@ def test_papin_itself_is_what_is_slow():
     assert Line(Lanes(), each=100 * MIB, held_up=0.8).run(20) == [1]
     assert Line(Lanes(), each=100 * MIB, waiting=0.8).run(20) == [1]
     assert Line(Lanes(), each=20 * MIB, held_up=0.3, waiting=0.5).run(3) == [1, 2, 4, 8, 16]
+
+
+def test_bursts_of_a_server_are_not_taken_for_slowness_of_papin():
+    assert Line(Lanes(), each=20 * MIB, waiting=0.9, idle=0.9).run(3) == [1, 2, 4, 8, 16]
+    assert Line(Lanes(), each=100 * MIB, waiting=0.9, idle=0.2).run(20) == [1]
+    assert Line(Lanes(), each=100 * MIB, waiting=0.9, idle=0.9, held_up=0.8).run(20) == [1]
 
 
 def test_a_server_that_refuses_has_said_how_many():

@@ -86,7 +86,7 @@ async def test_i3_nobody_takes_more_than_a_checkpoint_before_it_is_written(tmp_p
     async with pipe.running(), trio.open_nursery() as nursery:
         for answer in answers:
             body, claim = Body(answer, None, Pace()), ledger.claim(RUN)
-            nursery.start_soon(body.take, claim, ledger, pipe, lambda _, has_more: None)
+            nursery.start_soon(body.take, claim, ledger, pipe, lambda _, has_more, idle: None)
         async with disk.stuck():
             taken = sum(answer.came for answer in answers) - disk.written
     assert ledger.is_complete

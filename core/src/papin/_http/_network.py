@@ -153,7 +153,8 @@ class Wire(httpcore.AsyncNetworkStream):
             return count
         if isinstance(stream, trio.SocketStream):
             count = await stream.socket.recv_into(buffer)
-            self.has_more = count == len(buffer)
+            # A burst may have filled the buffer to its very end, and no more.
+            self.has_more = count == len(buffer) and stream.socket.is_readable()
             return count
         piece = await stream.receive_some(len(buffer))
         buffer[: len(piece)] = piece

@@ -120,7 +120,7 @@ class Secure(trio.abc.Stream):
         if isinstance(self.transport, trio.SocketStream):
             # Into memory that is there already: fresh memory for every piece costs as much as decrypting it.
             count = await self.transport.socket.recv_into(cipher)
-            self.has_more = count == len(cipher)
+            self.has_more = count == len(cipher) and self.transport.socket.is_readable()
         else:
             data = await self.transport.receive_some(len(cipher))
             count = len(data)

@@ -25,8 +25,11 @@ _LEAST = 64 << 10  # what an answer to a request for more must bring
 class Came(Protocol):
     """What is told of bytes that came."""
 
-    def __call__(self, count: int, /, *, has_more: bool) -> None:
-        """Account for `count` bytes; `has_more` tells whether more were waiting to be read."""
+    def __call__(self, count: int, /, *, has_more: bool, idle: float) -> None:
+        """Account for `count` bytes, `idle` seconds after they were asked for if nothing had come yet.
+
+        `has_more` tells whether more were waiting to be read.
+        """
 
 
 class Body:
@@ -37,7 +40,7 @@ class Body:
         self._answer = answer
         self._stop = stop
         self._pace = pace
-        self._came: Came = lambda _, has_more: None  # noqa: ARG005
+        self._came: Came = lambda _, has_more, idle: None  # noqa: ARG005
         self._early = memoryview(b"")
         self._position = 0
         self._since = trio.current_time()
@@ -67,7 +70,7 @@ class Body:
     async def take(self, claim: Claim, ledger: Ledger, pipe: Pipe, came: Came) -> None:
         """Take it up to the end of `claim`, or of what can be added to it; the claim is dropped in any case.
 
-        `came` is told the count of bytes whenever some came, and whether still more had come.
+        `came` is told whenever some came.
 
         Raises:
             TransferFailed: it broke off; what came is kept.
@@ -109,13 +112,14 @@ class Body:
         count, began = 0, trio.current_time()
         try:
             while count < room and (not count or (not pipe.is_full and trio.current_time() - began < _FLUSH)):
+                was_waiting, asked = self._answer.has_more, trio.current_time()
                 got = await self._receive(view[count:][: pipe.quantum])
                 if not got:
                     return count, False
                 count += got
                 self._position += got
                 pipe.came(got)
-                await self._account(got, pipe)
+                await self._account(got, 0.0 if was_waiting else trio.current_time() - asked, pipe)
         finally:
             # Whatever ended it: what came is kept.
             pipe.put(Piece(filling, buffer, count))
@@ -131,10 +135,10 @@ class Body:
             return count
         return await self._answer.receive_into(view[: self._pace.piece])
 
-    async def _account(self, count: int, pipe: Pipe) -> None:
+    async def _account(self, count: int, idle: float, pipe: Pipe) -> None:
         self._received += count
         self._total += count
-        self._came(count, has_more=self._answer.has_more)
+        self._came(count, has_more=self._answer.has_more, idle=idle)
         began = trio.current_time()
         await self._pace.take(count)
         pipe.held_up += trio.current_time() - began

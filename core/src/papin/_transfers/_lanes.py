@@ -17,7 +17,8 @@ _SHORTEST, _LONGEST = 0.25, 1.0  # seconds that are looked at before the next st
 _WAITS = 2.0  # or so many times what the first answer was waited for, because connections begin slowly
 _WORTH = 1.5  # seconds that must be left for another connection to be worth its beginning
 _PRESSED = 0.5  # the part of a window in which papin kept the network waiting
-_BEHIND = 0.75  # the part of what came that had come before it could be read
+_BEHIND = 0.75  # the part of what came that had come before it could be read,
+_IDLE = 0.5  # unless that came in bursts, between which papin waited for such a part of the time
 _REST = 4.0  # seconds until it is tried again whether more help, and twice as long each time that they do not
 _LONGEST_REST = 60.0
 _RUN = 3.0  # seconds that the run of chunks asked for by one request should take
@@ -28,7 +29,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a transfer: bytes that came so far and that are missing, connections that bring some already.
 
     `held_up` is for how many seconds so far connections waited for papin: for its disk, its limit. `waiting` counts the
-    bytes that were read when still more had come.
+    bytes that were read when still more had come; `idle` is for how many seconds connections, one on average, waited
+    for the network when nothing had come.
     """
 
     received: int
@@ -36,6 +38,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     active: int
     held_up: float = 0.0
     waiting: int = 0
+    idle: float = 0.0
 
 
 class Lanes:
@@ -119,4 +122,5 @@ class Lanes:
 def _is_pressed(first: Sample, sample: Sample, took: float) -> bool:
     held_up = (sample.held_up - first.held_up) / took
     waiting = (sample.waiting - first.waiting) / max(1, sample.received - first.received)
-    return held_up > _PRESSED or waiting > _BEHIND
+    idle = (sample.idle - first.idle) / took
+    return held_up > _PRESSED or (waiting > _BEHIND and idle < _IDLE)

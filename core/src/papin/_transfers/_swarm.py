@@ -62,6 +62,7 @@ class Swarm:
         self._shown = 0.0
         self._waited = 0.0
         self._waiting = 0
+        self._idle = 0.0
         self._pipe_before = 0.0
         self._active = 0
         self._joined = 0
@@ -158,8 +159,9 @@ class Swarm:
             self._bodies.discard(body)
             await body.aclose()
 
-    def _count(self, lane: _Lane, count: int, *, has_more: bool) -> None:
+    def _count(self, lane: _Lane, count: int, *, has_more: bool, idle: float) -> None:
         self._came += count
+        self._idle += idle / max(1, self._active)
         self._waiting += count if has_more else 0
         self._joined += not lane.has_joined
         lane.has_joined = lane.has_brought = True
@@ -175,7 +177,12 @@ class Swarm:
         self._waited += (self._pipe.held_up - self._pipe_before) / max(1, self._active)
         self._pipe_before = self._pipe.held_up
         sample = Sample(
-            received=self._came, missing=missing, active=self._joined, held_up=self._waited, waiting=self._waiting
+            received=self._came,
+            missing=missing,
+            active=self._joined,
+            held_up=self._waited,
+            waiting=self._waiting,
+            idle=self._idle,
         )
         before = self._lanes.target
         target = self._lanes.look(now, sample)
