@@ -1,12 +1,14 @@
 """Updates: told apart, brought in as jobs, taken back; the old version is there until the new one is verified."""
 
 import hashlib
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from papin.events import ModelUpdateAvailable
 from papin.kernel import open_kernel
+from papin.library import open_library
 from papin.models import Variant
 from papin.testing.fault_scripts import flipped
 from papin.testing.fault_server import fault_server
@@ -58,6 +60,25 @@ async def test_new_weights_come_in_and_what_the_user_said_stays(kernel, put):
         assert [each.id for each in await kernel.models.installed()] == ["m"]
         assert await kernel.updates.available() == ()
         assert (await kernel.models.verify("m")).checks[0].outcome == "ok"
+
+
+def damage_index(home):
+    (index,) = Path(home).rglob("catalogs.*.db")
+    index.write_bytes(b"no database at all " * 1000)
+
+
+async def test_what_a_check_found_is_read_without_a_kernel_and_without_the_index_nothing_is(environ, put):
+    async with open_kernel(environ=environ) as kernel, fault_server(OLD) as old, fault_server(NEW) as new:
+        put("m", wanted("m.gguf", old.url, body=OLD), revision="a" * 40)
+        await download(kernel, "shelf:m")
+        put("m", wanted("m.gguf", new.url, body=NEW), revision="b" * 40)
+        (check,) = await kernel.updates.check()
+    with open_library(environ) as library:
+        assert library.updates() == (check.update,)
+    damage_index(environ["PAPIN_HOME"])
+    with open_library(environ) as library:
+        assert library.updates() == ()
+        assert library.model_ids() == ("m",)
 
 
 async def test_an_update_is_told_once(kernel, put):

@@ -28,13 +28,14 @@ from papin._registry._read import Read
 from papin._registry._schema import FILE_NAME
 from papin._registry._summaries import Summary
 from papin._registry._wakeup import Follower
+from papin.errors import RegistryFailed
 from papin.events import Envelope
 from papin.inventories import is_current
 from papin.models import Job, Model
 
 if TYPE_CHECKING:
     from papin._index import Index
-    from papin.discovery import Found
+    from papin.discovery import Found, Update
 
 __all__ = ["Library", "Summary", "open_library"]
 
@@ -113,6 +114,21 @@ class Library:
             return None if here is None else _read.find(connection, asked, limit, here, installed)
 
         return self._in_index(Index(self._folder), find)
+
+    def updates(self) -> tuple[Update, ...]:
+        """Return the updates of installed models that the last checks found; nobody is asked."""
+        from papin._index import Index  # noqa: PLC0415
+        from papin._index._offers import offers  # noqa: PLC0415
+
+        index = Index(self._folder)
+        if not index.exists:
+            return ()
+        try:
+            found = self._in_index(index, offers)
+        except RegistryFailed:  # it can be made anew, and no list of models waits for that
+            return ()
+        here = set(self._read.model_ids())
+        return tuple(update for model, update in found.items() if model in here)
 
     def complete_search(self, text: str) -> list[str]:
         """Return what the last word of a search may become."""

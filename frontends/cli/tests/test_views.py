@@ -21,6 +21,7 @@ from papin.answers import (
     Verification,
 )
 from papin.config import Row
+from papin.discovery import Update
 from papin.errors import Problem
 from papin.inventories import Inventory, Listing, ProviderDetails, ProviderFile, ProviderModel
 from papin.library import Summary
@@ -42,13 +43,13 @@ def safe(text):
 # --- models ---
 
 
-def listing(found, now, width):
+def listing(found, now, width, updates=()):
     rows = []
     for model in found:
         used = model.last_used_at and model.last_used_at.timestamp()
         facts = (model.size, model.parameters, model.quantization, model.context_length, used)
         rows.append(Summary(model.id, *facts, model.favourite, model.tags))
-    return models.listing(rows, 98_400_000, now, width)
+    return models.listing(rows, 98_400_000, now, width, updates)
 
 
 def test_the_list_of_models(make_model, now):
@@ -387,6 +388,26 @@ def test_recommendations():
 def state(**changes):
     fields = {"models": (), "loaded": (), "unfinished": (), "providers": (), "storages": (account(),)}
     return overview.Overview(**(fields | changes))
+
+
+def test_a_list_marks_what_can_be_updated_and_says_how(make_model, now):
+    one = Update(model="smollm2", ref="starter:smollm2", weights=True, size=9, fetch=3_000_000)
+    other = Update(model="gone", ref="starter:gone", weights=False)
+    text = listing([make_model()], now, None, [one])
+    assert text.splitlines()[0].split()[-1] == "UPDATE"
+    assert text.splitlines()[1].split()[-1] == "weights"
+    assert text.endswith("\n1 update available, 3.0 MB to fetch\nNext: papin models update smollm2\n")
+    assert listing([make_model()], now, None, [one, other]).endswith(
+        "\n2 updates available\nNext: papin models update --all\n"
+    )
+    assert "UPDATE" not in listing([make_model()], now, None)
+
+
+def test_the_overview_tells_of_updates():
+    found = overview.text(state(updates=(Update(model="smollm2", ref="starter:smollm2", weights=True, fetch=9),)))
+    assert "Updates:    1 update available, 9 B to fetch" in found
+    assert "  papin models update smollm2 " in found
+    assert "Updates" not in overview.text(state())
 
 
 def test_the_overview_of_an_empty_machine():

@@ -22,6 +22,7 @@ async def overview(session: Session) -> None:
         unfinished=tuple(job for job in jobs if job.state in ("queued", "running", "paused", "interrupted")),
         providers=await kernel.providers.list(),
         storages=await kernel.storage.account(),
+        updates=await kernel.updates.available(),
     )
     if out.json:
         out.document(found)

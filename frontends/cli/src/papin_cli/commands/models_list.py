@@ -23,7 +23,7 @@ def command(app: App, *, refresh: bool) -> None:
     """Show the models of this machine, whichever program has them, each payload once.
 
     What other programs have is as they told it last; programs on this machine are asked again when their folders
-    changed.
+    changed. UPDATE stands there when a check (papin models update --check) found newer versions; nobody is asked now.
     """
     if refresh or not read(app, lambda library: library.is_current()):
         from papin_cli.actions import providers  # noqa: PLC0415 - imports trio
@@ -32,5 +32,7 @@ def command(app: App, *, refresh: bool) -> None:
     if app.out.json:
         app.out.document(read(app, lambda library: library.models()))
     else:
-        models, payloads = read(app, lambda library: (library.summaries(), library.payload_bytes()))
-        app.out.text(view.listing(models, payloads, datetime.now(UTC), app.out.width), end="")
+        models, payloads, updates = read(
+            app, lambda library: (library.summaries(), library.payload_bytes(), library.updates())
+        )
+        app.out.text(view.listing(models, payloads, datetime.now(UTC), app.out.width, updates), end="")

@@ -11,10 +11,11 @@ from papin.safe import name, names
 from papin_cli._table import Column, render_columns
 
 if TYPE_CHECKING:
+    from papin.discovery import Update
     from papin.library import Summary
     from papin.models import Model
 
-__all__ = ["details", "installed", "listing", "sayings", "summary"]
+__all__ = ["details", "installed", "listing", "sayings", "summary", "updatable", "update_step"]
 
 _COLUMNS = (
     Column(title="MODEL", least=12),
@@ -26,13 +27,18 @@ _COLUMNS = (
     Column(title="ALSO IN", rank=2),
     Column(title="TAGS", rank=5),
 )
+_UPDATE = Column(title="UPDATE")
 _NONE = """No models are installed.
 Next: papin run smollm2 "Hello"
 """
 
 
-def listing(models: Sequence[Summary], payloads: int, now: datetime, width: int | None) -> str:
+def listing(
+    models: Sequence[Summary], payloads: int, now: datetime, width: int | None, updates: Sequence[Update] = ()
+) -> str:
     """Return the models as a table, and a line that sums them up; `payloads` are the bytes of all of them.
+
+    Those of `updates` are marked, and a line says what brings them in.
 
     It is made column by column: of ten thousand rows, that takes half of the time.
     """
@@ -52,9 +58,27 @@ def listing(models: Sequence[Summary], payloads: int, now: datetime, width: int 
         names([_others(*each) if each[1] else "" for each in zip(ids, where, strict=True)]),
         names([_tags(*each) for each in zip(favourites, tags, strict=True)]),
     ]
+    shown: tuple[Column, ...] = _COLUMNS
+    if updates:
+        marks = {update.model: "weights" if update.weights else "metadata" for update in updates}
+        columns.append([marks.get(model, "") for model in ids])
+        shown = (*_COLUMNS, _UPDATE)
     foreign = sum(size for size, model in zip(sizes, ids, strict=True) if ":" in model)
     total = _sum(len(models), payloads + foreign)
-    return f"{render_columns(_COLUMNS, columns, width)}\n{total}{_twice(sum(duplicated))}\n"
+    newer = f"{updatable(updates)}\nNext: {update_step(updates)}\n" if updates else ""
+    return f"{render_columns(shown, columns, width)}\n{total}{_twice(sum(duplicated))}\n{newer}"
+
+
+def updatable(updates: Sequence[Update]) -> str:
+    """Return `2 updates available, 1.3 GB to fetch`, as the last checks found; without bytes where one is unknown."""
+    fetched = [update.fetch for update in updates if update.fetch is not None]
+    size = f", {words.size(sum(fetched))} to fetch" if len(fetched) == len(updates) else ""
+    return f"{words.count(len(updates), 'update')} available{size}"
+
+
+def update_step(updates: Sequence[Update]) -> str:
+    """Return the command that brings updates in."""
+    return f"papin models update {name(updates[0].model) if len(updates) == 1 else '--all'}"
 
 
 def _others(model: str, where: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from papin.answers import ProviderStatus
+from papin.discovery import Update
 from papin.models import Job, LoadedModel, Model
 from papin.safe import name
 from papin.storages import Account
@@ -25,12 +26,14 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     unfinished: tuple[Job, ...]
     providers: tuple[ProviderStatus, ...]
     storages: tuple[Account, ...]
+    updates: tuple[Update, ...] = ()
 
 
 def text(overview: Overview) -> str:
     """Return the overview for a person."""
     facts = {
         "Installed": models.summary(overview.models) if overview.models else "no models",
+        "Updates": models.updatable(overview.updates) if overview.updates else "",
         "Loaded": ", ".join(f"{each.model} ({each.provider})" for each in overview.loaded) or "nothing",
         "Unfinished": ", ".join(f"{job.subject} ({job.state})" for job in overview.unfinished[:_SHOWN]),
         "Runs on": ", ".join(each.name for each in _runners(overview)) or "nothing yet",
@@ -47,6 +50,8 @@ def next_steps(overview: Overview) -> Sequence[tuple[str, str]]:
     waiting = [job for job in overview.unfinished if job.state in ("interrupted", "paused")]
     if waiting:
         steps.append((f"papin models download --resume {name(waiting[0].id)}", "go on with a download"))
+    if overview.updates:
+        steps.append((models.update_step(overview.updates), "bring in what is newer"))
     if overview.models:
         recent = max(overview.models, key=_last_used)
         steps.append((f"papin run {name(recent.id)}", "chat with a model"))
