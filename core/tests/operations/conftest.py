@@ -1,5 +1,6 @@
 """A kernel with a catalog that is scripted by a file beside its plugin."""
 
+import os
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -84,6 +85,10 @@ class Hub:
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)
         return lines
+
+    def environ(self):
+        """The environment of a child process that has this hub."""
+        return os.environ | {"PAPIN_HOME": str(self.home), "PYTHONPATH": str(self._folder)}
 
     @asynccontextmanager
     async def kernel(self, **options):
