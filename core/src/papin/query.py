@@ -55,7 +55,7 @@ _LONGEST = 1000
 _MOST = 40
 _AMOUNT = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,6})?)\s?(?P<unit>[kmgtb]?)b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1000, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}
-_NUMBER = r"\d[\d]*(?:\.\d+)?\s?[a-zA-Z]*"
+_NUMBER = r"\d+(?:\.\d+)?\s?[a-zA-Z]*"
 _COMPARING = re.compile(
     rf"(?P<relation><=|>=|<|>|=)?(?P<only>{_NUMBER})|(?P<first>{_NUMBER})?(?:-|\.\.)(?P<last>{_NUMBER})?"
 )
