@@ -76,20 +76,31 @@ class _Asked:
         self._sort = sort or ("match" if words else "downloads")
         self._where = " AND ".join(each.sql for each in conditions)
         self._parameters = tuple(each for one in conditions for each in one.parameters)
+        self._counted: int | None = None
         self._match = " ".join(self._term(word) for word in words)
 
     def _term(self, word: str) -> str:
         """Return what to match: the word alone where it is common, else whatever begins so."""
         row = self._do("SELECT doc FROM terms WHERE term = ?", (word,)).fetchone()
-        return begins(word) if row is None or row[0] <= _RARE else f'"{word}"'
+        if row is None or row[0] <= _RARE:
+            return begins(word)
+        self._counted = row[0]
+        return f'"{word}"'
+
+    def _count(self) -> int:
+        """Return how many entries have all words; where these are too many, only that."""
+        if self._counted is not None and len(self._words) == 1:
+            return self._counted  # to look that up has gone through all that have it, once is enough
+        query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+        count: int = self._do(query, (self._match, _COMMON + 1)).fetchone()[0]
+        return count
 
     def hits(self) -> Iterator[tuple[int, int]]:
         """Yield (key, card) in order; a card may come several times."""
         if not self._words:
             yield from self._walk("", ())
             return
-        query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-        (count,) = self._do(query, (self._match, _COMMON + 1)).fetchone()
+        count = self._count()
         if count <= _RARE:
             yield from self._ranked()
             return
