@@ -201,6 +201,13 @@ def test_an_empty_list_says_which_filter_did_it(shelf, text, by):
     assert found.emptied_by == by
 
 
+def test_of_several_members_of_a_set_those_that_nothing_has_together_are_named(index):
+    put(index, entry("a", "Q4_0", capabilities=("chat", "code")), entry("b", "Q4_0", capabilities=("chat", "vision")))
+    found = find(index, "can:chat quant:q4 can:code can:vision")
+    assert (found.cards, found.emptied_by) == ((), ("can:code", "can:vision"))
+    assert find(index, "can:chat,code can:vision can:tools").emptied_by == ("can:tools",)
+
+
 @pytest.mark.parametrize("word", ["한국어", "русский", "日本語", "größe", "Straße", "naïve", "Ελληνικά", "Việt", "й"])
 def test_words_of_all_scripts_are_found(index, word):
     put(index, entry("m", "Q4_0", title=f"lake {word} 7b"), entry("other", "Q4_0"))
