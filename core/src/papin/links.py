@@ -34,7 +34,7 @@ _CANNOT_LINK = _NOT_HERE | {errno.EACCES, errno.EMLINK}
 
 
 def _nothing(_: object = None) -> None:
-    """Neither reserve nor stop."""
+    """Neither reserve nor stop nor note."""
 
 
 def link(
@@ -47,17 +47,22 @@ def link(
     mode: int = 0o666,
     reserve: Callable[[int], None] = _nothing,
     check: Callable[[], None] = _nothing,
+    note: Callable[[Path], None] = _nothing,
 ) -> How:
     """Give the content of the file `source` the name `target`; return how, durably.
 
-    `source` may be a link to the file. `target` stands in a folder that exists; when it is the same file already that
-    is told and nothing is done, anything else there is a conflict unless `replace`. `symlink` says whether a symlink
-    will do. `mode` is for a file that has an inode of its own then (reflink, copy). `reserve` is told the bytes that
-    a copy needs, and may raise; so may `check`, which is called before each piece of a copy.
+    `source` may be a link to the file. `target` stands in a folder that exists. When it is the same file already that
+    is told and nothing is done; anything else there is a conflict. With `replace` whatever is there makes place for a
+    link that is made anew, the same file too, except a folder. `symlink` says whether a symlink will do. `mode` is for
+    a file that has an inode of its own then (reflink, copy). `reserve` is told the bytes that a copy needs, and may
+    raise; so may `check`, which is called before each piece of a copy.
+
+    `note` is told the temporary name beside `target` twice: before anything has it, and when all is there, which then
+    gets the name `target` and keeps its inode. Who records both finds exactly that after a crash. It may raise.
 
     Raises:
         StorageFailed: `source` is no regular file or cannot be read, or no way that is allowed works here.
-        Conflict: something else is called `target`.
+        Conflict: something else is called `target`, and `replace` was not given.
         DiskSpace: it has to be copied and does not fit.
     """
     with disk_errors(str(source)):
@@ -66,11 +71,13 @@ def link(
         if not replace and is_same_file(handle, target):
             return "symlink" if target.is_symlink() else "hardlink"
         with disk_errors(str(target)), _aside(target) as aside:
+            note(aside)
             how = _make(handle, source, aside, symlink=symlink, mode=mode)
             if how is None:
                 _refuse_copy(source, target, allow_copy=allow_copy)
                 reserve(os.fstat(handle).st_size)
                 how = _copy(handle, aside, mode, check)
+            note(aside)
             _publish(aside, target, replace=replace)
         return how
     finally:

@@ -1,6 +1,9 @@
 """A model's files in another program's folder: made once, taken back exactly, whatever happened in between."""
 
-import msgspec
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from papin.errors import Conflict, StorageFailed
@@ -103,22 +106,75 @@ def test_an_attempt_that_fails_leaves_what_was_there_before(files, folder, note,
     assert is_shared(note)
 
 
-def test_an_attempt_that_was_killed_can_be_taken_back(files, folder, note):
-    share(folder, files, note)
-    said = msgspec.json.decode(note.read_bytes())
-    last = said["made"].pop()
-    said["begun"] = [last["name"], last["source"]]
-    note.write_bytes(msgspec.json.encode(said))
-    assert not is_shared(note)
-    assert take_back(note) is True
-    assert listed(folder) is None
+@pytest.fixture(params=["link", "copy"])
+def killed(tmp_path, request):
+    """Attempts that were killed before one call to the system or another."""
+    base = tmp_path / "attempts"
+    killed = Path(__file__).with_name("killed.py")
+    subprocess.run([sys.executable, killed, base, request.param], check=True, timeout=60)
+    found = sorted(base.iterdir(), key=lambda each: int(each.name))
+    assert len(found) > 20
+    return found
 
 
-def test_a_damaged_note_removes_nothing(files, folder, note):
+def sources(attempt):
+    return {path.name: path for path in (attempt / "store").iterdir()}
+
+
+def test_an_attempt_that_was_killed_is_gone_on_with(killed):
+    seen = set()
+    for attempt in killed:
+        before = listed(attempt / "program" / "m") or []
+        seen |= {len(before), *(".tmp" for name in before if name.endswith(".tmp"))}
+        files, note = sources(attempt), attempt / "papin" / "m.json"
+        share(attempt / "program" / "m", files, note)
+        assert is_shared(note)
+        assert listed(attempt / "program" / "m") == sorted(files), attempt
+        assert take_back(note) is True
+        assert listed(attempt / "program" / "m") is None, attempt
+    assert seen >= {0, 1, 2, ".tmp"}
+
+
+def test_an_attempt_that_was_killed_can_be_taken_back(killed):
+    for attempt in killed:
+        note = attempt / "papin" / "m.json"
+        take_back(note)
+        assert (listed(attempt / "program" / "m") or []) == [], attempt
+        assert not note.exists()
+        assert all(path.exists() for path in sources(attempt).values())
+
+
+def test_what_took_the_name_after_the_kill_stays(killed):
+    for attempt in killed:
+        folder = attempt / "program" / "m"
+        theirs = folder / "m-00001-of-00002.gguf"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "new").write_text("theirs")
+        (folder / "new").rename(theirs)
+        with pytest.raises(Conflict):
+            share(folder, sources(attempt), attempt / "papin" / "m.json")
+        take_back(attempt / "papin" / "m.json")
+        assert theirs.read_text() == "theirs"
+
+
+@pytest.mark.parametrize("text", [b"{", b"[]", b"\xff", b'{"folder": 1}'])
+def test_a_damaged_note_is_told_and_removes_nothing(files, folder, note, text):
     share(folder, files, note)
-    note.write_text("{")
-    assert take_back(note) is False
+    note.write_bytes(text)
+    for act in (take_back, is_shared, lambda note: share(folder, files, note)):
+        with pytest.raises(StorageFailed, match="cannot be read"):
+            act(note)
     assert listed(folder) == sorted(files)
+    assert note.read_bytes() == text
+
+
+def test_a_note_that_cannot_be_read_is_not_a_missing_one(files, folder, note):
+    note.mkdir(parents=True)
+    with pytest.raises(StorageFailed, match="cannot be read"):
+        take_back(note)
+    with pytest.raises(StorageFailed, match="cannot be read"):
+        share(folder, files, note)
+    assert listed(folder) is None
 
 
 def test_a_folder_that_cannot_be_made(files, note, tmp_path):
