@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import trio
 
-from papin._registry import is_alive, this_process
+from papin._registry import _wakeup, is_alive, this_process
 from papin.errors import Conflict
 
 
@@ -89,6 +89,19 @@ async def test_a_job_is_cancelled_from_another_process(home):
             await process.wait()
     assert process.returncode == 0
     assert home.history(job_id)[-1] == "DownloadCancelled"
+
+
+async def test_d4_an_end_that_wakes_nobody_is_noticed_by_its_lock(home):
+    """Who has too many files open can write into its registry, and into no more FIFOs of others."""
+    async with home.jobs() as jobs, home.worker() as (_, job_id):
+        with trio.fail_after(10):
+            async with aclosing(jobs.follow(job_id)) as changes:
+                assert (await anext(changes)).state == "running"
+                for path in (home.run / "followers").iterdir():
+                    if str(path) in _wakeup._own:
+                        path.unlink()
+                await jobs.cancel(job_id)
+                assert [each.state async for each in changes][-1] == "cancelled"
 
 
 async def test_a_job_is_paused_from_another_process_and_resumed_here(home):

@@ -1,12 +1,14 @@
 """Whoever follows is woken by every process, misses nothing, and costs the writers nothing."""
 
 import os
+import resource
 import signal
 from contextlib import suppress
 
 import pytest
 
 from papin._registry import Follower, this_process
+from papin._registry._wakeup import wake
 from papin.errors import StorageFailed
 from papin.events import Lagged, ModelChanged
 from papin.models import Progress
@@ -105,6 +107,27 @@ def test_who_was_killed_is_swept_by_the_next_change(home, registry, follower):
     child.kill()
     child.wait()
     _tell(registry, "m")
+    assert _fifos(home) == [follower._path.name]
+
+
+def test_d4_a_process_that_may_open_no_more_files_wakes_itself(home, follower):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            os.scandir(home.run)
+        wake(home.run)
+        with pytest.raises(StorageFailed):
+            Follower(home.run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert follower.wait(0)
+    follower.drain()
+    other = Follower(home.run)
+    wake(home.run)
+    assert follower.wait(0)
+    assert other.wait(0)
+    other.close()
     assert _fifos(home) == [follower._path.name]
 
 

@@ -251,6 +251,10 @@ class Jobs:
         try:
             await self._locks.wait_free(job_id)
             await self._is_given_up(job_id)
+            job = await self._ledger.read(lambda read: read.job(job_id))
+            if job.state not in _OPEN:
+                # It may have ended without waking anybody here: who has too many files open cannot.
+                self.wakeups.ring()
         except PapinError as error:
             self._recorder.complain(job_id, error)
         finally:

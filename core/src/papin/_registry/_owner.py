@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from papin.errors import RegistryFailed
+
 __all__ = ["Owner", "is_alive", "this_process"]
 
 _PROC = Path("/proc")
@@ -28,9 +30,19 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def this_process() -> Owner:
-    """Return this process."""
+    """Return this process.
+
+    Raises:
+        RegistryFailed: the system does not tell, because this process may open no more files, say.
+    """
     pid = os.getpid()
-    return Owner(pid=pid, boot=_boot(), started=_started(pid) or 0)
+    try:
+        return Owner(pid=pid, boot=_boot(), started=_started(pid) or 0)
+    except OSError as error:
+        raise RegistryFailed(
+            f"The system does not tell when this process began: {error.strerror or error}",
+            next_step="Let it have more files open (ulimit -n), then try again.",
+        ) from error
 
 
 def is_alive(owner: Owner) -> bool:

@@ -2,7 +2,8 @@
 
 Each follower has a FIFO in `<run>/followers/` and waits until it can be read; whoever commits a change writes a byte
 into each of them without ever waiting. What the byte means is nothing but "look again": a full FIFO needs no other,
-and one that nobody reads any more (its follower was killed) is removed by whoever finds it.
+and one that nobody reads any more (its follower was killed) is removed by whoever finds it. The followers of the own
+process are woken through what they have open already, so that a process that may open no more files hears itself.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import errno
 import os
 import select
 import stat
+import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,13 +27,34 @@ _FOLDER = "followers"
 _UNFINISHED = "."  # what a name begins with while its FIFO has no reader yet
 _WITHOUT_FIFO = 0.25  # seconds between two looks where the system has no FIFOs
 
+_own: dict[str, int] = {}  # the FIFOs of this process that can be read, and what each is written to by
+_mutex = threading.Lock()
+
 
 def wake(run: Path) -> None:
-    """Wake every follower. Never waits and never fails: who misses it reads the state at the next change."""
-    with suppress(OSError), os.scandir(run / _FOLDER) as entries:
+    """Wake every follower. Never waits and never fails: who misses it reads the state at the next change.
+
+    A follower of this process misses nothing.
+    """
+    folder = str(run / _FOLDER)
+    awake = _wake_own(folder)
+    with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if not entry.name.startswith(_UNFINISHED):
+            if not entry.name.startswith(_UNFINISHED) and entry.path not in awake:
                 _wake(entry.path)
+
+
+def _wake_own(folder: str) -> Collection[str]:
+    with _mutex:
+        awake = {path: writer for path, writer in _own.items() if os.path.dirname(path) == folder}  # noqa: PTH120
+        for writer in awake.values():
+            _write(writer)
+    return awake
+
+
+def _write(writer: int) -> None:
+    with suppress(BlockingIOError, BrokenPipeError):
+        os.write(writer, b"\0")
 
 
 def _wake(path: str) -> None:
@@ -43,8 +67,7 @@ def _wake(path: str) -> None:
         return
     try:
         if stat.S_ISFIFO(os.fstat(fd).st_mode):
-            with suppress(BlockingIOError, BrokenPipeError):
-                os.write(fd, b"\0")
+            _write(fd)
     finally:
         os.close(fd)
 
@@ -73,6 +96,8 @@ class Follower:
                     f"The folder {folder} cannot be used: {error.strerror}",
                     next_step="Look at the space on its disk and at its permissions.",
                 ) from error
+            with _mutex:
+                _own[str(self._path)] = self._fds[1]
 
     def fileno(self) -> int:
         """Return what becomes readable when there is something to look at."""
@@ -97,6 +122,8 @@ class Follower:
     def close(self) -> None:
         """Stop following."""
         if self._fds:
+            with _mutex:
+                del _own[str(self._path)]
             with suppress(OSError):  # whoever writes next finds nobody there, and removes it
                 self._path.unlink()
             for fd in self._fds:
@@ -108,8 +135,15 @@ def _open_fifo(path: Path) -> tuple[int, int]:
     # It gets its name when it has a reader: otherwise a writer might find it without one, and remove it.
     unfinished = path.with_name(_UNFINISHED + path.name)
     os.mkfifo(unfinished, 0o600)
-    reader = os.open(unfinished, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    # Our own writer keeps it from looking ended (and readable for ever) whenever the last other writer closed it.
-    writer = os.open(unfinished, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    unfinished.rename(path)
-    return reader, writer
+    fds: list[int] = []
+    try:
+        fds.append(os.open(unfinished, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        # Our own writer keeps it from looking ended (and readable for ever) whenever the last other writer closed it.
+        fds.append(os.open(unfinished, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        unfinished.rename(path)
+    except OSError:
+        for fd in fds:
+            os.close(fd)
+        unfinished.unlink()
+        raise
+    return fds[0], fds[1]
