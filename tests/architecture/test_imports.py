@@ -16,6 +16,8 @@ CORE = {
     "papin.words": {"papin.sizes"},
     "papin.sentences": {f"papin.{each}" for each in ("answers", "errors", "models", "safe", "sizes", "words")}
     | {"papin"},
+    "papin.facts": {"papin", "papin.safe", "papin.words"},
+    "papin.verdicts": {"papin", "papin.answers", "papin.safe", "papin.words"},
     "papin.models": {"papin.errors"},
     "papin.answers": {"papin.errors", "papin.inventories", "papin.models", "papin.sizes"},
     "papin.links": {"papin.errors", "papin.models", "papin._disk"},

@@ -62,6 +62,7 @@ __all__ = [
     "TooManyRequests",
     "TransferFailed",
     "TransferTimeout",
+    "expected",
     "from_problem",
 ]
 
@@ -272,6 +273,13 @@ def _tree(root: type[PapinError]) -> dict[str, type[PapinError]]:
     for child in root.__subclasses__():
         found |= _tree(child)
     return found
+
+
+def expected(error: BaseException) -> PapinError | None:
+    """Return the one expected error that `error` is or that groups were wrapped around, or None."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error if isinstance(error, PapinError) else None
 
 
 def from_problem(problem: Problem) -> PapinError:

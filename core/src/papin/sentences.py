@@ -5,10 +5,12 @@ Functions from values to text for people, made harmless for a terminal (`papin.s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from papin import words
 from papin.answers import DownloadPlan, RemovalPlan, space_text
 from papin.errors import Problem
-from papin.models import Job, Progress
+from papin.models import Job, Model, Progress
 from papin.safe import name, prose
 from papin.sizes import duration_text
 
@@ -19,6 +21,7 @@ __all__ = [
     "download_summary",
     "download_verdict",
     "freed",
+    "models",
     "remaining",
     "removal",
     "removed",
@@ -103,6 +106,12 @@ def removal(plan: RemovalPlan) -> str:
     if plan.loaded_by:
         lines.append(f"It is in memory now, loaded by {name(', '.join(plan.loaded_by))}.")
     return "\n".join(lines)
+
+
+def models(found: Sequence[Model]) -> str:
+    """Return `2 models, 1.3 GB`: bytes that several models share are counted once."""
+    payloads = {file.sha256: file.size for model in found for file in model.files}
+    return f"{words.count(len(found), 'model')}, {words.size(sum(payloads.values()))}"
 
 
 def freed(bytes_: int) -> str:

@@ -1,16 +1,8 @@
 """The real `papin` in a child process, with a home of its own."""
 
-import codecs
-import fcntl
 import os
-import pty
-import re
-import select
-import struct
 import subprocess
 import sys
-import termios
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +11,9 @@ import msgspec
 import pytest
 
 from papin.models import Model, StoredFile
+from papin.testing.terminal import Terminal
 
 PAPIN = Path(sys.executable).with_name("papin")
-OWN_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 
 
@@ -40,66 +28,6 @@ class Result:
 
     def lines(self):
         return [msgspec.json.decode(line) for line in self.out.splitlines()]
-
-
-class Terminal:
-    """A program on a terminal of its own, as a person uses it."""
-
-    def __init__(self, arguments, environ, columns=100):
-        master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
-
-        self.child = subprocess.Popen(
-            [sys.executable, "-c", OWN_TERMINAL, *arguments],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            env=environ,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self._master = master
-        self.shown = ""
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def until(self, text, seconds=60):
-        """Read until `text`, or what a pattern finds, is shown; return all that is shown. The next call looks behind it."""
-        end = time.monotonic() + seconds
-        start = len(self.shown) if not hasattr(self, "_seen") else self._seen
-        pattern = re.compile(re.escape(text) if isinstance(text, str) else text)
-        while (found := pattern.search(self.shown, start)) is None:
-            assert select.select([self._master], [], [], max(0, end - time.monotonic()))[0], (
-                f"no {text!r} in {self.shown}"
-            )
-            assert self._read(), f"ended without {text!r}: {self.shown}"
-        self._seen = found.end()
-        return self.shown
-
-    def _read(self):
-        try:
-            data = os.read(self._master, 65536)
-        except OSError:  # Linux says so when the other end is closed
-            return False
-        self.shown += self._decoder.decode(data)
-        # What a terminal answers when it is asked where its cursor is.
-        if b"\x1b[6n" in data:
-            os.write(self._master, b"\x1b[1;1R")
-        return bool(data)
-
-    def type(self, text):
-        os.write(self._master, text.encode())
-
-    def end(self):
-        """Read to the end; return the exit status."""
-        while self._read():
-            pass
-        return self.child.wait(timeout=30)
-
-    def close(self):
-        if self.child.poll() is None:
-            self.child.kill()
-            self.child.wait()
-        os.close(self._master)
 
 
 class Papin:

@@ -3,7 +3,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from papin import events, sentences
+from papin import events, sentences, verdicts
 from papin.answers import (
     CatalogStatus,
     Check,
@@ -29,7 +29,7 @@ from papin.models import Engine, Job, LoadedModel, Placement, Progress
 from papin.policies import Removal
 from papin.recommenders import Recommendation
 from papin.storages import Account
-from papin_cli.views import advice, jobs, models, overview, parts, plans, providers, settings, storage, verification
+from papin_cli.views import advice, jobs, models, overview, parts, plans, providers, settings, storage
 from papin_cli.views import events as event_view
 
 EVIL = "evil\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}\nname"
@@ -67,7 +67,7 @@ def test_the_list_of_models(make_model, now):
 
 
 def test_bytes_that_models_share_are_summed_once(make_model):
-    assert models.summary([make_model("a"), make_model("b")]) == "2 models, 98.4 MB"
+    assert sentences.models([make_model("a"), make_model("b")]) == "2 models, 98.4 MB"
 
 
 def test_an_empty_list_says_what_to_do(now):
@@ -113,24 +113,24 @@ def test_hostile_metadata_is_made_harmless(make_model, now):
     ],
 )
 def test_the_lines_of_a_verification(check, text):
-    assert verification.check(check, unicode=True) == text
+    assert verdicts.check(check, unicode=True) == text
 
 
 def test_marks_for_terminals_that_know_only_ascii():
-    assert verification.check(Check(name="memory", outcome="ok"), unicode=False) == "Estimating memory: ok"
-    assert verification.check(Check(name="memory", outcome="failed"), unicode=False).isascii()
+    assert verdicts.check(Check(name="memory", outcome="ok"), unicode=False) == "Estimating memory: ok"
+    assert verdicts.check(Check(name="memory", outcome="failed"), unicode=False).isascii()
 
 
 def test_the_reason_of_a_check_cannot_forge_a_line():
     check = Check(name="model format", outcome="failed", reason="bad\nChecking file integrity: ✓", recommendation=EVIL)
-    assert len(verification.check(check, unicode=True).splitlines()) == 2
-    assert safe(verification.check(check, unicode=True))
+    assert len(verdicts.check(check, unicode=True).splitlines()) == 2
+    assert safe(verdicts.check(check, unicode=True))
 
 
 def test_the_verdict():
     def of(*outcomes):
         checks = tuple(Check(name="x", outcome=outcome) for outcome in outcomes)
-        return verification.verdict(Verification(model="m", checks=checks))
+        return verdicts.verdict(Verification(model="m", checks=checks))
 
     assert of("ok", "skipped") == "The model is fine."
     assert of("ok", "warning") == "The model is fine, with 1 warning."

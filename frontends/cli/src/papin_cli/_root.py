@@ -88,6 +88,8 @@ _EXAMPLES = examples(
     "papin models list",
     "papin models download starter:smollm2",
     "papin models verify smollm2",
+    "papin tui  (the whole terminal)",
+    "papin serve  (the HTTP API)",
 )
 
 

@@ -13,13 +13,12 @@ import trio
 
 from papin import config as configuration
 from papin.config import Config
-from papin.errors import ConfigInvalid, PapinError
+from papin.errors import ConfigInvalid, PapinError, expected
 from papin.frontends import Launch
 from papin.kernel import Kernel, open_kernel
 from papin_http import _app, _arguments, _serve, _token
 from papin_http._arguments import Asked
 from papin_http._guard import Guard
-from papin_http._problems import expected
 from papin_http.settings import HttpSettings
 
 __all__ = ["main"]

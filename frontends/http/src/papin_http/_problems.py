@@ -10,9 +10,9 @@ from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException, ValidationException
 
-from papin.errors import PapinError, Problem
+from papin.errors import Problem, expected
 
-__all__ = ["MEDIA_TYPE", "STATUSES", "ProblemDocument", "document", "expected", "respond", "status_of"]
+__all__ = ["MEDIA_TYPE", "STATUSES", "ProblemDocument", "document", "respond", "status_of"]
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -74,13 +74,6 @@ def document(problem: Problem, status: int | None = None) -> ProblemDocument:
         code=problem.code,
         next_step=problem.next_step,
     )
-
-
-def expected(error: BaseException) -> PapinError | None:
-    """Return the one error of papin that `error` is or that groups were wrapped around, or None."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    return error if isinstance(error, PapinError) else None
 
 
 def _usage(message: str, status: int) -> ProblemDocument:

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import trio
 
-from papin.errors import Cancelled, PapinError
-from papin_http._problems import document, expected
+from papin.errors import Cancelled, PapinError, expected
+from papin_http._problems import document
 
 __all__ = ["NDJSON", "SSE", "Streamed", "Writer", "ndjson", "sse"]
 

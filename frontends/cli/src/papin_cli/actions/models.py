@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
-from papin import sentences
+from papin import sentences, verdicts
 from papin.answers import Check, RemovalPlan
 from papin.models import LoadedModel, LoadSettings, Model
 from papin.safe import name
@@ -14,7 +14,6 @@ from papin_cli.actions._ask import must_ask
 from papin_cli.actions._progress import showing
 from papin_cli.views import model_settings, providers
 from papin_cli.views import models as view
-from papin_cli.views import verification as checklist
 
 __all__ = ["details", "edit", "load", "remove", "settings", "show_removal", "unload", "verify"]
 
@@ -23,17 +22,17 @@ async def verify(session: Session, model: str) -> int:
     """Go through the check list of a model; return 1 when a check failed."""
     kernel, out = session.kernel, session.out
     found = await kernel.models.show(model)
-    out.text(checklist.heading(found.id))
+    out.text(verdicts.heading(found.id))
 
     with ExitStack() as bar:
         show = bar.enter_context(showing(out, "verify"))
 
         def tell(check: Check) -> None:
             bar.close()  # what is drawn again and again must not come between the lines
-            out.text(checklist.check(check, unicode=out.unicode))
+            out.text(verdicts.check(check, unicode=out.unicode))
 
         verification = await kernel.models.verify(found.id, on_check=tell, on_progress=show)
-    out.text(checklist.verdict(verification))
+    out.text(verdicts.verdict(verification))
     if out.json:
         out.document(verification)
     return 0 if verification.passed else 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from papin import words
+from papin import facts, words
 from papin.discovery import Card, Found, Judged, ModelPage, Refreshed, Row
 from papin.safe import line, name
 from papin.sentences import describe
@@ -33,7 +33,6 @@ _VARIANTS = (
     Column(title="HERE", least=6),
     Column(title="NOTE", least=12, rank=1),
 )
-_SHOWN = 40
 
 
 def cards(shown: Sequence[Card], width: int | None) -> str:
@@ -90,49 +89,8 @@ def row(shown: Row, width: int | None) -> str:
 
 def page(shown: ModelPage, now: datetime, width: int | None) -> str:
     """Return everything about a model that can be installed."""
-    entry = shown.entry
-    facts = {
-        "Model": entry.ref,
-        "Title": entry.title if entry.title != entry.name else "",
-        "About": line(entry.summary),
-        "Good for": ", ".join(entry.capabilities),
-        "Publisher": entry.publisher,
-        "Licence": entry.license,
-        "Access": _access(shown),
-        "Architecture": entry.architecture,
-        "Parameters": words.compact(entry.parameters),
-        "Context length": f"{entry.context_length} tokens" if entry.context_length else "",
-        "Inside": _inside(shown),
-        "Downloads": words.compact(entry.downloads),
-        "Updated": words.ago(entry.updated_at, now) if entry.updated_at else "",
-        "Revision": entry.revision[:_SHOWN],
-        "Web page": entry.homepage,
-        "Also at": ", ".join(source.ref for source in shown.sources if source.ref != entry.ref),
-        "Here": ", ".join(shown.installed),
-    }
-    long = max(map(len, facts)) + 2
-    text = "".join(f"{label + ':':<{long}}{name(fact)}\n" for label, fact in facts.items() if fact)
     told = f"\nAs of the last refresh: {describe(shown.problem)}\n" if shown.problem else ""
-    return text + told + _variants(shown, width)
-
-
-def _access(shown: ModelPage) -> str:
-    if shown.entry.access == "gated":
-        return f"accept its licence at {shown.entry.homepage or 'its web page'}, then: papin login"
-    return "private: papin login gives papin your token" if shown.entry.access == "private" else ""
-
-
-def _inside(shown: ModelPage) -> str:
-    header = shown.header
-    if header is None:
-        return ""
-    facts = [
-        f"{header.layers} layers" if header.layers else "",
-        f"{header.heads} heads" if header.heads else "",
-        f"vocabulary of {header.vocabulary}" if header.vocabulary else "",
-        "with a chat template" if header.has_chat_template else "without a chat template",
-    ]
-    return ", ".join(each for each in facts if each)
+    return facts.lines(facts.of_page(shown, now)) + told + _variants(shown, width)
 
 
 def _variants(shown: ModelPage, width: int | None) -> str:

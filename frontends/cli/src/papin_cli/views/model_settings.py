@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from papin.answers import Setting, SettingsView
+from papin.facts import set_by
 from papin.safe import line, name
 from papin_cli._table import Column, render
 
@@ -24,7 +25,6 @@ def table(view: SettingsView, width: int | None) -> str:
 
 
 def _row(setting: Setting, provider: str) -> tuple[str, ...]:
-    sources = {"saved": "saved here", "provider": provider, "model": "the model", "engine": ""}
     value = "" if setting.value is None else line(str(setting.value))
     note = "" if setting.is_taken else f"{provider} cannot take it"
-    return name(setting.name), value, name(sources[setting.source]), name(note)
+    return name(setting.name), value, name(set_by(setting, provider)), name(note)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from papin import words
+from papin import facts, words
 from papin.safe import name, names
 from papin_cli._table import Column, render_columns
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from papin.library import Summary
     from papin.models import Model
 
-__all__ = ["details", "installed", "listing", "sayings", "summary", "updatable", "update_step"]
+__all__ = ["details", "installed", "listing", "sayings", "updatable", "update_step"]
 
 _COLUMNS = (
     Column(title="MODEL", least=12),
@@ -98,38 +98,9 @@ def _sum(models: int, payloads: int) -> str:
     return f"{words.count(models, 'model')}, {words.size(payloads)}"
 
 
-def summary(models: Sequence[Model]) -> str:
-    """Return `2 models, 1.3 GB`: bytes that several models share are counted once."""
-    payloads = {file.sha256: file.size for model in models for file in model.files}
-    return _sum(len(models), sum(payloads.values()))
-
-
 def details(model: Model, now: datetime) -> str:
     """Return everything about one model, a line for each fact that is known."""
-    facts = {
-        "Model": model.id,
-        "Came from": model.ref or model.source,
-        "Revision": model.revision,
-        "Installed": words.moment(model.installed_at),
-        "Last used": f"{words.ago(model.last_used_at, now)}{_times(model.uses)}",
-        "Format": model.format,
-        "Architecture": model.architecture,
-        "Parameters": words.compact(model.parameters),
-        "Quantization": model.quantization,
-        "Context length": f"{model.context_length} tokens" if model.context_length else "",
-        "Licence": model.license,
-        "Capabilities": ", ".join(model.capabilities),
-        "Favourite": "yes" if model.favourite else "",
-        "Tags": ", ".join(model.tags),
-        "Collections": ", ".join(model.collections),
-        "Settings": _settings(model),
-        "Usable in": ", ".join(f"{each.provider} as {each.reference} ({each.how})" for each in model.placements),
-        "Size": words.size(model.size),
-    }
-    long = max(map(len, facts)) + 2
-    lines = [f"{label + ':':<{long}}{name(text)}" for label, text in facts.items() if text]
-    lines += [f"{'File:':<{long}}{_file(file.name, file.role, file.size, file.sha256)}" for file in model.files]
-    return "\n".join(lines) + "\n"
+    return facts.lines(facts.of_model(model, now))
 
 
 def installed(model: Model, *, new: bool) -> str:
@@ -140,23 +111,11 @@ def installed(model: Model, *, new: bool) -> str:
 
 def sayings(model: Model) -> str:
     """Return what the user says of a model: favourite, tags, collections and settings."""
-    facts = {
+    said = {
         "Model": model.id,
         "Favourite": "yes" if model.favourite else "no",
         "Tags": ", ".join(model.tags) or "none",
         "Collections": ", ".join(model.collections) or "none",
-        "Settings": _settings(model) or "none",
+        "Settings": facts.settings(model) or "none",
     }
-    return "".join(f"{label + ':':<13}{name(fact)}\n" for label, fact in facts.items())
-
-
-def _settings(model: Model) -> str:
-    return ", ".join(f"{key} = {value}" for key, value in sorted(model.settings.items()))
-
-
-def _times(uses: int) -> str:
-    return f", {words.count(uses, 'time')} in all" if uses else ""
-
-
-def _file(file: str, role: str, size: int, digest: str) -> str:
-    return f"{name(file)} ({name(role)}, {words.size(size)}, sha256 {name(digest)})"
+    return facts.lines((label, name(text)) for label, text in said.items())

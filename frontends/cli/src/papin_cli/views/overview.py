@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from papin import sentences
 from papin.answers import ProviderStatus
 from papin.discovery import Update
 from papin.models import Job, LoadedModel, Model
@@ -32,7 +33,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 def text(overview: Overview) -> str:
     """Return the overview for a person."""
     facts = {
-        "Installed": models.summary(overview.models) if overview.models else "no models",
+        "Installed": sentences.models(overview.models) if overview.models else "no models",
         "Updates": models.updatable(overview.updates) if overview.updates else "",
         "Loaded": ", ".join(f"{each.model} ({each.provider})" for each in overview.loaded) or "nothing",
         "Unfinished": ", ".join(f"{job.subject} ({job.state})" for job in overview.unfinished[:_SHOWN]),

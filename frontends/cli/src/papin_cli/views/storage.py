@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from papin import words
-from papin.safe import name
+from papin import facts, words
 from papin.storages import Account
 
 __all__ = ["accounts", "space"]
@@ -15,19 +14,7 @@ def accounts(found: Sequence[Account]) -> str:
     """Return a paragraph for each storage."""
     if not found:
         return "No plugin that stores models is installed.\nNext: pip install papin-store\n"
-    return "\n".join(_account(each) for each in found)
-
-
-def _account(account: Account) -> str:
-    facts = {
-        "Folder": name(account.path),
-        "Models": f"{words.size(account.used)} in {words.count(account.payloads, 'file')}",
-        "Unfinished": words.size(account.staging) if account.staging else "",
-        "Free": f"{words.size(account.free)} of {words.size(account.total)}",
-        "Limit": words.size(account.limit) if account.limit is not None else "",
-        "Kept free": words.size(account.reserve) if account.reserve else "",
-    }
-    return "".join(f"{label + ':':<12}{text}\n" for label, text in facts.items() if text)
+    return "\n".join(facts.lines(facts.of_account(each)) for each in found)
 
 
 def space(found: Sequence[Account]) -> str:

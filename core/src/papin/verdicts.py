@@ -1,4 +1,4 @@
-"""The check list of a model."""
+"""The check list of a model in words: one text for each check, and the verdict; harmless for a terminal."""
 
 from __future__ import annotations
 

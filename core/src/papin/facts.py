@@ -1,0 +1,152 @@
+"""All that is known of one thing, as labels and texts: for a model that is here, or one that could be installed.
+
+Functions from values to text for people, made harmless for a terminal (`papin.safe`); what is not known is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from papin import words
+from papin.safe import line, name
+
+if TYPE_CHECKING:
+    from papin.answers import Setting, SettingsView
+    from papin.discovery import ModelPage
+    from papin.models import Model, StoredFile
+    from papin.storages import Account
+
+__all__ = ["Facts", "lines", "of_account", "of_model", "of_page", "of_settings", "set_by", "settings"]
+
+Facts = Iterable[tuple[str, str]]
+"""Labels and what is known; several may have the same label."""
+
+_REVISION = 40
+
+
+def of_model(model: Model, now: datetime) -> Facts:
+    """Return everything about a model of this machine; its files last, one fact each."""
+    facts = {
+        "Model": model.id,
+        "Came from": model.ref or model.source,
+        "Revision": model.revision,
+        "Installed": words.moment(model.installed_at),
+        "Last used": f"{words.ago(model.last_used_at, now)}{_times(model.uses)}",
+        "Format": model.format,
+        "Architecture": model.architecture,
+        "Parameters": words.compact(model.parameters),
+        "Quantization": model.quantization,
+        "Context length": _tokens(model.context_length),
+        "Licence": model.license,
+        "Capabilities": ", ".join(model.capabilities),
+        "Favourite": "yes" if model.favourite else "",
+        "Tags": ", ".join(model.tags),
+        "Collections": ", ".join(model.collections),
+        "Settings": settings(model),
+        "Usable in": ", ".join(f"{each.provider} as {each.reference} ({each.how})" for each in model.placements),
+        "Size": words.size(model.size),
+    }
+    return _known([*facts.items(), *(("File", _file(file)) for file in model.files)])
+
+
+def of_page(page: ModelPage, now: datetime) -> Facts:
+    """Return everything about a model that can be installed, but its variants."""
+    entry = page.entry
+    facts = {
+        "Model": entry.ref,
+        "Title": entry.title if entry.title != entry.name else "",
+        "About": line(entry.summary),
+        "Good for": ", ".join(entry.capabilities),
+        "Publisher": entry.publisher,
+        "Licence": entry.license,
+        "Access": _access(page),
+        "Architecture": entry.architecture,
+        "Parameters": words.compact(entry.parameters),
+        "Context length": _tokens(entry.context_length),
+        "Inside": _inside(page),
+        "Downloads": words.compact(entry.downloads),
+        "Updated": words.ago(entry.updated_at, now) if entry.updated_at else "",
+        "Revision": entry.revision[:_REVISION],
+        "Web page": entry.homepage,
+        "Also at": ", ".join(source.ref for source in page.sources if source.ref != entry.ref),
+        "Here": ", ".join(page.installed),
+    }
+    return _known(facts.items())
+
+
+def of_account(account: Account) -> Facts:
+    """Return what a storage holds, and how much more it may."""
+    facts = {
+        "Folder": account.path,
+        "Models": f"{words.size(account.used)} in {words.count(account.payloads, 'file')}",
+        "Unfinished": words.size(account.staging) if account.staging else "",
+        "Free": f"{words.size(account.free)} of {words.size(account.total)}",
+        "Limit": words.size(account.limit) if account.limit is not None else "",
+        "Kept free": words.size(account.reserve) if account.reserve else "",
+    }
+    return _known(facts.items())
+
+
+def of_settings(view: SettingsView) -> Facts:
+    """Return the settings of a model that somebody has set, each with who did."""
+    return _known((each.name, _setting(each, view.provider)) for each in view.settings if each.value is not None)
+
+
+def set_by(setting: Setting, provider: str) -> str:
+    """Return who has set a setting, `provider` being what runs the model; nothing where nobody has."""
+    return {"saved": "saved here", "provider": provider, "model": "the model", "engine": ""}[setting.source]
+
+
+def _setting(setting: Setting, provider: str) -> str:
+    by = set_by(setting, provider)
+    refused = "" if setting.is_taken else f"; {provider} cannot take it"
+    return f"{line(str(setting.value))}{by and f' ({by})'}{refused}"
+
+
+def settings(model: Model) -> str:
+    """Return what the user saved for a model, `n_ctx = 4096, temperature = 0.2`."""
+    return ", ".join(f"{key} = {value}" for key, value in sorted(model.settings.items()))
+
+
+def lines(facts: Facts) -> str:
+    """Return a line for each fact, the texts below each other."""
+    shown = list(facts)
+    long = max((len(label) for label, _ in shown), default=0) + 2
+    return "".join(f"{label + ':':<{long}}{text}\n" for label, text in shown)
+
+
+def _known(facts: Iterable[tuple[str, str]]) -> Facts:
+    return [(label, name(text)) for label, text in facts if text]
+
+
+def _tokens(context_length: int | None) -> str:
+    return f"{context_length} tokens" if context_length else ""
+
+
+def _times(uses: int) -> str:
+    return f", {words.count(uses, 'time')} in all" if uses else ""
+
+
+def _file(file: StoredFile) -> str:
+    return f"{file.name} ({file.role}, {words.size(file.size)}, sha256 {file.sha256})"
+
+
+def _access(page: ModelPage) -> str:
+    if page.entry.access == "gated":
+        return f"accept its licence at {page.entry.homepage or 'its web page'}, then: papin login"
+    return "private: papin login gives papin your token" if page.entry.access == "private" else ""
+
+
+def _inside(page: ModelPage) -> str:
+    header = page.header
+    if header is None:
+        return ""
+    facts = [
+        f"{header.layers} layers" if header.layers else "",
+        f"{header.heads} heads" if header.heads else "",
+        f"vocabulary of {header.vocabulary}" if header.vocabulary else "",
+        "with a chat template" if header.has_chat_template else "without a chat template",
+    ]
+    return ", ".join(each for each in facts if each)

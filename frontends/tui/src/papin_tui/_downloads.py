@@ -1,0 +1,142 @@
+"""The pane of the downloads and imports: how far each is, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from papin import words
+from papin.kernel import Kernel
+from papin.models import Job
+from papin.safe import name
+from papin.sentences import amount, describe, remaining, stage
+from papin_tui._dialogs import Reading
+from papin_tui._pane import Pane
+from papin_tui._show import Column, Table, cell
+
+__all__ = ["DownloadsPane"]
+
+_COLUMNS = (
+    Column("JOB"),
+    Column("WHAT"),
+    Column("STATE"),
+    Column("DONE", right=True),
+    Column("SIZE"),
+    Column("SPEED", right=True),
+    Column("LEFT"),
+    Column("BEGUN"),
+)
+_NONE = "There are no downloads. Press 2 to find a model."
+_OPEN = ("queued", "running")
+_SECOND = 1.0
+
+
+class DownloadsPane(Pane):
+    """The jobs, the newest first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "pause", "Pause or resume"),
+        Binding("x", "cancel", "Cancel"),
+        Binding("d", "discard", "Cancel and discard"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._jobs: dict[str, Job] = {}
+        self._table = Table(*_COLUMNS, id="jobs")
+        self._sum = Static(id="job-sum", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """Show the table, and a line below it."""
+        yield self._table
+        yield self._sum
+
+    def on_mount(self) -> None:
+        """Look each second while something is open: that a job waits is no event."""
+        self.set_interval(_SECOND, self._look_again)
+
+    def _look_again(self) -> None:
+        self.is_stale |= any(job.state in _OPEN for job in self._jobs.values())
+
+    async def read(self) -> None:
+        """Show the jobs."""
+        jobs = await self.app.ask(lambda kernel: kernel.downloads.list())
+        now = datetime.now(UTC)
+        self._jobs = {job.id: job for job in sorted(jobs, key=lambda job: job.created_at, reverse=True)}
+        self._table.fill({key: row(job, now) for key, job in self._jobs.items()})
+        running = sum(job.state in _OPEN for job in jobs)
+        text = f"{words.count(len(jobs), 'download')}, {running} open" if jobs else _NONE
+        self._sum.update(cell(text))
+
+    @property
+    def _chosen(self) -> Job | None:
+        return self._jobs.get(self._table.chosen or "")
+
+    def on_data_table_row_selected(self) -> None:
+        """Show what a job ran into."""
+        if (job := self._chosen) is not None:
+            self.app.push_screen(Reading(told(job)))
+
+    def action_pause(self) -> None:
+        """Stop a job for now, or go on with it."""
+        job = self._chosen
+        if job is not None and job.state in _OPEN:
+            self._do(job, lambda kernel: kernel.downloads.pause(job.id))
+        elif job is not None:
+            self._do(job, lambda kernel: kernel.downloads.resume(job.id))
+
+    def action_cancel(self) -> None:
+        """End a job; what arrived is kept."""
+        if (job := self._chosen) is not None:
+            self._do(job, lambda kernel: kernel.downloads.cancel(job.id))
+
+    def action_discard(self) -> None:
+        """End a job and remove what arrived, after asking."""
+        if (job := self._chosen) is not None:
+            self.app.begin(self._discard(job))
+
+    async def _discard(self, job: Job) -> None:
+        arrived = words.size(job.progress.done) if job.progress else "nothing"
+        plan = f"{name(job.subject)}: {arrived} arrived, and would be fetched again the next time."
+        if await self.app.confirm(plan, f"Cancel {name(job.id)} and remove what arrived?"):
+            await self.app.ask(lambda kernel: kernel.downloads.cancel(job.id, discard=True))
+            self.is_stale = True
+
+    def _do(self, _job: Job, work: Callable[[Kernel], Awaitable[Job]]) -> None:
+        async def do() -> None:
+            await self.app.ask(work)
+            self.is_stale = True
+
+        self.app.begin(do())
+
+
+def row(job: Job, now: datetime) -> tuple[str, ...]:
+    """Return the cells of a job."""
+    progress = job.progress
+    moves = progress is not None and job.state == "running"
+    return (
+        name(job.id),
+        name(job.subject),
+        stage(job),
+        words.percent(progress.fraction) if progress and job.state != "completed" else "",
+        amount(progress) if progress and (progress.done or progress.total) else "",
+        words.speed(progress.speed) if progress and moves else "",
+        remaining(progress) if progress and moves else "",
+        words.ago(job.created_at, now),
+    )
+
+
+def told(job: Job) -> str:
+    """Return what there is to say of a job: how it is, its warnings, its error."""
+    lines = [f"{name(job.id)}: {name(job.subject)}", stage(job)]
+    lines += [f"Warning: {name(each)}" for each in job.warnings]
+    if job.model:
+        lines.append(f"It is the model {name(job.model)}.")
+    if job.error is not None:
+        lines.append(describe(job.error))
+    return "\n".join(lines)

@@ -1,0 +1,168 @@
+"""The pane of what can be installed: rows to browse, and a search that answers while one types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Input, Static
+
+from papin import words
+from papin.discovery import Card, Found, Refreshed, Row
+from papin.safe import line, name
+from papin.sentences import describe
+from papin_tui._card import CardPage, download
+from papin_tui._pane import Pane
+from papin_tui._show import FITS, Column, Table, cell
+
+__all__ = ["FindPane"]
+
+_COLUMNS = (
+    Column("MODEL"),
+    Column("SIZE", right=True),
+    Column("FITS"),
+    Column("HERE"),
+    Column("DOWNLOADS", right=True),
+    Column("LICENCE"),
+    Column("CAN"),
+    Column("WHY"),
+)
+_FOUND = 100
+_EACH = 8
+_HINT = "words, and filters: size:<=8b fits:yes quant:q4 can:vision provider:ollama license:mit sort:downloads"
+_NEVER = "Nothing was ever asked of the catalogs. Press r to ask them."
+
+
+class FindPane(Pane):
+    """A line to search with, and what it finds; rows to browse while it is empty."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", "Search"),
+        Binding("d", "download", "Download"),
+        Binding("o", "online", "Ask online"),
+        Binding("r", "refresh", "Refresh catalogs"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._line = Input(placeholder=_HINT, id="query")
+        self._table = Table(*_COLUMNS, id="cards")
+        self._sum = Static(id="card-sum", markup=False)
+
+    def compose(self) -> ComposeResult:
+        """Show the line, the table, and a line below it."""
+        yield self._line
+        yield self._table
+        yield self._sum
+
+    @property
+    def _query(self) -> str:
+        return self._line.value.strip()
+
+    @property
+    def _chosen(self) -> str | None:
+        # The key of a row is its place and its reference: a model can stand in several rows.
+        key = self._table.chosen
+        return None if key is None else key.partition(" ")[2]
+
+    async def read(self) -> None:
+        """Show what the line finds, or the rows."""
+        query = self._query
+        if query:
+            await self._search(query, online=False)
+        else:
+            rows = await self.app.ask(lambda kernel: kernel.discovery.rows(each=_EACH))
+            self._show(shelf(rows), _NEVER if not rows else "Press / to search, Enter for everything about a model.")
+
+    async def _search(self, query: str, *, online: bool) -> None:
+        found = await self.app.ask(lambda kernel: kernel.discovery.search(query, limit=_FOUND, online=online))
+        self._show({f"{at} {card.entry.ref}": row(card) for at, card in enumerate(found.cards)}, summary(found))
+
+    def _show(self, rows: Mapping[str, Sequence[str]], text: str) -> None:
+        self._table.fill(rows)
+        self._sum.update(cell(text))
+
+    def on_input_changed(self) -> None:
+        """Search for what the line holds now."""
+        self.is_stale = True
+
+    def on_input_submitted(self) -> None:
+        """Go on to what was found."""
+        self._table.focus()
+
+    def on_data_table_row_selected(self) -> None:
+        """Show everything about a model."""
+        if (ref := self._chosen) is not None:
+            self.app.begin(self._open(ref))
+
+    async def _open(self, ref: str) -> None:
+        page = await self.app.ask(lambda kernel: kernel.discovery.show(ref))
+        self.app.push_screen(CardPage(page))
+
+    def action_search(self) -> None:
+        """Type into the line."""
+        self._line.focus()
+
+    def action_download(self) -> None:
+        """Download the default variant, after showing what that does."""
+        if (ref := self._chosen) is not None:
+            self.app.begin(download(self.app, ref))
+
+    def action_online(self) -> None:
+        """Search in the catalogs themselves as well."""
+        if self._query:
+            self.app.say("Asking the catalogs ...")
+            self.app.begin(self._search(self._query, online=True))
+
+    def action_refresh(self) -> None:
+        """Ask the catalogs for what is new."""
+        self.app.say("Asking the catalogs ...")
+        self.app.begin(self._refresh())
+
+    async def _refresh(self) -> None:
+        done = await self.app.ask(lambda kernel: kernel.catalogs.refresh())
+        self.app.say("\n".join(map(refreshed, done)))
+        self.is_stale = True
+
+
+def row(card: Card, why: str = "") -> tuple[str, ...]:
+    """Return the cells of a card; `why` tells why it is shown where the card itself does not."""
+    entry = card.entry
+    return (
+        name(entry.ref),
+        words.compact(entry.parameters),
+        FITS[card.fit],
+        name(", ".join(card.installed)),
+        words.compact(entry.downloads),
+        name(entry.license) or ("gated" if entry.access == "gated" else ""),
+        name(", ".join(entry.capabilities)),
+        line(card.why) or why,
+    )
+
+
+def shelf(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+    """Return the cells of all rows below each other, each card telling which row it is of."""
+    cards = [(each.title, card) for each in rows for card in each.cards]
+    return {f"{at} {card.entry.ref}": row(card, name(title)) for at, (title, card) in enumerate(cards)}
+
+
+def summary(found: Found) -> str:
+    """Return how much was found, or which word or filter is why nothing was."""
+    if not found.entries:
+        return _NEVER
+    if found.cards:
+        more = ", and there is more: add words or filters" if found.more else ""
+        return f"{words.count(len(found.cards), 'model')} for {name(found.query)}{more}"
+    if not found.emptied_by:
+        return f"Nothing is found for {name(found.query)}; leave some of it out, or press o to ask online."
+    each = " or ".join(map(name, found.emptied_by))
+    return f"Nothing is found for {name(found.query)}; leave out {each}, or press o to ask online."
+
+
+def refreshed(done: Refreshed) -> str:
+    """Return what a refresh of one catalog brought."""
+    if done.problem is not None:
+        return f"{name(done.catalog)}: {describe(done.problem)}"
+    return f"{name(done.catalog)}: {done.changed} new or changed, {done.gone} gone"

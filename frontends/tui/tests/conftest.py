@@ -1,0 +1,101 @@
+"""The application on a screen of its own, with a kernel in a home of its own."""
+
+import asyncio
+import os
+import struct
+from contextlib import asynccontextmanager
+
+import pytest
+
+from papin import config
+from papin_tui._app import PapinApp
+from papin_tui._bridge import open_bridge
+from papin_tui._show import Table
+
+PATIENCE = 60
+
+
+def tiny_gguf(seed: int = 0, payload: int = 4096) -> bytes:
+    """Return a valid GGUF v3 file with one tensor of `payload` bytes."""
+
+    def text(value):
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    pairs = text("general.architecture") + struct.pack("<I", 8) + text("llama")
+    tensor = text("token_embd.weight") + struct.pack("<IQIQ", 1, payload // 4, 0, 0)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + pairs + tensor
+    return head + bytes(-len(head) % 32) + bytes((seed + at) % 256 for at in range(256)) * (payload // 256)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """Keep everything of papin, and of other programs, in folders of the test."""
+    for name in [name for name in os.environ if name.startswith(("PAPIN_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PAPIN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    return tmp_path / "home"
+
+
+class Screen:
+    """What a person sees and does."""
+
+    def __init__(self, app, pilot):
+        self.app = app
+        self.pilot = pilot
+
+    async def press(self, *keys):
+        await self.pilot.press(*keys)
+
+    async def until(self, condition):
+        """Let the application work until `condition` holds; return what it gave."""
+        end = self.app._loop.time() + PATIENCE
+        while not (found := condition()):
+            assert self.app._loop.time() < end, f"{self.app.focused}\n{self.notices()}\n{self.shown()}"
+            await self.pilot.pause(0.02)
+        return found
+
+    def shown(self):
+        """Return the screen as text."""
+        return "\n".join("".join(each.text for each in line) for line in self.app.screen._compositor.render_strips())
+
+    def table(self, name):
+        return self.app.screen_stack[-1].query_one(f"#{name}", Table)
+
+    def rows(self, name):
+        """Return the cells of a table as texts, by the keys of its rows."""
+        table = self.app.screen_stack[0].query_one(f"#{name}", Table)
+        return {key.value: [each.plain for each in table.get_row(key)] for key in table.rows}
+
+    def text(self, selector):
+        """Return what a widget of the uppermost screen shows, or nothing."""
+        return "\n".join(str(each.render()) for each in self.app.screen_stack[-1].query(selector))
+
+    def notices(self):
+        """Return everything that was told beside the panes."""
+        return "\n".join(each.message for each in self.app._notifications)
+
+    async def told(self, text):
+        await self.until(lambda: text in self.notices())
+
+
+@asynccontextmanager
+async def opened(*, size=(120, 40)):
+    async with open_bridge(config.load(), offline=True) as (bridge, _):
+        app = PapinApp(bridge)
+        async with app.run_test(size=size) as pilot:
+            yield Screen(app, pilot)
+
+
+def on_screen(work):
+    """Make a test of `async def work(screen, ...)`, run by asyncio: trio is the kernel's, in its own thread."""
+
+    def test(tmp_path):
+        async def run():
+            async with opened() as screen:
+                await work(screen, tmp_path)
+
+        asyncio.run(run())
+
+    test.__name__, test.__doc__ = work.__name__, work.__doc__
+    return test

@@ -1,0 +1,124 @@
+"""The application as a person uses it, with a real kernel."""
+
+from .conftest import on_screen, tiny_gguf
+
+
+async def install(screen, folder, name, seed=0):
+    """Bring a model in while the application runs, as another frontend would."""
+    file = folder / f"{name}.gguf"
+    file.write_bytes(tiny_gguf(seed))
+
+    async def bring(kernel):
+        job = await kernel.downloads.import_file(file, name=name)
+        await kernel.downloads.wait(job.id)
+
+    await screen.app.ask(bring)
+    await screen.until(lambda: name in screen.rows("model-list"))
+
+
+@on_screen
+async def test_nothing_is_here_at_first_and_what_comes_in_appears(screen, tmp_path):
+    await screen.until(lambda: "Press 2 to find one" in screen.text("#model-sum"))
+    await screen.until(lambda: "free" in screen.text("#standing"))
+    await install(screen, tmp_path, "mine")
+    assert screen.rows("model-list")["mine"][0] == "mine"
+    await screen.until(lambda: "1 model" in screen.text("#model-sum"))
+
+
+@on_screen
+async def test_everything_about_a_model_and_its_check_list(screen, tmp_path):
+    await install(screen, tmp_path, "mine")
+    await screen.press("enter")
+    await screen.until(lambda: "Architecture:" in screen.text("#reading"))
+    await screen.press("escape", "v")
+    await screen.until(lambda: "Checking file integrity: ✓" in screen.text("#reading"))
+    await screen.until(lambda: "The model is fine" in screen.text("#reading"))
+
+
+@on_screen
+async def test_a_favourite_is_marked_and_unmarked(screen, tmp_path):
+    await install(screen, tmp_path, "mine")
+    await screen.press("f")
+    await screen.until(lambda: screen.rows("model-list")["mine"][-1] == "favourite")
+    await screen.press("f")
+    await screen.until(lambda: screen.rows("model-list")["mine"][-1] == "")
+
+
+@on_screen
+async def test_removing_shows_its_plan_and_a_no_leaves_everything(screen, tmp_path):
+    await install(screen, tmp_path, "mine")
+    await screen.press("x")
+    await screen.until(lambda: "Removing mine frees" in screen.text("Confirm Static"))
+    await screen.press("enter")  # the answer that changes nothing has the focus
+    await screen.until(lambda: len(screen.app.screen_stack) == 1)
+    assert "mine" in screen.rows("model-list")
+    await screen.press("x")
+    await screen.until(lambda: "Removing mine frees" in screen.text("Confirm Static"))
+    await screen.press("y")
+    await screen.told("Removed mine")
+    await screen.until(lambda: "mine" not in screen.rows("model-list"))
+
+
+@on_screen
+async def test_the_cursor_stays_at_its_model_when_others_come(screen, tmp_path):
+    await install(screen, tmp_path, "m")
+    await screen.press("down")
+    await install(screen, tmp_path, "a", seed=1)
+    await install(screen, tmp_path, "z", seed=2)
+    assert screen.table("model-list").chosen == "m"
+
+
+@on_screen
+async def test_an_error_is_shown_with_its_code_and_next_step(screen, tmp_path):
+    await screen.app.bridge.ask(lambda kernel: kernel.models.list())
+    screen.app.begin(screen.app.ask(lambda kernel: kernel.models.show("nothing")))
+    await screen.told("ERR_NOT_FOUND")
+    assert "Next: " in screen.notices()
+
+
+@on_screen
+async def test_a_search_answers_while_one_types_and_a_model_is_installed_from_its_page(screen, tmp_path):
+    await screen.press("2", "slash", *"smol")
+    await screen.until(lambda: "1 model for smol" in screen.text("#card-sum"))
+    await screen.press("enter", "enter")
+    await screen.until(lambda: "starter:smollm2" in screen.text("#facts Static"))
+    await screen.press("d")
+    await screen.until(lambda: "It fits" in screen.text("Confirm Static"))
+    await screen.press("y")
+    await screen.press("3")
+    await screen.until(lambda: [row for row in screen.rows("jobs").values() if row[2] == "completed"])
+    await screen.press("1")
+    await screen.until(lambda: "smollm2" in screen.rows("model-list"))
+
+
+@on_screen
+async def test_a_search_that_finds_nothing_says_which_word_is_why(screen, tmp_path):
+    await screen.press("2", "slash", *"smollm2 arch:zebra")
+    await screen.until(lambda: "leave out arch:zebra" in screen.text("#card-sum"))
+
+
+@on_screen
+async def test_the_programs_say_what_they_can_and_cannot(screen, tmp_path):
+    await screen.press("4")
+    await screen.until(lambda: "ollama" in screen.rows("program-list"))
+    assert screen.rows("program-list")["ollama"][1] == "not here"
+    await screen.press("enter")
+    await screen.until(lambda: "Can: " in screen.text("#reading"))
+
+
+@on_screen
+async def test_the_space_pane_tells_what_is_free_and_cleans_up(screen, tmp_path):
+    await install(screen, tmp_path, "mine")
+    await screen.press("5")
+    await screen.until(lambda: "Free:" in screen.text("#accounts"))
+    await screen.press("c")
+    await screen.told("Nothing needs to go.")
+    await screen.press("d")
+    await screen.told("Nothing is stored a second time")
+
+
+@on_screen
+async def test_keys_without_a_model_say_so(screen, tmp_path):
+    await screen.until(lambda: "Press 2 to find one" in screen.text("#model-sum"))
+    await screen.press("c", "x", "v", "l")
+    await screen.told("There is no model to remove.")
