@@ -263,6 +263,22 @@ async def test_what_is_recommended_for_a_task_can_do_it_and_says_so(hub):
         assert caught.value.next_step == "Tasks: code."
 
 
+async def test_the_recommended_row_for_a_task_has_only_what_can_do_it(hub):
+    coder = entry("acme/coder", ("Q4_K_M", 0.2), capabilities=("chat", "code"))
+    hub.tell(pages=pages((A, C, coder)))
+    async with hub.kernel() as kernel:
+        await kernel.catalogs.refresh(["hub"])
+        row = await kernel.discovery.browse("recommended", task="Code")
+        assert [card.entry.name for card in row.cards] == ["acme/coder"]
+        assert row.cards[0].why.startswith("made for code; ")
+        assert row.title == "Recommended for this machine and for how you use models: for programming"
+        with pytest.raises(NotFound, match="no task"):
+            await kernel.discovery.browse("recommended", task="opera")
+        with pytest.raises(NameInvalid) as caught:
+            await kernel.discovery.browse("popular", task="code")
+        assert caught.value.next_step == "papin models browse recommended --task code"
+
+
 # --- without a kernel ---------------------------------------------------------------------------------------------
 
 

@@ -380,7 +380,9 @@ class StandInDiscovery:
     async def rows(self):
         return (Row(name="popular", title="Popular", cards=(self.card,)),)
 
-    async def browse(self, row, *, limit=20):
+    async def browse(self, row, *, limit=20, task=""):
+        if row == "recommended":
+            return Row(name=row, title=f"Recommended: {task}", cards=(self.card,) * min(limit, 2))
         if row != "popular":
             raise NotFound(f"there is no row {row}", next_step="Rows: popular.")
         return (await self.rows())[0]

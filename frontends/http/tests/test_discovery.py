@@ -34,6 +34,8 @@ async def test_rows_and_pages(client, kernel):
     rows = await ask(client, list[Row], "GET", "/rows")
     assert await ask(client, Row, "GET", "/rows/popular") == rows[0]
     assert (await client.ask("GET", f"{API}/rows/nothing")).status == 404
+    wanted = await ask(client, Row, "GET", "/rows/recommended?task=code&limit=1")
+    assert (wanted.title, len(wanted.cards)) == ("Recommended: code", 1)
     page = await ask(client, ModelPage, "GET", "/page?ref=starter:smollm2")
     assert page.entry == kernel.discovery.card.entry
     assert (await client.ask("GET", f"{API}/page?ref=starter:nothing")).json()["code"] == "ERR_NOT_FOUND"

@@ -92,28 +92,36 @@ class Discovery:
         names = _rows.titles(self._services.plugins.providers)
         return _rows.telling([await self.browse(name, limit=each) for name in names])
 
-    async def browse(self, row: str, *, limit: int = 20) -> Row:
+    async def browse(self, row: str, *, limit: int = 20, task: str = "") -> Row:
         """Return the row of that name; all but the recently used fit on this machine.
 
+        `task` is what the models of the row `recommended` are wanted for: `chat`, `code`, `vision` and so on.
+
         Raises:
-            NotFound: there is no such row.
-            NameInvalid: the limit is not between 1 and 1000.
+            NotFound: there is no such row or task.
+            NameInvalid: the limit is not between 1 and 1000, or a task was given for another row.
         """
         _check_limit(limit)
+        task = _rows.task_of(task)
+        if task and row != "recommended":
+            raise NameInvalid(
+                f"the row {row[:40]!a} is the same for every task",
+                next_step=f"papin models browse recommended --task {task}",
+            )
         providers = self._services.plugins.providers
         if row == "recommended":
-            cards = await self._recommended(limit)
+            cards = await self._recommended(limit, task)
         elif row == "recent":
             cards = _rows.recent(await self._services.records.read(lambda read: read.models()))
         else:
             found = await self.search(_rows.search_of(row, providers), limit=limit)
             cards = [card for card in found.cards if _rows.belongs(row, card.entry)]
-        return Row(name=row, title=_rows.titles(providers)[row], cards=tuple(cards[:limit]))
+        return Row(name=row, title=_rows.titles(providers, task)[row], cards=tuple(cards[:limit]))
 
-    async def _recommended(self, limit: int) -> list[Card]:
-        ranked = [each for each in await self._advice.recommend() if each.fits]
+    async def _recommended(self, limit: int, task: str) -> list[Card]:
+        ranked = [each for each in await self._advice.recommend(task) if each.fits]
         reasons = {each.ref: each.reason for each in reversed(ranked)}
-        entries = {variant.ref: entry for entry in await self._catalogs.promising() for variant in entry.variants}
+        entries = {variant.ref: entry for entry in await self._catalogs.promising(task) for variant in entry.variants}
         best = [(entries[ref], reasons[ref]) for ref in dict.fromkeys(each.ref for each in ranked) if ref in entries]
         here = await self._catalogs.here()
         installed = await self._services.records.read(installed_in)

@@ -27,10 +27,11 @@ _ORDERS = {
 }
 
 
-def titles(providers: Iterable[str]) -> dict[str, str]:
-    """Return what each row shows, by its name."""
+def titles(providers: Iterable[str], task: str = "") -> dict[str, str]:
+    """Return what each row shows, by its name; `task` is what something is recommended for."""
+    wanted = f": {TASKS[task][0].lower()}{TASKS[task][1:]}" if task else ""
     return {
-        "recommended": "Recommended for this machine and for how you use models",
+        "recommended": f"Recommended for this machine and for how you use models{wanted}",
         "recent": "Recently used",
         **{name: title for name, (title, _) in _ORDERS.items()},
         **TASKS,

@@ -23,16 +23,16 @@ async def search(session: Session, text: str, *, limit: int, online: bool) -> No
     session.out.text(view.found(found, session.out.width), end="")
 
 
-async def browse(session: Session, row: str | None, *, limit: int) -> None:
-    """Show a row, or some of every row."""
+async def browse(session: Session, row: str | None, *, limit: int, task: str) -> None:
+    """Show a row, or some of every row; with a task and no row, what is recommended for it."""
     discovery, out = session.kernel.discovery, session.out
-    if row is None:
+    if row is None and not task:
         rows = await discovery.rows()
         if out.json:
             out.document(rows)
         out.text(view.rows(rows, out.width), end="")
         return
-    one = await discovery.browse(row, limit=limit)
+    one = await discovery.browse(row or "recommended", limit=limit, task=task)
     if out.json:
         out.document(one)
     out.text(view.row(one, out.width), end="")

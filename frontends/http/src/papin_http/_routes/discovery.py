@@ -37,9 +37,9 @@ async def rows(request: Asked) -> tuple[Row, ...]:
 
 
 @get("/rows/{row:str}", operation_id="browseRow", responses=PROBLEMS)
-async def browse(request: Asked, row: FromPath[str], *, limit: FromQuery[int] = 20) -> Row:
-    """Show one row."""
-    return await kernel_of(request).discovery.browse(row, limit=limit)
+async def browse(request: Asked, row: FromPath[str], *, limit: FromQuery[int] = 20, task: FromQuery[str] = "") -> Row:
+    """Show one row; `task` is what the models of the row `recommended` are wanted for."""
+    return await kernel_of(request).discovery.browse(row, limit=limit, task=task)
 
 
 @get("/recommendations", operation_id="recommendModels", responses=PROBLEMS)

@@ -54,9 +54,9 @@ export interface Client {
   /** What the last word of a search may become. */
   completeSearch(query: string): Promise<string[]>;
 
-  /** The rows to browse, with the first cards of each; then one of them. */
+  /** The rows to browse, with the first cards of each; then one of them, "recommended" also for a task: "code". */
   browseModels(): Promise<Row[]>;
-  browseRow(row: string): Promise<Row>;
+  browseRow(row: string, options?: { limit?: number; task?: string }): Promise<Row>;
 
   /** Everything about a model that can be installed, and which of its variants to take here. */
   getModelPage(ref: string): Promise<ModelPage>;

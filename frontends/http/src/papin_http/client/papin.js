@@ -70,7 +70,8 @@ export function createClient({ baseUrl, token, fetch: fetchWith = globalThis.fet
       ask("GET", `discovery/search?${new URLSearchParams({ q: query, limit, online })}`),
     completeSearch: (query) => ask("GET", `discovery/complete?${new URLSearchParams({ q: query })}`),
     browseModels: () => ask("GET", "discovery/rows"),
-    browseRow: (row) => ask("GET", `discovery/rows/${encodeURIComponent(row)}`),
+    browseRow: (row, { limit = 20, task = "" } = {}) =>
+      ask("GET", `discovery/rows/${encodeURIComponent(row)}?${new URLSearchParams({ limit, task })}`),
     getModelPage: (ref) => ask("GET", `discovery/page?${new URLSearchParams({ ref })}`),
     refreshCatalogs: (catalogs = []) => ask("POST", "discovery/refresh", { body: { catalogs } }),
     getUpdates: () => ask("GET", "discovery/updates"),
