@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 
 import msgspec
 import trio
 
-from papin import _machine, names
+from papin import _machine
 from papin import config as configuration
 from papin._bus import Bus
-from papin._index import Index, _write
+from papin._index import Index
 from papin._jobs import Jobs, Ledger
 from papin._operations import _recovery
 from papin._operations._advice import Advice
@@ -33,6 +33,7 @@ from papin._operations._echo import Echo
 from papin._operations._journal import Journal
 from papin._operations._models import Models
 from papin._operations._openers import ContextMaker, own_folders
+from papin._operations._own_catalogs import OwnCatalogs
 from papin._operations._providers import Providers
 from papin._operations._reports import Reports
 from papin._operations._services import Services, StoredFiles
@@ -45,11 +46,11 @@ from papin.answers import PluginInfo
 from papin.config import Config, Tables
 from papin.context import Folders
 from papin.credentials import open_credentials
-from papin.errors import Conflict, NotFound, PapinError, PluginFailed
+from papin.errors import PapinError
 from papin.http import Http
 from papin.machine import Machine
 
-__all__ = ["Kernel", "add_catalog", "open_kernel", "remove_catalog", "settings_tables"]
+__all__ = ["Kernel", "open_kernel", "settings_tables"]
 
 _log = logging.getLogger("papin.kernel")
 
@@ -57,13 +58,13 @@ _log = logging.getLogger("papin.kernel")
 class Kernel:
     """What a frontend holds: the operations in their groups, the bus and the journal."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, own: OwnCatalogs) -> None:
         self._services = services
         self.bus = services.bus
         self.config = services.config
         self.providers = Providers(services)
         self.models = Models(services, self.providers)
-        self.catalogs = Catalogs(services)
+        self.catalogs = Catalogs(services, own)
         self.downloads = Downloads(services, self.catalogs, self.providers)
         self.storage = Storage(services, self.models, self.providers)
         self.advice = Advice(services, self.catalogs, self.models)
@@ -97,48 +98,6 @@ def settings_tables() -> Tables:
     found = [(kind, name, each) for kind in configuration.KINDS for name, each in getattr(plugins, kind).items()]
     settings = {(kind, name): getattr(each.descriptor, "settings", None) for kind, name, each in found}
     return {table: struct for table, struct in settings.items() if struct is not None}
-
-
-def add_catalog(name: str, address: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Add a catalog of the user's own, a folder or the web address of an index, to the configuration; blocks.
-
-    A kernel that is opened after this has it.
-
-    Raises:
-        NameInvalid: the name cannot be typed before a colon.
-        Conflict: a catalog has that name or prefix.
-        PluginFailed: no plugin reads such catalogs.
-    """
-    names.check(name, "catalog")
-    plugins = discover()
-    taken = {each for one in plugins.catalogs.values() for each in (one.descriptor.name, one.descriptor.prefix)}
-    file = configuration.find_file(environ)
-    own = {instance for table, instance in configuration.load(file, environ).instances if table == "catalogs"}
-    if name in taken | own:
-        raise Conflict(f"there is a catalog {name} already", next_step="Choose another name: papin catalogs list.")
-    template = next((each.descriptor for each in plugins.catalogs.values() if each.descriptor.template), None)
-    if template is None:
-        raise PluginFailed(
-            "no plugin that is installed reads a folder or an index", next_step="pip install papin-starter"
-        )
-    configuration.put_table(file, ("catalogs", name), {configuration.KIND: template.name, "address": address})
-
-
-def remove_catalog(name: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Take a catalog of the user's own out of the configuration, and what it told out of the index; blocks.
-
-    Raises:
-        NotFound: the configuration has no such catalog.
-    """
-    file = configuration.find_file(environ)
-    own = [instance for table, instance in configuration.load(file, environ).instances if table == "catalogs"]
-    if name not in own:
-        there = ", ".join(own) or "none"
-        raise NotFound(f"there is no catalog {name[:40]!a} of your own", next_step=f"Catalogs of your own: {there}.")
-    configuration.put_table(file, ("catalogs", name), None)
-    index = Index(find_paths(environ).data)
-    if index.exists:
-        index.change(lambda connection: _write.forget(connection, name))
 
 
 @contextmanager
@@ -185,7 +144,8 @@ async def open_kernel(
     try:
         http = Http(offline=config.core.offline, find_token=open_credentials(environ).find, environ=environ)
         with _alone():
-            async with _running(config, paths, plugins, registry, http) as kernel:
+            load = partial(configuration.load, paths, environ)
+            async with _running(config, paths, plugins, registry, http, load=load) as kernel:
                 yield kernel
     finally:
         registry.close()
@@ -193,7 +153,7 @@ async def open_kernel(
 
 @asynccontextmanager
 async def _running(
-    config: Config, paths: Paths, plugins: Plugins, registry: Registry, http: Http
+    config: Config, paths: Paths, plugins: Plugins, registry: Registry, http: Http, *, load: Callable[[], Config]
 ) -> AsyncIterator[Kernel]:
     bus = Bus()
     machine = partial(_machine.read, (paths.data,))
@@ -223,7 +183,7 @@ async def _running(
             _log.warning("%s", problem.problem.message)
         await _recovery.recover(services, registry)
         nursery.start_soon(Echo(records, services.jobs, bus).run)
-        kernel = Kernel(services)
+        kernel = Kernel(services, OwnCatalogs(services, contexts, load))
         await kernel.models.finish_shares()
         yield kernel
         nursery.cancel_scope.cancel()

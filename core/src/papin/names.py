@@ -42,7 +42,11 @@ _GRAMMAR: dict[Kind, tuple[re.Pattern[str], int, str]] = {
     "id": (re.compile(r"[a-z0-9_](?:[a-z0-9_.+-]*[a-z0-9_+-])?"), 80, "lower-case letters, digits and . _ + -"),
     "name": (re.compile(rf"{_WORD}(?:/{_WORD}){{0,3}}"), 256, "letters, digits and . _ + - with at most three slashes"),
     "variant": (re.compile(_WORD), 80, "letters, digits and . _ + -"),
-    "catalog": (re.compile(r"[a-z][a-z0-9-]*"), 40, "lower-case letters, digits and -"),
+    "catalog": (
+        re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"),
+        40,
+        "lower-case letters, digits and single - between them",
+    ),
     "file": (
         re.compile(r"[A-Za-z0-9_(\[](?:[A-Za-z0-9_.+ ()\[\],@=-]*[A-Za-z0-9_+()\[\]=-])?"),
         200,

@@ -1,18 +1,21 @@
 """Catalogs of one's own: a template is none, and each table that says its kind is one."""
 
 import pytest
+import trio
 
 from papin.config import find_file, load, set_value
-from papin.errors import NotFound
+from papin.errors import Conflict, NameInvalid, NotFound, TransferFailed
+from papin.events import CatalogRefreshed
 from papin.kernel import open_kernel, settings_tables
 
 SOURCE = """
 from contextlib import asynccontextmanager
 import msgspec
-from papin.catalogs import Catalog
-from papin.errors import NotFound
+from pathlib import Path
+from papin.catalogs import Catalog, all_of
+from papin.errors import NotFound, TransferFailed
 from papin.hookspecs import hookimpl
-from papin.models import HttpSource, Variant, WantedFile
+from papin.models import CatalogEntry, HttpSource, Variant, WantedFile
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     address: str = ""
@@ -28,9 +31,18 @@ class Session:
         file = WantedFile(name="a.gguf", sources=(HttpSource(url=self.context.settings.address),))
         return Variant(ref=f"{name}:anvil", catalog=name, name="anvil", variant="", files=(file,))
 
+    async def refresh(self, state):
+        if not self.context.settings.address.endswith("/a"):
+            raise TransferFailed("there is nothing", next_step="look")
+        name = self.context.name
+        variants = (await self.resolve("anvil", None),)
+        entry = CatalogEntry(ref=f"{name}:anvil", catalog=name, name="anvil", title="Anvil", variants=variants)
+        return all_of((entry,), state)
+
 @asynccontextmanager
 async def opened(context):
     yield Session(context)
+    Path(context.folders.data, "closed").touch()
 
 @hookimpl
 def papin_catalogs():
@@ -79,3 +91,82 @@ def test_it_is_made_by_two_settings(kernel, monkeypatch):
     set_value(find_file(), "catalogs.team.address", "https://team.example/a", tables)
     rows = {row.key: row.value for row in load().rows(tables)}
     assert (rows["catalogs.team.kind"], rows["catalogs.team.address"]) == ("shelf", "https://team.example/a")
+
+
+async def test_one_is_added_to_a_living_kernel_and_to_the_next_one(kernel, tmp_path):
+    async with kernel("") as opened:
+        added = await opened.catalogs.add("team", "a", folder=tmp_path)
+        assert (added.models, added.changed, added.problem) == (1, 1, None)
+        assert f'address = "{tmp_path / "a"}"' in (kernel.home / "config.toml").read_text()
+        assert (await opened.catalogs.resolve("team:anvil")).files[0].sources[0].url == str(tmp_path / "a")
+        (card,) = (await opened.discovery.search("anvil")).cards
+        assert card.entry.ref == "team:anvil"
+        assert "team" in [each.name for each in await opened.catalogs.list()]
+        told = [each.event for each in await opened.journal.events() if isinstance(each.event, CatalogRefreshed)]
+        assert told == [CatalogRefreshed(catalog="team", changed=1, gone=0)]
+        with pytest.raises(Conflict):
+            await opened.catalogs.add("team", "https://team.example/a")
+    async with open_kernel(environ={"PAPIN_HOME": str(kernel.home)}) as opened:
+        assert (await opened.catalogs.resolve("team:anvil")).catalog == "team"
+
+
+async def test_one_is_removed_from_a_living_kernel_with_all_that_it_told(kernel):
+    async with kernel("") as opened:
+        await opened.catalogs.add("team", "https://team.example/a")
+        assert (await opened.catalogs.remove("team")).gone == 1
+        assert "team" not in (kernel.home / "config.toml").read_text()
+        assert "team" not in [each.name for each in await opened.catalogs.list()]
+        assert not (await opened.discovery.search("anvil")).cards
+        with pytest.raises(NotFound):
+            await opened.catalogs.remove("team")
+        with pytest.raises(NotFound):
+            await opened.catalogs.refresh(["team"])
+        again = await opened.catalogs.add("team", "https://other.example/a")
+        assert again.changed == 1
+        assert (await opened.catalogs.resolve("team:anvil")).files[0].sources[0].url == "https://other.example/a"
+    assert (kernel.home / "data" / "catalogs" / "team" / "closed").exists(), "its session was closed"
+
+
+async def test_one_that_cannot_be_read_is_taken_back(kernel):
+    async with kernel("offline = false\n") as opened:
+        with pytest.raises(TransferFailed, match="there is nothing"):
+            await opened.catalogs.add("team", "https://team.example/b")
+        assert (kernel.home / "config.toml").read_text().strip() == "offline = false"
+        assert "team" not in [each.name for each in await opened.catalogs.list()]
+        assert (await opened.catalogs.add("team", "https://team.example/a")).models == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "error"),
+    [
+        ("My Team", "/a", NameInvalid),
+        ("team-", "/a", NameInvalid),
+        ("a--b", "/a", NameInvalid),
+        ("sh", "/a", Conflict),
+        ("shelf", "/a", Conflict),
+        ("team", "a", NameInvalid),
+        ("team", "", NameInvalid),
+        ("team", "/a\0/a", NameInvalid),
+    ],
+)
+async def test_what_cannot_be_a_catalog_is_refused_and_leaves_nothing(kernel, name, address, error):
+    async with kernel("") as opened:
+        with pytest.raises(error):
+            await opened.catalogs.add(name, address)
+    assert (kernel.home / "config.toml").read_text() == ""
+
+
+async def test_two_that_add_the_same_name_at_once(kernel):
+    outcomes = []
+    async with kernel("") as opened:
+
+        async def add(address):
+            try:
+                outcomes.append((await opened.catalogs.add("team", address)).catalog)
+            except Conflict as error:
+                outcomes.append(error.code)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(add, "https://one.example/a")
+            nursery.start_soon(add, "https://two.example/a")
+    assert sorted(outcomes) == ["ERR_CONFLICT", "team"]

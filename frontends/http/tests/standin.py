@@ -392,6 +392,17 @@ class StandInDiscovery:
             raise NotFound(f"no catalog has {ref}", next_step="papin catalogs list")
         return ModelPage(entry=self.card.entry, variants=())
 
+    async def add(self, name, address):
+        if not address.startswith("/"):
+            raise NameInvalid(f"{address} is no whole path", next_step="Give one.")
+        self.asked.append((name, address))
+        return Refreshed(catalog=name, changed=2, models=2)
+
+    async def remove(self, name):
+        if name != "team":
+            raise NotFound(f"there is no catalog {name} of your own", next_step="Catalogs of your own: team.")
+        return Refreshed(catalog=name, gone=2)
+
     async def refresh(self, catalogs=()):
         return tuple(Refreshed(catalog=name, changed=1) for name in catalogs or ("starter",))
 
@@ -440,6 +451,8 @@ class StandIn:
         self.updates = StandInUpdates(self)
         self.advice = StandInAdvice()
         self.catalogs.refresh = self.discovery.refresh
+        self.catalogs.add = self.discovery.add
+        self.catalogs.remove = self.discovery.remove
         self.storage = StandInStorage(Account(path="/store", payloads=1, used=3, staging=0, free=9, total=12))
 
     def plugins(self):

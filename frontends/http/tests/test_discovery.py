@@ -65,3 +65,15 @@ async def test_updates(client):
 async def test_the_list_of_all_models_can_be_bounded(client):
     found = (await client.ask("GET", "/api/v1/models?limit=0")).json()
     assert {each["installed"] for each in found} == {True}
+
+
+async def test_catalogs_of_ones_own(client, kernel):
+    added = await client.ask("POST", "/api/v1/catalogs", {"name": "team", "address": "/mnt/models"})
+    assert added.status == 201
+    assert msgspec.json.decode(added.body, type=Refreshed) == Refreshed(catalog="team", changed=2, models=2)
+    assert kernel.discovery.asked == [("team", "/mnt/models")]
+    assert (await client.ask("POST", "/api/v1/catalogs", {"name": "team", "address": "models"})).status == 400
+    assert (await client.ask("POST", "/api/v1/catalogs", {"name": "team"})).status == 400
+    removed = await client.ask("DELETE", "/api/v1/catalogs/team")
+    assert msgspec.json.decode(removed.body, type=Refreshed) == Refreshed(catalog="team", gone=2)
+    assert (await client.ask("DELETE", "/api/v1/catalogs/starter")).status == 404

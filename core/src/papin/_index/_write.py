@@ -91,12 +91,14 @@ def fail(connection: sqlite3.Connection, catalog: str, prefix: str, problem: Pro
     connection.execute("UPDATE catalogs SET problem = ? WHERE name = ?", (msgspec.json.encode(problem), catalog))
 
 
-def forget(connection: sqlite3.Connection, catalog: str) -> None:
-    """Forget a catalog and all that it has."""
+def forget(connection: sqlite3.Connection, catalog: str) -> int:
+    """Forget a catalog and all that it has; return how many entries that were."""
     writer = _Writer(connection, catalog)
-    for _, key in writer.all_names():
+    there = writer.all_names()
+    for _, key in there:
         writer.remove(key)
     connection.execute("DELETE FROM catalogs WHERE name = ?", (catalog,))
+    return len(there)
 
 
 class _Writer:

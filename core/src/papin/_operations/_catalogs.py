@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import trio
 
 from papin import memory, names, variants
 from papin._index import Here, Installed, State, _here, _read
+from papin._operations._own_catalogs import OwnCatalogs
 from papin._operations._refreshing import OnRefresh, refresh_all
 from papin._operations._services import Services
 from papin._registry import Write
@@ -78,8 +80,9 @@ def _ignore(_: object) -> None:
 class Catalogs:
     """The places where models can be discovered."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, own: OwnCatalogs) -> None:
         self._services = services
+        self._own = own
 
     @property
     def prefixes(self) -> dict[str, str]:
@@ -108,10 +111,11 @@ class Catalogs:
         """Return every catalog with its state; one that cannot be opened is told as failed."""
         await self.refresh_local()
         states = await self._services.look_up(_read.states)
-        return tuple([await self._status(name, states.get(name)) for name in self._services.plugins.catalogs])
+        there = [found.descriptor for found in self._services.plugins.catalogs.values()]
+        return tuple([await self._status(about, states.get(about.name)) for about in there])
 
-    async def _status(self, name: str, known: State | None) -> CatalogStatus:
-        about = self._descriptor(name)
+    async def _status(self, about: Catalog, known: State | None) -> CatalogStatus:
+        name = about.name
         problem = known.problem if known else None
         try:
             await self._services.catalog(name)
@@ -141,9 +145,38 @@ class Catalogs:
                 raise NotFound(f"there is no catalog {name[:40]!a}", next_step=f"Catalogs here: {there}.")
         done = await refresh_all(self._services, [*names] or [*known], on_refresh)
         for each in done:
-            if each.changed or each.gone:
-                event = CatalogRefreshed(catalog=each.catalog, changed=each.changed, gone=each.gone)
-                await self._services.records.change(partial(Write.journal, event=event))
+            await self._tell(each)
+        return done
+
+    async def _tell(self, done: Refreshed) -> None:
+        if done.changed or done.gone:
+            event = CatalogRefreshed(catalog=done.catalog, changed=done.changed, gone=done.gone)
+            await self._services.records.change(partial(Write.journal, event=event))
+
+    async def add(self, name: str, address: str, *, folder: Path | None = None) -> Refreshed:
+        """Add a catalog of the user's own, a folder or the web address of an index; return what it brought.
+
+        It stands in the configuration as `[catalogs.NAME]`, and can be used at once. A relative path is meant from
+        `folder`. What cannot be read is not added.
+
+        Raises:
+            NameInvalid: the name cannot be typed before a colon, or the path is relative and there is no `folder`.
+            Conflict: a catalog has that name or prefix.
+            PluginFailed: no plugin reads such catalogs.
+            PapinError: it cannot be read.
+        """
+        done = await self._own.add(name, address, folder)
+        await self._tell(done)
+        return done
+
+    async def remove(self, name: str) -> Refreshed:
+        """Take a catalog of the user's own out, with what it told; the models that came from it stay.
+
+        Raises:
+            NotFound: the user has no such catalog.
+        """
+        done = Refreshed(catalog=name, gone=await self._own.remove(name))
+        await self._tell(done)
         return done
 
     async def keep_fresh(self) -> None:

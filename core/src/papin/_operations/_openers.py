@@ -44,13 +44,13 @@ class ContextMaker:
         self.files: Files | None = None
         """Set once there are sessions to ask for files; every session is opened after that."""
 
-    def make(self, table: str, descriptor: Any) -> Context[Any]:
+    def make(self, table: str, descriptor: Any, config: Config) -> Context[Any]:
         """Return the context of `descriptor`, whose settings are those of `[table.name]`."""
         assert self.files is not None
         name: str = descriptor.name
         return Context(
             name=name,
-            settings=self._config.table(table, name, descriptor.settings),
+            settings=config.table(table, name, descriptor.settings),
             folders=own_folders(self._paths, table, name),
             publish=self._publish,
             log=logging.getLogger(f"papin.{table}.{name}"),
@@ -62,16 +62,20 @@ class ContextMaker:
     def openers(self, plugins: Plugins) -> dict[str, Opener]:
         """Return an opener for each descriptor that has a session, by "word name": `provider llamacpp`."""
         return {
-            f"{word} {name}": self._opener(table, found)
+            f"{word} {name}": self.opener(table, found, self._config)
             for table, word in _KINDS
             for name, found in getattr(plugins, table).items()
         }
 
-    def _opener(self, table: str, found: Found[Any]) -> Opener:
+    def opener(self, table: str, found: Found[Any], config: Config) -> Opener:
+        """Return an opener for one descriptor, with its settings in `config`."""
+
         def open_session() -> AbstractAsyncContextManager[Any]:
             if found.refusal is not None:  # its settings could not be decoded either
                 raise found.refusal
-            manager: AbstractAsyncContextManager[Any] = found.descriptor.open(self.make(table, found.descriptor))
+            manager: AbstractAsyncContextManager[Any] = found.descriptor.open(
+                self.make(table, found.descriptor, config)
+            )
             return manager
 
         return Opener(plugin=found.plugin, open=open_session)

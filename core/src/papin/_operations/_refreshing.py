@@ -42,7 +42,10 @@ async def refresh_all(services: Services, names: list[str], on_refresh: OnRefres
 async def refresh(services: Services, name: str, on_refresh: OnRefresh) -> Refreshed:
     """Refresh one catalog, telling how far it is after each page; who asks at the same time waits for the first."""
     total = Refreshed(catalog=name)
-    about: Catalog = services.plugins.catalogs[name].descriptor
+    found = services.plugins.catalogs.get(name)
+    if found is None:  # it was removed just now
+        return total
+    about: Catalog = found.descriptor
     try:
         async with services.locked(f"refresh-{name}"):
             total = await _pages(services, about, on_refresh)

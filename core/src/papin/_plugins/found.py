@@ -40,6 +40,7 @@ class Plugins:
 
     providers: dict[str, Found[Provider]] = field(default_factory=dict)
     catalogs: dict[str, Found[Catalog]] = field(default_factory=dict)
+    templates: dict[str, Found[Catalog]] = field(default_factory=dict)
     formats: dict[str, Found[Format]] = field(default_factory=dict)
     storages: dict[str, Found[Storage]] = field(default_factory=dict)
     policies: dict[str, Found[CleanupPolicy]] = field(default_factory=dict)

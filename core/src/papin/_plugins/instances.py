@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from papin._config.source import INSTANCES
-from papin._plugins.found import Found, Plugins
+from papin._plugins.found import D, Found, Plugins
 from papin.catalogs import Catalog
 from papin.errors import ConfigInvalid
 from papin.providers import Provider
@@ -15,7 +15,7 @@ from papin.providers import Provider
 def add_instances(plugins: Plugins, instances: Mapping[tuple[str, str], str]) -> None:
     """Add a provider or catalog for each of `instances`; one that cannot be says why when it is opened.
 
-    `instances` tell the kind by table and name. Kinds that are templates are no catalogs themselves.
+    `instances` tell the kind by table and name. Kinds that are templates are no catalogs themselves, and set aside.
     """
     kinds: dict[str, dict[str, Found[Any]]] = {
         "providers": {**plugins.providers},
@@ -32,10 +32,15 @@ def add_instances(plugins: Plugins, instances: Mapping[tuple[str, str], str]) ->
             step = f"Give the table [{table}.{name}] another name."
             made = _broken(word, name, f"{name} is a {word} itself, and cannot be a {kind} too", step)
         else:
-            made = Found(_named(found.descriptor, name), found.plugin, found.distribution, found.version)
+            made = instance_of(found, name)
         getattr(plugins, table)[name] = made
     for name in [name for name, each in plugins.catalogs.items() if each.descriptor.template]:
-        del plugins.catalogs[name]
+        plugins.templates[name] = plugins.catalogs.pop(name)
+
+
+def instance_of(found: Found[D], name: str) -> Found[D]:
+    """Return another instance of a provider or catalog, under its own name."""
+    return Found(_named(found.descriptor, name), found.plugin, found.distribution, found.version)
 
 
 def _named(descriptor: Any, name: str) -> Any:

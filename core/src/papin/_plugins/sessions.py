@@ -62,6 +62,16 @@ class Sessions:
         self._sessions = {name: _Session(name, opener) for name, opener in openers.items()}
         self._closing = False
 
+    def add(self, name: str, opener: Opener) -> None:
+        """Let the session `name` be opened from now on."""
+        self._sessions[name] = _Session(name, opener)
+
+    def remove(self, name: str) -> None:
+        """Ask the session `name` to close, and let nobody open it again."""
+        session = self._sessions.pop(name, None)
+        if session is not None:
+            session.end()
+
     async def use(self, name: str) -> Any:
         """Return the session `name`, opening it if nobody has before.
 
@@ -104,13 +114,14 @@ class Sessions:
 
         For calls of a plugin whose failing must not be that of everything, as in a list of all providers.
         """
+        session = self._sessions[name]  # which may be removed before this ends
         try:
             yield
         except (PapinError, trio.Cancelled):
             raise
         except Exception as error:
-            failed = _crash(self._sessions[name], "failed", error)
-            self._publish(PluginProblem(plugin=self._sessions[name].opener.plugin, problem=failed.problem()))
+            failed = _crash(session, "failed", error)
+            self._publish(PluginProblem(plugin=session.opener.plugin, problem=failed.problem()))
             raise failed from error
 
     def close(self) -> None:

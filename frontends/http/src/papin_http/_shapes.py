@@ -153,6 +153,13 @@ class RefreshRequest(_Asked, frozen=True, kw_only=True):
     providers: tuple[str, ...] = ()
 
 
+class AddCatalogRequest(_Asked, frozen=True, kw_only=True):
+    """A catalog of one's own: its name, and the whole path of a folder or the web address of an index."""
+
+    name: str
+    address: str
+
+
 class CatalogsRequest(_Asked, frozen=True, kw_only=True):
     """Which catalogs to refresh; none means all."""
 

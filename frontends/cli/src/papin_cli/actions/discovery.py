@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from papin import words
 from papin.discovery import Refreshed
-from papin.errors import from_problem
 from papin.safe import name
 from papin_cli._session import Session
 from papin_cli.views import discovery as view
 
-__all__ = ["browse", "refresh", "refresh_new", "search", "show"]
+__all__ = ["add", "browse", "refresh", "remove", "search", "show"]
 
 
 async def search(session: Session, text: str, *, limit: int, online: bool) -> None:
@@ -65,16 +65,18 @@ async def refresh(session: Session, catalogs: Sequence[str]) -> int:
     return 1 if done and all(each.problem for each in done) else 0
 
 
-async def refresh_new(session: Session, catalog: str) -> None:
-    """Refresh a catalog that was just added.
-
-    Raises:
-        PapinError: it cannot be read.
-    """
-    (done,) = await session.kernel.catalogs.refresh([catalog])
-    if done.problem is not None:
-        raise from_problem(done.problem)
+async def add(session: Session, catalog: str, address: str) -> None:
+    """Add a catalog of the user's own; a relative path is meant from where they stand."""
+    done = await session.kernel.catalogs.add(catalog, address, folder=Path.cwd())
     if session.out.json:
         session.out.document(done)
     models = words.count(done.models, "model")
     session.out.text(f"Added {name(catalog)}: {models}.\nNext: papin models search catalog:{name(catalog)}")
+
+
+async def remove(session: Session, catalog: str) -> None:
+    """Take a catalog of the user's own out."""
+    done = await session.kernel.catalogs.remove(catalog)
+    if session.out.json:
+        session.out.document(done)
+    session.out.text(f"Removed {name(catalog)}; the models that came from it stay.")

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 import click
 
-from papin.errors import PapinError
-from papin.safe import name as shown
 from papin_cli._app import App, pass_app
 from papin_cli._kernel import in_session
 from papin_cli._params import examples, global_options
@@ -51,17 +48,9 @@ def add(app: App, name: str, address: str) -> None:
 
     It is kept in the configuration, as [catalogs.NAME].
     """
-    from papin.kernel import add_catalog, remove_catalog  # noqa: PLC0415 - imports trio
     from papin_cli.actions import discovery  # noqa: PLC0415 - imports trio
 
-    # A folder is meant from where the person stands, now.
-    place = address if address.startswith(("http://", "https://")) else str(Path(address).expanduser().absolute())
-    add_catalog(name, place)
-    try:
-        in_session(app, partial(discovery.refresh_new, catalog=name))
-    except PapinError:
-        remove_catalog(name)  # a catalog that cannot be read was a slip
-        raise
+    in_session(app, partial(discovery.add, catalog=name, address=address))
 
 
 @click.command(epilog=examples("papin catalogs remove team"))
@@ -70,9 +59,6 @@ def add(app: App, name: str, address: str) -> None:
 @pass_app
 def remove(app: App, name: str) -> None:
     """Forget a catalog of your own; the models that came from it stay."""
-    from papin.kernel import remove_catalog  # noqa: PLC0415 - imports trio
+    from papin_cli.actions import discovery  # noqa: PLC0415 - imports trio
 
-    remove_catalog(name)
-    if app.out.json:
-        app.out.document({"removed": name})
-    app.out.text(f"Removed {shown(name)}; the models that came from it stay.")
+    in_session(app, partial(discovery.remove, catalog=name))

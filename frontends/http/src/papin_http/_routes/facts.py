@@ -1,15 +1,16 @@
-"""The operations that only show something: providers, plugins, catalogs, storage."""
+"""The operations on what there is: providers, plugins, catalogs, storage."""
 
 from __future__ import annotations
 
-from litestar import Router, get, post
+from litestar import Router, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from papin.answers import CatalogStatus, DedupePlan, PluginInfo, ProviderStatus, ProviderView
+from papin.discovery import Refreshed
 from papin.inventories import Inventory
 from papin.storages import Account
 from papin_http._core import PROBLEMS, Asked, kernel_of
-from papin_http._shapes import RefreshRequest
+from papin_http._shapes import AddCatalogRequest, RefreshRequest
 
 __all__ = ["router"]
 
@@ -44,6 +45,18 @@ async def catalogs(request: Asked) -> tuple[CatalogStatus, ...]:
     return await kernel_of(request).catalogs.list()
 
 
+@post("/catalogs", operation_id="addCatalog", status_code=201, responses=PROBLEMS)
+async def add_catalog(request: Asked, data: JSONBody[AddCatalogRequest]) -> Refreshed:
+    """Add a catalog of one's own, a folder of this machine or the web address of an index, and read it."""
+    return await kernel_of(request).catalogs.add(data.name, data.address)
+
+
+@delete("/catalogs/{name:str}", operation_id="removeCatalog", status_code=200, responses=PROBLEMS)
+async def remove_catalog(request: Asked, name: FromPath[str]) -> Refreshed:
+    """Forget a catalog of one's own, and what it told; the models that came from it stay."""
+    return await kernel_of(request).catalogs.remove(name)
+
+
 @get("/storage", operation_id="accountStorage", responses=PROBLEMS)
 async def storage(request: Asked) -> tuple[Account, ...]:
     """Tell what each storage holds, and how much is free."""
@@ -62,5 +75,17 @@ async def dedupe(request: Asked, *, dry_run: FromQuery[bool] = False) -> DedupeP
 
 
 router = Router(
-    path="/", route_handlers=[providers, provider, refresh, plugins, catalogs, storage, dedupe], tags=["facts"]
+    path="/",
+    route_handlers=[
+        providers,
+        provider,
+        refresh,
+        plugins,
+        catalogs,
+        add_catalog,
+        remove_catalog,
+        storage,
+        dedupe,
+    ],
+    tags=["facts"],
 )

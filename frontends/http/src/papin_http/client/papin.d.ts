@@ -64,6 +64,10 @@ export interface Client {
   /** Ask the catalogs (all, or those named) for what is new. */
   refreshCatalogs(catalogs?: string[]): Promise<Refreshed[]>;
 
+  /** Add a catalog of one's own, the whole path of a folder or the web address of an index, and read it; forget it. */
+  addCatalog(name: string, address: string): Promise<Refreshed>;
+  removeCatalog(name: string): Promise<Refreshed>;
+
   /** The updates that the last checks found; a check of one model or of all; bringing one in; going back. */
   getUpdates(): Promise<Update[]>;
   checkForUpdates(modelId?: string): Promise<UpdateCheck[]>;

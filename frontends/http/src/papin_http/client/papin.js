@@ -74,6 +74,8 @@ export function createClient({ baseUrl, token, fetch: fetchWith = globalThis.fet
       ask("GET", `discovery/rows/${encodeURIComponent(row)}?${new URLSearchParams({ limit, task })}`),
     getModelPage: (ref) => ask("GET", `discovery/page?${new URLSearchParams({ ref })}`),
     refreshCatalogs: (catalogs = []) => ask("POST", "discovery/refresh", { body: { catalogs } }),
+    addCatalog: (name, address) => ask("POST", "catalogs", { body: { name, address } }),
+    removeCatalog: (name) => ask("DELETE", `catalogs/${encodeURIComponent(name)}`),
     getUpdates: () => ask("GET", "discovery/updates"),
     checkForUpdates: (modelId = "") => ask("POST", `discovery/updates/check?${new URLSearchParams({ model: modelId })}`),
     updateModel: (modelId) => ask("POST", `discovery/updates/${encodeURIComponent(modelId)}`),

@@ -1,0 +1,118 @@
+"""Catalogs of the user's own: added to a living kernel and to the configuration, and taken out of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from papin import config as configuration
+from papin import names
+from papin._index import _write
+from papin._operations._openers import ContextMaker
+from papin._operations._refreshing import refresh
+from papin._operations._services import Services
+from papin._plugins import instance_of
+from papin.config import Config
+from papin.discovery import Refreshed
+from papin.errors import Conflict, NameInvalid, NotFound, PluginFailed, from_problem
+
+__all__ = ["OwnCatalogs"]
+
+_TABLE = "catalogs"
+_WEB = ("http://", "https://")
+_SHOWN = 40
+_TAKEN_BACK_WITHIN = 10.0
+
+
+class OwnCatalogs:
+    """Opens and closes catalogs while the kernel lives; `load` reads the configuration anew."""
+
+    def __init__(self, services: Services, contexts: ContextMaker, load: Callable[[], Config]) -> None:
+        self._services = services
+        self._contexts = contexts
+        self._load = load
+
+    async def add(self, name: str, address: str, folder: Path | None) -> Refreshed:
+        """Add a catalog and read it; one that cannot be read was a slip, and is taken back."""
+        names.check(name, "catalog")
+        place = place_of(address, folder)
+        async with self._services.locked("catalogs"):
+            await self._refuse_taken(name)
+            kind = self._template()
+            put = partial(configuration.put_table, self._services.config.file, (_TABLE, name))
+            await trio.to_thread.run_sync(put, {configuration.KIND: kind, "address": place})
+            read = False
+            try:
+                await self._open(name, kind)
+                done = await refresh(self._services, name, lambda _: None)
+                if done.problem is not None:
+                    raise from_problem(done.problem)
+                read = True
+                return done
+            finally:
+                if not read:
+                    with trio.move_on_after(_TAKEN_BACK_WITHIN, shield=True):
+                        await self._forget(name)
+
+    async def remove(self, name: str) -> int:
+        """Take a catalog out, and what it told out of the index; return how many models that were."""
+        async with self._services.locked("catalogs"):
+            own = self._own(await trio.to_thread.run_sync(self._load))
+            if name not in own:
+                raise NotFound(
+                    f"there is no catalog {name[:_SHOWN]!a} of your own",
+                    next_step=f"Catalogs of your own: {', '.join(own) or 'none'}.",
+                )
+            async with self._services.locked(f"refresh-{name}"):
+                return await self._forget(name)
+
+    async def _refuse_taken(self, name: str) -> None:
+        plugins = self._services.plugins
+        there = [found.descriptor for table in (plugins.catalogs, plugins.templates) for found in table.values()]
+        taken = {each for about in there for each in (about.name, about.prefix)}
+        if name in taken.union(self._own(await trio.to_thread.run_sync(self._load))):
+            raise Conflict(f"there is a catalog {name} already", next_step="Choose another name: papin catalogs list.")
+
+    def _template(self) -> str:
+        for kind in self._services.plugins.templates:
+            return kind
+        raise PluginFailed(
+            "no plugin that is installed reads a folder or an index", next_step="pip install papin-starter"
+        )
+
+    def _own(self, config: Config) -> list[str]:
+        return [instance for table, instance in config.instances if table == _TABLE]
+
+    async def _open(self, name: str, kind: str) -> None:
+        plugins = self._services.plugins
+        found = instance_of(plugins.templates[kind], name)
+        config = await trio.to_thread.run_sync(self._load)
+        self._services.sessions.add(f"catalog {name}", self._contexts.opener(_TABLE, found, config))
+        plugins.catalogs = {**plugins.catalogs, name: found}  # whoever goes through them goes on with what was there
+
+    async def _forget(self, name: str) -> int:
+        await trio.to_thread.run_sync(configuration.put_table, self._services.config.file, (_TABLE, name), None)
+        plugins = self._services.plugins
+        plugins.catalogs = {each: found for each, found in plugins.catalogs.items() if each != name}
+        self._services.sessions.remove(f"catalog {name}")
+        return await self._services.index_change(partial(_write.forget, catalog=name))
+
+
+def place_of(address: str, folder: Path | None) -> str:
+    """Return what is written down for `address`: a web address as it is, a folder by its whole path.
+
+    Raises:
+        NameInvalid: it says nothing, or is a path from nowhere.
+    """
+    if address.startswith(_WEB):
+        return address
+    path = Path(address).expanduser() if address.strip() and "\0" not in address else None
+    if path is None or not (path.is_absolute() or folder):
+        raise NameInvalid(
+            f"{address[:_SHOWN]!a} is neither a web address nor the whole path of a folder",
+            next_step="Give one like https://models.example.org/index.json or /mnt/models.",
+        )
+    return str(path if folder is None else folder / path)
