@@ -71,6 +71,43 @@ async def test_a_small_header_takes_one_request(show):
         assert len(server.requests) == 2, "without a digest the validator is asked for"
 
 
+def onnx_blocks(count: int, weights: int) -> bytes:
+    """Return an ONNX model of 3000 nodes and `count` tensors of `weights` bytes, each in the file itself."""
+
+    def block(field: int, data: bytes) -> bytes:
+        length, size = bytearray(), len(data)
+        while size > 0x7F:
+            length.append(size & 0x7F | 0x80)
+            size >>= 7
+        return bytes([field << 3 | 2, *length, size]) + data
+
+    nodes = block(1, block(1, b"x" * 40) + block(4, b"MatMul")) * 3000
+    tensor = block(5, b"\x08" + bytes([0x80 | weights & 0x7F, 0x80 | weights >> 7 & 0x7F, weights >> 14])
+                   + b"\x10\x03" + block(9, bytes(weights)))  # fmt: skip
+    inputs = block(11, block(1, b"input_ids"))
+    return b"\x08\x08" + block(2, b"pytorch") + block(7, nodes + block(2, b"main") + tensor * count + inputs)
+
+
+async def test_of_an_onnx_model_what_stands_before_its_weights_takes_two_requests(show):
+    body = onnx_blocks(60, 500_000)
+    async with fault_server(body) as server:
+        page = await show("graph", wanted("model.onnx", server.url, body=body))
+        assert (page.header.format, page.header.version, page.header.name) == ("onnx", "8", "main")
+        assert page.header.metadata == {"producer_name": "pytorch"}
+        assert len(server.requests) == 2
+        # 3000 nodes, what may be skipped, and the buffers of two sockets
+        assert server.sent <= 1 << 20
+        assert page.variants[0].memory, "its size still tells what it needs"
+
+
+async def test_of_an_onnx_model_with_little_in_it_all_is_known(show):
+    body = onnx_blocks(2, 20_000)
+    async with fault_server(body) as server:
+        page = await show("graph", wanted("model.onnx", server.url, body=body))
+        assert (page.header.parameters, page.header.metadata["inputs"]) == (40_000, "input_ids")
+        assert len(server.requests) == 2
+
+
 async def test_a_server_without_ranges_is_listened_to_as_long_as_need_be(show):
     body, _ = large_gguf()
     async with fault_server(body, default=no_range()) as server:

@@ -147,6 +147,10 @@ def _inside(page: ModelPage) -> str:
         f"{header.layers} layers" if header.layers else "",
         f"{header.heads} heads" if header.heads else "",
         f"vocabulary of {header.vocabulary}" if header.vocabulary else "",
-        "with a chat template" if header.has_chat_template else "without a chat template",
+        "with a chat template" if header.has_chat_template else "",
+        "without a chat template" if header.format == "gguf" and not header.has_chat_template else "",
+        f"made by {header.metadata['producer_name']}" if header.metadata.get("producer_name") else "",
+        f"inputs: {header.metadata['inputs']}" if header.metadata.get("inputs") else "",
+        *header.warnings,
     ]
     return ", ".join(each for each in facts if each)

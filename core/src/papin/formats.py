@@ -24,11 +24,15 @@ HEAD = 4096
 
 
 class Span(NamedTuple):
-    """A piece of a file, in bytes; of it at least `least` are needed now (0: all), the rest is wanted soon."""
+    """A piece of a file, in bytes; of it at least `least` are needed now (0: all), the rest is wanted soon.
+
+    What is `optional` the reader can do without: where it lies far behind in a file on a server, it is sent nothing.
+    """
 
     offset: int
     length: int
     least: int = 0
+    optional: bool = False
 
 
 Reading = Generator[Span, bytes, Header]

@@ -67,7 +67,7 @@ def test_what_a_model_says():
     header = verdict(model(*WEIGHTS))
     assert (header.version, header.name) == ("8", "main\\x1b[2J")
     assert (header.parameters, header.tensors, header.tensor_bytes, header.quantization) == (36, 3, 84, "F16")
-    assert header.metadata == {"producer_name": "pytorch", "task": "chat"}
+    assert header.metadata == {"producer_name": "pytorch", "task": "chat", "opset": 17, "inputs": "x"}
 
 
 def test_weights_in_another_file_are_named():
@@ -83,15 +83,16 @@ def test_weights_are_skipped_and_not_read():
     assert asked < 1 << 19
 
 
-def counted(data):
-    """Return the header, and how many bytes were read for it."""
+def counted(data, *, is_far=False):
+    """Return the header, and how many bytes were read for it; from afar nothing is given that it can do without."""
     asked = 0
     reading = FORMAT.read(len(data))
     span = next(reading)
     while True:
-        asked += span.length
+        given = b"" if is_far and span.optional else data[span.offset : span.offset + span.length]
+        asked += len(given)
         try:
-            span = reading.send(data[span.offset : span.offset + span.length])
+            span = reading.send(given)
         except StopIteration as done:
             return done.value, asked
 
@@ -145,4 +146,23 @@ def test_fields_in_another_order_say_the_same():
     other = head + usual[len(head) :] + b""
     assert verdict(other) == verdict(usual)
     late = block(14, pair("task", "chat")) + usual.replace(block(14, pair("task", "chat")), b"")
-    assert verdict(late).metadata == {"task": "chat", "producer_name": "pytorch"}
+    assert verdict(late).metadata == {"task": "chat", "producer_name": "pytorch", "opset": 17, "inputs": "x"}
+
+
+def test_operators_of_others_are_no_version_of_onnx():
+    header = verdict(model(tail=block(8, block(1, "com.microsoft") + number(2, 1))))
+    assert header.metadata["opset"] == 17
+
+
+def test_inputs_without_end_are_not_all_kept():
+    header = verdict(number(1, 8) + block(7, block(11, block(1, "i" * 1000)) * 10_000))
+    assert len(header.metadata["inputs"]) < 10_000
+
+
+def test_of_a_file_on_a_server_what_stands_before_the_weights_is_known():
+    big = model(tensor([1 << 22], 1, raw=1 << 24), tensor([4], 1, raw=16))
+    header, asked = counted(big, is_far=True)
+    assert asked == 1 << 16
+    assert (header.version, header.name, header.metadata) == ("8", "main\\x1b[2J", {"producer_name": "pytorch"})
+    assert (header.parameters, header.quantization) == (None, ""), "what was seen of the weights is no whole"
+    assert header.warnings == ("only what stands before its weights was read",)

@@ -2,7 +2,8 @@
 
 The first request asks for the first bytes, which also tells how large the file is. What else the reader of the format
 needs comes as one stream from there on, which is ended as soon as the reader is done; so a vocabulary of megabytes
-takes two requests. A piece far behind (some formats begin at the end) is a request of its own.
+takes two requests. A piece far behind (some formats begin at the end) is a request of its own; one that the reader can
+do without (weights stand between what others say) is not asked for.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ FIRST = 64 << 10
 """How many bytes are asked for at first."""
 
 _FAR = 1 << 20  # what is skipped rather than asked for anew
+_PASSED = 256 << 10  # what is skipped, all in all, for what the reader can do without
 _MOST = 64 << 20
 _REQUESTS = 8
 _RANGE = re.compile(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19})")
@@ -99,6 +101,7 @@ class _Remote:
         self._data = bytearray()
         self._rest: StreamedResponse | None = None
         self._requests = 0
+        self._passed = 0
         self.size = 0
         self.validator = ""
 
@@ -143,6 +146,10 @@ class _Remote:
         """Return what `span` asks for, or less where the file ends or less will do."""
         end = min(span.offset + span.length, self.size)
         least = min(span.offset + (span.least or span.length), self.size)
+        if span.optional:
+            self._passed += max(0, span.offset - len(self._data))
+            if self._passed > _PASSED:
+                return b""
         if span.offset > len(self._data) + _FAR:
             answer = await self._ask(span.offset, end)
             return await answer.read(max(1, end - span.offset))

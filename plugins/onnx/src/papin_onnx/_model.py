@@ -15,7 +15,7 @@ from papin import names
 from papin.errors import NameInvalid
 from papin.formats import Reading, Span
 from papin.models import Header
-from papin_onnx._wire import Field, Window, refuse
+from papin_onnx._wire import Field, NotHere, Window, refuse
 
 __all__ = ["read"]
 
@@ -23,6 +23,7 @@ Walk = Generator[Span, bytes, None]
 
 _MOST_TENSORS = 200_000
 _MOST_TEXTS = 64
+_MOST_INPUTS = 32
 _TEXT = 200
 _DEEPEST = 64
 
@@ -44,6 +45,8 @@ class _Found:
     version: int = 0
     name: str = ""
     graph_end: int = 0
+    is_whole: bool = True
+    inputs: list[str] = field(default_factory=list)
     tensors: int = 0
     parameters: int = 0
     tensor_bytes: int = 0
@@ -67,15 +70,27 @@ def read(size: int) -> Reading:
         raise refuse("it is empty")
     window, found = Window(size), _Found()
     at = 0
-    while at < size:
-        each, at = yield from window.field(at, size)
-        yield from _model_field(window, each, found)
+    try:
+        while at < size:
+            each, at = yield from window.field(at, size)
+            yield from _model_field(window, each, found)
+    except NotHere:
+        found.is_whole = False
     if not (found.version and found.graph_end):
         raise refuse("it has no version or no graph")
     return _header(found, size)
 
 
 def _header(found: _Found, size: int) -> Header:
+    if not found.is_whole:
+        return Header(
+            format="onnx",
+            version=str(found.version),
+            name=found.name,
+            expected_size=found.graph_end,
+            metadata=found.texts,
+            warnings=("only what stands before its weights was read",),
+        )
     outside = ", ".join(sorted(found.outside)[:5])
     return Header(
         format="onnx",
@@ -101,6 +116,10 @@ def _model_field(window: Window, each: Field, found: _Found) -> Walk:
     elif each.number == 7:  # noqa: PLR2004
         found.graph_end = each.end
         yield from _graph(window, each, found)
+        if found.inputs:
+            found.texts["inputs"] = ", ".join(found.inputs)
+    elif each.number == 8:  # noqa: PLR2004
+        yield from _opset(window, each, found)
     elif each.number == 14:  # noqa: PLR2004
         pair = yield from _pair(window, each)
         if len(found.texts) < _MOST_TEXTS:
@@ -118,6 +137,31 @@ def _graph(window: Window, graph: Field, found: _Found) -> Walk:
             if found.tensors > _MOST_TENSORS:
                 raise refuse(f"it has more than {_MOST_TENSORS} tensors")
             yield from _tensor(window, each, found)
+        elif each.number == 11 and len(found.inputs) < _MOST_INPUTS:  # noqa: PLR2004
+            found.inputs.append((yield from _named(window, each, 1)))
+
+
+def _named(window: Window, message: Field, number: int) -> Generator[Span, bytes, str]:
+    """Return the text that is the field `number` of a message."""
+    at, told = message.start, ""
+    while at < message.end:
+        each, at = yield from window.field(at, message.end)
+        if each.number == number:
+            told = yield from window.text(each, _TEXT)
+    return told
+
+
+def _opset(window: Window, message: Field, found: _Found) -> Walk:
+    """Note the version of the operators, where it is that of ONNX itself: an OperatorSetIdProto without a domain."""
+    at, domain, version = message.start, False, 0
+    while at < message.end:
+        each, at = yield from window.field(at, message.end)
+        if each.number == 1:
+            domain = each.end > each.start
+        elif each.number == 2:  # noqa: PLR2004
+            version = each.value
+    if version and not domain:
+        found.texts["opset"] = version
 
 
 def _tensor(window: Window, message: Field, found: _Found) -> Walk:

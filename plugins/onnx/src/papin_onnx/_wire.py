@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 from papin.errors import FormatInvalid
 from papin.formats import Span
 
-__all__ = ["Field", "Window", "refuse"]
+__all__ = ["Field", "NotHere", "Window", "refuse"]
 
 T = TypeVar("T")
 Walk = Generator[Span, bytes, T]
@@ -29,6 +29,10 @@ def refuse(reason: str) -> FormatInvalid:
         f"the file is not a valid ONNX file: {reason}",
         next_step="Download it again; if it is complete, it was made wrong: take another file.",
     )
+
+
+class NotHere(Exception):
+    """What stands behind skipped bytes is on a server, and not asked for."""
 
 
 class Field(NamedTuple):
@@ -51,8 +55,12 @@ class Window:
     def take(self, start: int, end: int) -> Walk[bytes]:
         """Return the bytes from `start` to before `end`, at most as many as a window has."""
         if start < self._at or end > self._at + len(self._data):
+            # Behind weights that were skipped, the rest is as far away as they are large.
+            is_behind = start > self._at + len(self._data)
             self._at = start
-            self._data = yield Span(start, min(_WINDOW, self._size - start))
+            self._data = yield Span(start, min(_WINDOW, self._size - start), optional=is_behind)
+            if is_behind and not self._data:
+                raise NotHere
         found = self._data[start - self._at : end - self._at]
         if len(found) < end - start:
             raise refuse("it ended while it was read")
