@@ -23,7 +23,7 @@ CORE = {
     "papin.links": {"papin.errors", "papin.models", "papin._disk"},
     "papin.discovery": {"papin.errors", "papin.models"},
     "papin.shares": {"papin.errors", "papin.models", "papin.links", "papin._disk"},
-    "papin.inventories": {"papin.errors", "papin.models"},
+    "papin.inventories": {"papin._disk", "papin.errors", "papin.models"},
     "papin.shelf": {"papin.errors", "papin.inventories", "papin.models"},
     "papin.machine": {"papin.models"},
     "papin.shards": {"papin.formats"},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from papin.errors import DiskSpace, StorageFailed
 
-__all__ = ["disk_errors", "sync_folder"]
+__all__ = ["disk_errors", "mtime", "sync_folder"]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -30,6 +30,14 @@ def disk_errors(what: str) -> Iterator[None]:
             f"{what} could not be read or written: {error.strerror or error}",
             next_step="Look at the disk and at the permissions of the folder, then run the same command again.",
         ) from error
+
+
+def mtime(path: Path | str) -> int | None:
+    """Return when a file or folder changed last, in nanoseconds since 1970, or None where it is not there."""
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116  # of thousands, and a Path takes longer than the answer
+    except OSError:
+        return None
 
 
 def sync_folder(folder: Path) -> None:

@@ -6,7 +6,6 @@ without asking anybody whether it may have changed.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,6 +14,7 @@ from typing import Literal
 
 import msgspec
 
+from papin._disk import mtime
 from papin.errors import Problem
 from papin.models import FileRole, Value
 
@@ -137,7 +137,7 @@ class Remark(Value, frozen=True, kw_only=True, omit_defaults=True):
 
 def stamp(paths: Iterable[Path | str]) -> tuple[Stamp, ...]:
     """Return the stamps of folders or files, to be taken before they are read. Blocks for a moment."""
-    return tuple([stamped(str(path), _mtime(path)) for path in paths])
+    return tuple([stamped(str(path), mtime(path)) for path in paths])
 
 
 def stamped(path: str, mtime_ns: int | None) -> Stamp:
@@ -147,13 +147,6 @@ def stamped(path: str, mtime_ns: int | None) -> Stamp:
     return Stamp(path=path, mtime_ns=-1 if is_new else mtime_ns)
 
 
-def _mtime(path: Path | str) -> int | None:
-    try:
-        return os.stat(path).st_mtime_ns  # noqa: PTH116  # of thousands, and a Path takes longer than the answer
-    except OSError:
-        return None
-
-
 def is_current(stamps: Iterable[Stamp]) -> bool:
     """Tell whether nothing that was stamped has changed since. Blocks for a moment."""
-    return all(_mtime(each.path) == each.mtime_ns for each in stamps)
+    return all(mtime(each.path) == each.mtime_ns for each in stamps)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 from papin.errors import ConfigInvalid, PapinError, PluginFailed
@@ -17,7 +18,7 @@ from papin.errors import ConfigInvalid, PapinError, PluginFailed
 if TYPE_CHECKING:
     from papin.frontends import Frontend
 
-__all__ = ["Choice", "choose", "main"]
+__all__ = ["Choice", "choose", "main", "script"]
 
 BUDGET = 60.0
 """Seconds that the import of a frontend may take: without it there is nothing, so a slow disk gets its time."""
@@ -65,6 +66,19 @@ def main() -> int:
     except PapinError as error:
         return _show(error)
     return status
+
+
+def script() -> NoReturn:
+    """Run `main` and end the process with its status; what the `papin` script calls.
+
+    Nothing is freed on the way out, as mypy does it: after a list of ten thousand models that takes as long as reading
+    them. A bug, or an exit that somebody else raised, takes the long way.
+    """
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, AttributeError):  # it is None, or nobody reads it any more
+            stream.flush()
+    os._exit(status)
 
 
 def _run(name: str, arguments: tuple[str, ...]) -> int:

@@ -14,28 +14,25 @@ import os
 import sqlite3
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-import msgspec
-
+from papin._disk import mtime
 from papin._paths import find_paths
 from papin._registry._connections import ReadPool
-from papin._registry._jobs import OPEN
-from papin._registry._owner import is_alive
-from papin._registry._read import Read
 from papin._registry._schema import FILE_NAME
-from papin._registry._summaries import Summary
-from papin._registry._wakeup import Follower
+from papin._registry._summaries import Glance, Summary
 from papin.errors import RegistryFailed
-from papin.events import Envelope
-from papin.inventories import is_current
-from papin.models import Job, Model
 
 if TYPE_CHECKING:
     from papin._index import Index
+    from papin._registry._read import Read
+    from papin._registry._wakeup import Follower
     from papin.discovery import Found, Update
+    from papin.events import Envelope
+    from papin.models import Job, Model
 
 __all__ = ["Library", "Summary", "open_library"]
 
@@ -52,8 +49,15 @@ class Library:
     def __init__(self, file: Path, run: Path) -> None:
         self._folder = file.parent
         self._pool = ReadPool(file)
-        self._read = Read(self._pool.snapshot)
+        self._glance = Glance(self._pool.snapshot)
         self._run = run
+
+    @cached_property
+    def _read(self) -> Read:
+        # What makes values needs msgspec, and with it as long as a list of some thousand models takes.
+        from papin._registry._read import Read  # noqa: PLC0415
+
+        return Read(self._pool.snapshot)
 
     def models(self) -> tuple[Model, ...]:
         """Return all models of this machine: the installed ones by id, then those that only providers have."""
@@ -61,24 +65,23 @@ class Library:
 
     def summaries(self) -> tuple[Summary, ...]:
         """Return what a list shows of each model of this machine, by id: much faster than `models`."""
-        return self._read.summaries()
+        return self._glance.summaries()
 
     def is_current(self) -> bool:
         """Tell whether what providers have is still as recorded, as far as the time stamps of their folders tell.
 
         Where it is not, `kernel.providers.refresh_stale()` brings it up to date; nobody is asked here.
         """
-        stamps = self._read.plugin_stamps()
-        recorded = (stamp for inventory in self._read.inventories() for stamp in inventory.listing.stamps)
-        return stamps is not None and is_current((*stamps, *recorded))
+        stamps = self._glance.stamps()
+        return stamps is not None and all(mtime(path) == recorded for path, recorded in stamps)
 
     def payload_bytes(self) -> int:
         """Return how many bytes the payloads of all models have, each counted once."""
-        return self._read.payload_bytes()
+        return self._glance.payload_bytes()
 
     def model_ids(self) -> tuple[str, ...]:
         """Return the ids of all installed models, sorted."""
-        return self._read.model_ids()
+        return self._glance.model_ids()
 
     def find(self, text: str) -> Model:
         """Return the model that `text` means: its id, what it was installed from, or an unambiguous begin of its id.
@@ -127,7 +130,7 @@ class Library:
             found = self._in_index(index, offers)
         except RegistryFailed:  # it can be made anew, and no list of models waits for that
             return ()
-        here = set(self._read.model_ids())
+        here = set(self._glance.model_ids())
         return tuple(update for model, update in found.items() if model in here)
 
     def complete_search(self, text: str) -> list[str]:
@@ -161,6 +164,11 @@ class Library:
 
     def _told(self, job: Job) -> Job:
         """Return a job as it is: one whose process died is recorded as interrupted only by the next kernel."""
+        import msgspec  # noqa: PLC0415  as for `_read`
+
+        from papin._registry._jobs import OPEN  # noqa: PLC0415
+        from papin._registry._owner import is_alive  # noqa: PLC0415
+
         if job.state not in OPEN or is_alive(self._read.job_owner(job.id)):
             return job
         return msgspec.structs.replace(job, state="interrupted", waiting="", waits_until=None)
@@ -185,6 +193,8 @@ class Library:
         Raises:
             StorageFailed: the folder for the wake-ups cannot be made.
         """
+        from papin._registry._wakeup import Follower  # noqa: PLC0415
+
         follower = Follower(self._run)
         return self._following(follower, self.last_seq() if since is None else since)
 

@@ -237,3 +237,12 @@ def test_a_closed_output_is_no_error(papin):
     shell = ["sh", "-c", '"$@" >&-', "sh", *papin.command("--frontend", "acme")]
     done = subprocess.run(shell, stderr=subprocess.PIPE, env=papin.environ, stdin=subprocess.DEVNULL)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_the_script_ends_with_the_status_after_all_that_was_written(papin, status):
+    papin.frontend("acme", body=f"sys.stdout.write('out' * 9999); sys.stderr.write('err'); return {status}")
+    code = "import sys; from papin.launch import script; sys.exit(script())"
+    command = [sys.executable, "-c", code, "--frontend", "acme"]
+    done = subprocess.run(command, capture_output=True, text=True, env=papin.environ)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "out" * 9999, "err")

@@ -25,6 +25,42 @@ print(sorted(heavy & sys.modules.keys()))
     assert printed.stdout == "[]\n"
 
 
+def test_what_a_list_shows_needs_no_msgspec(home, registry, make_model):
+    registry.change(lambda write: (write.add_model(make_model("m", 1)), write.adopt([])))
+    script = """
+import sys
+from papin.library import open_library
+with open_library({"PAPIN_HOME": sys.argv[1]}) as library:
+    print(library.is_current(), len(library.summaries()), library.payload_bytes() > 0, len(library.updates()))
+print(sorted({"msgspec", "json", "papin.models"} & sys.modules.keys()))
+"""
+    command = [sys.executable, "-c", script, str(home.root)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert printed.stdout == "False 1 True 0\n[]\n"
+
+
+@pytest.mark.parametrize(
+    ("told", "is_current"),
+    [
+        (b'{"listing": {"stamps": [{"path": "/nonexistent", "mtime_ns": null}]}}', True),
+        (b'{"listing": {"stamps": [{"path": "/nonexistent", "mtime_ns": 5}]}}', False),
+        (b'{"listing": {"stamps": [{"path": null, "mtime_ns": 5}, 7, "x"]}}', True),  # no version can have written it
+        (b'{"listing": {"stamps": {"a": 1}}}', True),
+        (b'{"listing": ', True),
+        (b"\xff\x00", True),
+    ],
+)
+def test_it_is_current_while_the_folders_of_providers_are_as_they_were(home, registry, told, is_current):
+    def record(write):
+        write._connection.execute("INSERT INTO meta VALUES ('plugin_stamps', '[]')")
+        write._connection.execute("INSERT INTO inventories VALUES ('p', ?)", (told,))
+
+    registry.change(record)
+    with open_library({"PAPIN_HOME": str(home.root)}) as library:
+        assert library.is_current() is is_current
+        assert library.summaries() == ()
+
+
 def test_where_nothing_was_recorded_nothing_is_found_and_nothing_made(home):
     with open_library({"PAPIN_HOME": str(home.root)}) as library:
         assert library.models() == library.model_ids() == library.jobs() == ()

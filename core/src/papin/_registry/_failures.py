@@ -8,23 +8,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
-
 from papin.errors import DiskSpace, PapinError, RegistryFailed
 
-__all__ = ["BUSY_SECONDS", "NONSENSE", "failure", "is_damage", "newer", "told", "understood"]
+__all__ = ["BUSY_SECONDS", "failure", "is_damage", "newer", "nonsense", "told", "understood"]
 
 BUSY_SECONDS = 5.0
 """How long a lock of another process is waited for."""
 
-NONSENSE = (msgspec.MsgspecError, OverflowError, UnicodeDecodeError)
-"""What decoding a row raises when it is not what was written."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 # SQLITE_ERROR is a table or column that is missing: every statement of ours is right for the schema that it was given.
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 _CLOSED_TO_US = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH}
+
+
+def nonsense() -> tuple[type[Exception], ...]:
+    """Return what decoding a row raises when it is not what was written; asked for once something was raised."""
+    import msgspec  # noqa: PLC0415  a list reads nothing that needs it
+
+    return msgspec.MsgspecError, OverflowError, UnicodeDecodeError
 
 
 def _code(error: sqlite3.Error) -> int | None:
@@ -114,5 +117,5 @@ def understood(file: Path) -> Iterator[None]:
     """Tell that the registry is damaged when what is read from it makes no sense; only around reading."""
     try:
         yield
-    except NONSENSE as error:
+    except nonsense() as error:
         raise _damaged(file, error) from error

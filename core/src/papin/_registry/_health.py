@@ -16,7 +16,7 @@ from typing import Literal
 
 from papin._registry import _journal, _meta
 from papin._registry._connections import connect
-from papin._registry._failures import NONSENSE, is_damage, newer, told
+from papin._registry._failures import is_damage, newer, nonsense, told
 from papin._registry._files import SIDES, dated, sync
 from papin._registry._guard import Guard
 from papin._registry._jobs import load_jobs
@@ -85,7 +85,7 @@ def _examine(file: Path, mark: Mark, migrations: Sequence[Migration]) -> _Verdic
         if is_damage(error):
             return "damaged"
         raise
-    except NONSENSE:
+    except nonsense():
         return "damaged"
 
 

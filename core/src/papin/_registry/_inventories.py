@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from papin.inventories import Inventory, Remark, Stamp
+from papin.shelf import Shelf, digests
 
 __all__ = [
     "forget_inventories",
@@ -15,6 +16,7 @@ __all__ = [
     "load_inventories",
     "load_plugin_stamps",
     "load_remarks",
+    "load_shelf",
     "owners",
     "payloads_of_size",
     "save_hash",
@@ -62,6 +64,12 @@ def load_plugin_stamps(connection: sqlite3.Connection) -> tuple[Stamp, ...] | No
 def save_plugin_stamps(connection: sqlite3.Connection, stamps: Sequence[Stamp]) -> None:
     """Record them."""
     connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_STAMPS, msgspec.json.encode(stamps).decode()))
+
+
+def load_shelf(connection: sqlite3.Connection) -> Shelf:
+    """Return what providers have, as they told it last."""
+    inventories = load_inventories(connection)
+    return Shelf(inventories, owners(connection, digests(inventories)), load_remarks(connection))
 
 
 def load_remarks(connection: sqlite3.Connection) -> dict[tuple[str, str], Remark]:

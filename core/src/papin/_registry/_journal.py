@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from papin import events
-from papin._registry._failures import NONSENSE
+from papin._registry._failures import nonsense
 from papin._registry._times import from_stored, to_stored
 from papin.events import Envelope, Event, Lagged, UnknownEvent
 
@@ -63,7 +63,7 @@ def _envelope(seq: int, at: int, data: bytes, now: datetime) -> Envelope:
     try:
         time = from_stored(at)
         return Envelope(seq=seq, at=time, event=_event(data))
-    except NONSENSE:
+    except nonsense():
         # A damaged row, in a file that nobody sealed: as good as no longer kept.
         return Envelope(seq=seq, at=now, event=Lagged(missed=1))
 

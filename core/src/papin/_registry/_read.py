@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -13,39 +11,30 @@ from papin._registry._inventories import (
     load_hashes,
     load_inventories,
     load_plugin_stamps,
-    load_remarks,
-    owners,
+    load_shelf,
     payloads_of_size,
 )
 from papin._registry._jobs import load_jobs, owner_of
 from papin._registry._load import load_model, load_models, load_versions
 from papin._registry._lookup import find_job, find_model, ids, model_key
 from papin._registry._owner import Owner
-from papin._registry._summaries import Summary, load_summaries, payload_bytes
+from papin._registry._summaries import Glance
 from papin._registry._times import now
 from papin.errors import NotFound
 from papin.events import Envelope
 from papin.inventories import Inventory, Stamp
 from papin.models import Job, Model, Progress
-from papin.shelf import Shelf, digests, merged
+from papin.shelf import Shelf, merged
 
 __all__ = ["Read"]
 
 
-def _shelf(connection: sqlite3.Connection) -> Shelf:
-    inventories = load_inventories(connection)
-    return Shelf(inventories, owners(connection, digests(inventories)), load_remarks(connection))
-
-
-class Read:
+class Read(Glance):
     """What is recorded. Every method is one snapshot, blocks for milliseconds, and may be called from any thread.
 
     Raises (all methods):
         RegistryFailed: the database is locked, damaged, forbidden, or of another schema version.
     """
-
-    def __init__(self, snapshot: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> None:
-        self._snapshot = snapshot
 
     # --- models
 
@@ -57,7 +46,7 @@ class Read:
     def everything(self) -> tuple[Model, ...]:
         """Return all models of this machine: the installed ones by id, then those that only providers have."""
         with self._snapshot() as connection:
-            return merged(load_models(connection), _shelf(connection))
+            return merged(load_models(connection), load_shelf(connection))
 
     def origins(self) -> dict[str, str]:
         """Return the ids of papin's own models by what they were installed from; much faster than `models`."""
@@ -76,22 +65,7 @@ class Read:
     def shelf(self) -> Shelf:
         """Return what providers have, as they told it last."""
         with self._snapshot() as connection:
-            return _shelf(connection)
-
-    def summaries(self) -> tuple[Summary, ...]:
-        """Return what a list shows of each model of this machine, in the order of their ids."""
-        with self._snapshot() as connection:
-            return load_summaries(connection, _shelf(connection))
-
-    def payload_bytes(self) -> int:
-        """Return how many bytes the payloads of all models have, each counted once."""
-        with self._snapshot() as connection:
-            return payload_bytes(connection)
-
-    def model_ids(self) -> tuple[str, ...]:
-        """Return the ids of all installed models, sorted."""
-        with self._snapshot() as connection:
-            return ids(connection, "SELECT id FROM models ORDER BY id")
+            return load_shelf(connection)
 
     def model(self, model_id: str) -> Model:
         """Return the model of exactly that id.
@@ -119,7 +93,7 @@ class Read:
             NotFound, Ambiguous: as `find`, and as `papin.shelf.Shelf.find`.
         """
         with self._snapshot() as connection:
-            shelf = _shelf(connection)
+            shelf = load_shelf(connection)
             try:
                 return shelf.placed(load_model(connection, find_model(connection, text)))
             except NotFound:

@@ -1,19 +1,23 @@
-"""The few facts of each model that a long list shows, without making models of them.
+"""What a long list shows, read without making values of it.
 
-Of ten thousand models this takes a quarter of the time of `load_models`: nobody waits for a list.
+Of ten thousand models this takes a fifth of the time of `load_models`, and it needs no msgspec, whose import takes as
+long as reading some thousand of them: nobody waits for a list.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from itertools import groupby
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from itertools import groupby, repeat
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from papin.models import Model
-from papin.shelf import Shelf, Shelved
+if TYPE_CHECKING:
+    from papin.models import Model
+    from papin.shelf import Shelf, Shelved
 
-__all__ = ["Summary", "load_summaries", "payload_bytes"]
+__all__ = ["Glance", "Summary"]
 
 
 class Summary(NamedTuple):
@@ -36,19 +40,98 @@ class Summary(NamedTuple):
 
 # CROSS JOIN keeps SQLite from walking the index of the ids, which costs a third more.
 _ROWS = """
-SELECT m.id, sum(f.size), v.parameters, v.quantization, v.context_length, u.last_used_at / 1e6, m.key
-FROM versions v CROSS JOIN models m ON m.key = v.model
-LEFT JOIN model_files mf ON mf.version = v.key LEFT JOIN files f ON f.key = mf.file
-LEFT JOIN usage u ON u.model = m.key
-WHERE +v.current GROUP BY v.key
+SELECT m.id, v.key, v.parameters, v.quantization, v.context_length, u.last_used_at / 1e6, m.key
+FROM versions v CROSS JOIN models m ON m.key = v.model LEFT JOIN usage u ON u.model = m.key
+WHERE +v.current
 """
+# By themselves the files are read in the order of an index, which is six times as quick as looking each of them up.
+_SIZES = "SELECT mf.version, f.size FROM model_files mf CROSS JOIN files f ON f.key = mf.file"
+# A row that no version can read counts as never made.
+_LISTINGS = (
+    "(SELECT CASE WHEN json_valid(CAST(inventory AS TEXT)) THEN CAST(inventory AS TEXT) END told FROM inventories)"
+)
+_HAS_MODELS = f"SELECT EXISTS (SELECT 1 FROM {_LISTINGS} WHERE json_array_length(told, '$.listing.models') > 0)"  # noqa: S608
+_STAMPS = f"""
+SELECT json_extract(each.value, '$.path'), json_extract(each.value, '$.mtime_ns')
+FROM (SELECT value AS told, '$' AS place FROM meta WHERE name = 'plugin_stamps'
+      UNION ALL SELECT told, '$.listing.stamps' FROM {_LISTINGS}), json_each(told, place) each
+WHERE json_type(CASE each.type WHEN 'object' THEN each.value END, '$.path') = 'text'
+"""  # noqa: S608  constants
 
 
-def load_summaries(connection: sqlite3.Connection, shelf: Shelf) -> tuple[Summary, ...]:
-    """Return all models in the order of their ids, those that only providers have included."""
-    found = _installed(connection)
-    if not shelf.groups:
-        return found
+class Glance:
+    """The few facts of all models that a list shows. Every method is one snapshot, and blocks for milliseconds.
+
+    Raises (all methods):
+        RegistryFailed: the database is locked, damaged, forbidden, or of another schema version.
+    """
+
+    def __init__(self, snapshot: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> None:
+        self._snapshot = snapshot
+
+    def summaries(self) -> tuple[Summary, ...]:
+        """Return all models in the order of their ids, those that only providers have included."""
+        with self._snapshot() as connection:
+            found = _installed(connection)
+            (has_models,) = connection.execute(_HAS_MODELS).fetchone()
+            return _with_others(connection, found) if has_models else found
+
+    def model_ids(self) -> tuple[str, ...]:
+        """Return the ids of all installed models, sorted."""
+        with self._snapshot() as connection:
+            return tuple(model_id for (model_id,) in connection.execute("SELECT id FROM models ORDER BY id"))
+
+    def payload_bytes(self) -> int:
+        """Return how many bytes the payloads of all models have, each counted once."""
+        # DISTINCT walks an index, where IN would make a table of its own.
+        query = """
+        SELECT total(f.size) FROM (SELECT DISTINCT file FROM model_files) used CROSS JOIN files f ON f.key = used.file
+        """
+        with self._snapshot() as connection:
+            return int(connection.execute(query).fetchone()[0])
+
+    def stamps(self) -> list[tuple[str, int | None]] | None:
+        """Return the folders and files that decide what providers have, with the times they had when that was read.
+
+        A time is in nanoseconds since 1970; None: it was not there. None of all: nothing was ever read.
+        """
+        with self._snapshot() as connection:
+            if not connection.execute("SELECT 1 FROM meta WHERE name = 'plugin_stamps'").fetchone():
+                return None
+            return connection.execute(_STAMPS).fetchall()
+
+
+def _installed(connection: sqlite3.Connection) -> tuple[Summary, ...]:
+    favourites = {key for (key,) in connection.execute("SELECT model FROM favourites")}
+    tags: dict[int, tuple[str, ...]] = {}
+    for key, name in connection.execute("SELECT model, name FROM tags ORDER BY model, position"):
+        tags[key] = (*tags.get(key, ()), name)
+    sizes: dict[int, int] = {}
+    for version, size in connection.execute(_SIZES):
+        sizes[version] = sizes.get(version, 0) + size
+    rows: list[Any] = sorted(connection.execute(_ROWS), key=itemgetter(0))
+    if not rows:
+        return ()
+    # Column by column, and past the checks of `Summary`: of a row, that takes half of the time.
+    ids, versions, parameters, quantizations, contexts, used, keys = zip(*rows, strict=True)
+    columns = (
+        ids,
+        map(sizes.get, versions, repeat(0)),
+        parameters,
+        quantizations,
+        contexts,
+        used,
+        map(favourites.__contains__, keys),
+        map(tags.get, keys, repeat(())),
+    )
+    return tuple(map(tuple.__new__, repeat(Summary), zip(*columns, repeat(()), repeat(0), strict=False)))
+
+
+def _with_others(connection: sqlite3.Connection, found: tuple[Summary, ...]) -> tuple[Summary, ...]:
+    """Return the models with what other programs have of them, and those that only they have."""
+    from papin._registry._inventories import load_shelf  # noqa: PLC0415  needs msgspec
+
+    shelf: Shelf = load_shelf(connection)
     places = _places(connection)
     owned = {each.owner: each for each in shelf.groups if each.owner}
     rows = [_placed(row, owned.get(row.id), places.get(row.id, ())) for row in found]
@@ -82,23 +165,3 @@ def _foreign(model: Model) -> Summary:
         where=tuple(dict.fromkeys(each.provider for each in model.placements)),
         duplicated=model.duplicated,
     )
-
-
-def _installed(connection: sqlite3.Connection) -> tuple[Summary, ...]:
-    favourites = {key for (key,) in connection.execute("SELECT model FROM favourites")}
-    tags: dict[int, tuple[str, ...]] = {}
-    for key, name in connection.execute("SELECT model, name FROM tags ORDER BY model, position"):
-        tags[key] = (*tags.get(key, ()), name)
-    rows: list[Any] = sorted(connection.execute(_ROWS), key=itemgetter(0))
-    return tuple(
-        [
-            Summary(model_id, size or 0, parameters, quantization, context, used, key in favourites, tags.get(key, ()))
-            for model_id, size, parameters, quantization, context, used, key in rows
-        ]
-    )
-
-
-def payload_bytes(connection: sqlite3.Connection) -> int:
-    """Return how many bytes the payloads of all models have, each counted once."""
-    query = "SELECT total(size) FROM files WHERE key IN (SELECT file FROM model_files)"
-    return int(connection.execute(query).fetchone()[0])

@@ -16,10 +16,7 @@ def _main(launch: Launch) -> int:
     gc.disable()
     from papin_cli._main import main  # noqa: PLC0415 - a hook module imports nothing heavy
 
-    status = main(launch)
-    # Nor is any looked for at the end: the process goes, and everything with it.
-    gc.freeze()
-    return status
+    return main(launch)
 
 
 @hookimpl

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from papin import facts, words
 from papin.safe import name, names
+from papin.sizes import size_text
 from papin_cli._table import Column, render_columns
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from papin.models import Model
 
 __all__ = ["details", "installed", "listing", "sayings", "updatable", "update_step"]
+
+T = TypeVar("T")
 
 _COLUMNS = (
     Column(title="MODEL", least=12),
@@ -50,23 +53,29 @@ def listing(
     seconds = now.timestamp()
     columns = [
         names(ids),
-        list(map(words.size, sizes)),
+        list(map(size_text, sizes)),
         list(map(words.compact, parameters)),
         names(quantizations),
-        ["" if context is None else str(context) for context in contexts],
-        ["never" if at is None else words.past(seconds - at) for at in used],
-        names([_others(*each) if each[1] else "" for each in zip(ids, where, strict=True)]),
-        names([_tags(*each) for each in zip(favourites, tags, strict=True)]),
+        _each(lambda context: "" if context is None else str(context), contexts),
+        _each(lambda at: "never" if at is None else words.past(seconds - at), used),
+        names([_others(*each) for each in zip(ids, where, strict=True)] if any(where) else [""] * len(ids)),
+        names([_tags(*each) if any(each) else "" for each in zip(favourites, tags, strict=True)]),
     ]
     shown: tuple[Column, ...] = _COLUMNS
     if updates:
         marks = {update.model: "weights" if update.weights else "metadata" for update in updates}
         columns.append([marks.get(model, "") for model in ids])
         shown = (*_COLUMNS, _UPDATE)
-    foreign = sum(size for size, model in zip(sizes, ids, strict=True) if ":" in model)
+    foreign = sum(size for size, model in zip(sizes, ids, strict=True) if ":" in model) if any(where) else 0
     total = _sum(len(models), payloads + foreign)
     newer = f"{updatable(updates)}\nNext: {update_step(updates)}\n" if updates else ""
     return f"{render_columns(shown, columns, width)}\n{total}{_twice(sum(duplicated))}\n{newer}"
+
+
+def _each(show: Callable[[T], str], values: Sequence[T]) -> list[str]:
+    """Return what is shown for each value; many models have the same, which is made once."""
+    shown = {value: show(value) for value in set(values)}
+    return [shown[value] for value in values]
 
 
 def updatable(updates: Sequence[Update]) -> str:
