@@ -1,6 +1,8 @@
 """Looking into a model that is still on a server: how little is asked for, and what is made of servers that lie."""
 
+import io
 import struct
+import zipfile
 
 import pytest
 import trio
@@ -106,6 +108,20 @@ async def test_of_an_onnx_model_with_little_in_it_all_is_known(show):
         page = await show("graph", wanted("model.onnx", server.url, body=body))
         assert (page.header.parameters, page.header.metadata["inputs"]) == (40_000, "input_ids")
         assert len(server.requests) == 2
+
+
+async def test_of_a_pickle_on_a_server_both_ends_are_read_and_its_danger_is_told(show):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr("archive/data.pkl", b"\x80\x02cos\nsystem\n(X\x02\x00\x00\x00idtR.")
+        made.writestr("archive/data/0", bytes(8 << 20))
+    body = file.getvalue()
+    async with fault_server(body) as server:
+        page = await show("evil", wanted("pytorch_model.bin", server.url, body=body))
+        assert page.header.format == "pytorch"
+        assert page.header.warnings == ("unsafe pickle: whoever loads it lets it use os.system",)
+        assert len(server.requests) == 2
+        assert server.sent <= 128 * KIB
 
 
 async def test_a_server_without_ranges_is_listened_to_as_long_as_need_be(show):

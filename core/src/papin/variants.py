@@ -17,6 +17,7 @@ _FEWER_BITS = 3.0
 _LEGACY = 0.5  # Q4_0 and its like are worse than K-quants of the same size
 _UNKNOWN = 1000.0
 _HALF_BITS = 15.0
+_PICKLED = "pytorch"
 
 
 def _bits(variant: Variant) -> float | None:
@@ -46,10 +47,11 @@ def fits(variant: Variant, space: Room) -> Fit:
 def choose(variants: Sequence[Variant], space: Room, formats: Collection[str] = ()) -> Variant | None:
     """Return the default choice; None of none.
 
-    What a provider here can run (`formats`; empty: not known) comes before the rest, what fits before what may fit,
-    and then the best balance. Where nothing fits, it is the smallest.
+    Pickles come last, since loading them may run code. What a provider here can run (`formats`; empty: not known) comes
+    before the rest, what fits before what may fit, and then the best balance. Where nothing fits, it is the smallest.
     """
-    runnable = [each for each in variants if not formats or not each.format or each.format in formats] or variants
+    safe = [each for each in variants if each.format != _PICKLED] or variants
+    runnable = [each for each in safe if not formats or not each.format or each.format in formats] or safe
     fitting = [each for each in runnable if fits(each, space) in ("gpu", "memory")]
     unknown = [each for each in runnable if fits(each, space) == "unknown"]
     if fitting or unknown:
@@ -75,7 +77,7 @@ def judge(
             variant=each,
             fit=(fit := fit_of(needed := _need(each, header), space)),
             memory=needed,
-            note=_note(each, fit, is_default=each is default),
+            note=_note(each, fit, header, is_default=each is default),
             is_default=each is default,
             installed=here.get(each.ref, ""),
         )
@@ -100,7 +102,21 @@ def _need(variant: Variant, header: Header | None) -> int | None:
     return estimate(header, variant.size)
 
 
-def _note(variant: Variant, fit: Fit, *, is_default: bool) -> str:
+def _note(variant: Variant, fit: Fit, header: Header | None, *, is_default: bool) -> str:
+    about = _balance(variant, fit, is_default=is_default)
+    return "; ".join(each for each in (_danger(variant, header), about) if each)
+
+
+def _danger(variant: Variant, header: Header | None) -> str:
+    """Return what to be told of a pickle: what is in it, where somebody looked, and else what may be."""
+    if variant.format != _PICKLED:
+        return ""
+    if header is None or header.format != _PICKLED:
+        return "a pickle, which may run code when it is loaded"
+    return "; ".join(header.warnings) or "a pickle with nothing but tensors in it"
+
+
+def _balance(variant: Variant, fit: Fit, *, is_default: bool) -> str:
     if fit == "no":
         return "the smallest, and still too large for this machine" if is_default else "too large for this machine"
     if is_default:

@@ -5,7 +5,7 @@ import pytest
 
 from papin.machine import Gpu, Machine, Memory
 from papin.memory import Room, estimate_variant, room
-from papin.models import Variant
+from papin.models import Header, Variant
 from papin.variants import choose, fits, in_order, judge
 
 GB = 10**9
@@ -98,3 +98,28 @@ def test_every_variant_has_its_word():
     assert [name for name, each in judged.items() if each.is_default] == ["Q4_K_M"]
     assert [each.installed for each in judged.values()] == ["", "", "", "m", "", ""]
     assert judge(ALL, Room(gpu=0, main=1))[4].note == "the smallest, and still too large for this machine"
+
+
+def pickled(**facts):
+    return Variant(
+        ref="hub:m:pytorch", catalog="hub", name="m", variant="pytorch", format="pytorch", size=10**6, **facts
+    )
+
+
+def test_a_pickle_is_the_last_choice_and_says_that_it_may_run_code():
+    tensors = Variant(ref="hub:m:st", catalog="hub", name="m", variant="st", format="safetensors", size=10**6)
+    room = Room(gpu=0, main=GB)
+    assert choose([pickled(), tensors], room) is tensors
+    assert choose([pickled()], room, ["gguf"]) == pickled(), "where there is nothing else"
+    told = judge([pickled(), tensors], room)
+    assert told[0].note.startswith("a pickle, which may run code when it is loaded")
+    assert "pickle" not in told[1].note
+
+
+def test_of_a_pickle_that_was_looked_into_what_is_in_it_is_told():
+    room = Room(gpu=0, main=GB)
+    bad = Header(format="pytorch", warnings=("unsafe pickle: whoever loads it lets it use os.system",))
+    assert judge([pickled()], room, header=bad)[0].note.startswith("unsafe pickle: whoever loads it")
+    assert judge([pickled()], room, header=Header(format="pytorch"))[0].note.startswith("a pickle with nothing but")
+    other = judge([pickled()], room, header=Header(format="safetensors"))
+    assert other[0].note.startswith("a pickle, which may run code")

@@ -162,3 +162,14 @@ def test_a_catalog_of_ones_own(papin, tmp_path):
     assert "Removed team" in papin("catalogs", "remove", "team").out
     assert "team" not in papin("models", "search", "lake").out
     assert "ERR_NOT_FOUND" in papin("catalogs", "remove", "starter").err
+
+
+def test_a_pickle_is_told_of_before_and_after_it_is_here(papin, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "evil.pt").write_bytes(b"\x80\x02cos\nsystem\n(X\x02\x00\x00\x00idtR.")
+    papin("catalogs", "add", "team", str(folder))
+    assert "may run code" in papin("models", "show", "team:evil").out
+    got = papin("models", "download", "team:evil")
+    assert "unsafe pickle: whoever loads it lets it use os.system" in got.out + got.err
+    assert "os.system" in papin("models", "verify", "evil").out

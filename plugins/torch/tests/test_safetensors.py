@@ -9,7 +9,7 @@ from papin.testing import FormatSuite
 from papin.testing.formats import drive
 from papin_torch.plugin import papin_formats
 
-(FORMAT,) = papin_formats()
+FORMAT = next(each for each in papin_formats() if each.name == "safetensors")
 
 
 def build(tensors, metadata=None, *, data=None, pad=0):

@@ -103,28 +103,32 @@ async def install(
     whole.committing()
     async with services.committing():
         if replaces:
-            return await _replace(services, variant, files, await _look_inside(services, files), replaces)
+            header = await _look_inside(services, files, handle)
+            return await _replace(services, variant, files, header, replaces)
         existing = await services.records.read(lambda read: same_model(read, variant, files, name))
         if existing is not None:
             return existing
-        header = await _look_inside(services, files)
+        header = await _look_inside(services, files, handle)
         return await _record(services, variant, files, header, name)
 
 
-async def _look_inside(services: Services, files: Sequence[StoredFile]) -> Header:
+async def _look_inside(services: Services, files: Sequence[StoredFile], handle: JobHandle) -> Header:
     storage = await services.storage(files[0].storage)
     paths = [await storage.locate(file.sha256) for file in files]
     found = [path for path in paths if path is not None]
     if len(found) != len(files):
         raise NotFound("a file was removed while it was being installed", next_step="Install it again.")
     try:
-        return await read_all_at(services, files, found)
+        header = await read_all_at(services, files, found)
     except FormatInvalid:
         unused = await services.records.read(
             lambda read: [(file.storage, file.sha256) for file in files if not read.users(file.sha256)]
         )
         await sweep(services, unused)
         raise
+    for text in header.warnings:
+        handle.warn(text)
+    return header
 
 
 def free_id(read: Read, variant: Variant, name: str | None) -> str:

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
-from papin import shards
 from papin.errors import FormatInvalid
-from papin.formats import FileSet, Reading, Span
+from papin.formats import Reading, Span
 from papin.models import Header
 
-__all__ = ["group", "join", "read"]
+__all__ = ["read"]
 
 _LENGTH = 8
 _DECODED = 16 << 20  # bytes of JSON that are decoded; a hundred thousand tensors need less
-_SUFFIX = ".safetensors"
 _METADATA = "__metadata__"
 _DEEPEST = 64  # dimensions
 _SHOWN = 60
@@ -149,33 +147,3 @@ def _dtype(tensors: Mapping[str, _Tensor], weights: Mapping[str, int]) -> str:
     for name, each in tensors.items():
         counted[each.dtype] += weights[name]
     return counted.most_common(1)[0][0] if counted else ""
-
-
-def group(names: Sequence[str]) -> tuple[FileSet, ...]:
-    """Group file names into sets; see `papin.shards`."""
-    return shards.group(names, _SUFFIX)
-
-
-def join(headers: Mapping[str, Header]) -> Header:
-    """Return what the parts of a split model say together.
-
-    Raises:
-        FormatInvalid: a part is missing or does not belong, by the names.
-    """
-    first, *others = group(list(headers))
-    if others or not first.complete:
-        wrong = ", ".join([*first.missing, *first.extra, *(each.name for each in others)][:5])
-        raise FormatInvalid(
-            f"the files are not the parts of one model: {wrong}",
-            next_step="Put all parts of one download beside each other, under the names that they were published with.",
-        )
-    parameters = sum(header.parameters or 0 for header in headers.values())
-    size = sum(header.tensor_bytes for header in headers.values())
-    return msgspec.structs.replace(
-        next(iter(headers.values())),
-        parameters=parameters or None,
-        tensors=sum(header.tensors for header in headers.values()),
-        tensor_bytes=size,
-        bits_per_weight=round(size * 8 / parameters, 3) if parameters else None,
-        expected_size=sum(header.expected_size or 0 for header in headers.values()),
-    )
