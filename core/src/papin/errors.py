@@ -32,8 +32,10 @@ crosses a public boundary: it becomes one of these, with the cause kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from papin._problem import Problem
 
 __all__ = [
     "AddressUnsafe",
@@ -67,14 +69,13 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """An error as data: what every frontend shows, and what jobs and events keep."""
+def __getattr__(name: str) -> object:
+    # Every command imports this page, and those that only read need nothing of msgspec, which takes as long as they do.
+    if name != "Problem":
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    from papin._problem import Problem  # noqa: PLC0415
 
-    code: str
-    title: str
-    message: str
-    next_step: str = ""
+    return Problem
 
 
 class PapinError(Exception):
@@ -94,6 +95,8 @@ class PapinError(Exception):
 
     def problem(self) -> Problem:
         """Return this error as data."""
+        from papin._problem import Problem  # noqa: PLC0415  see `__getattr__`
+
         return Problem(code=self.code, title=self.title, message=self.message, next_step=self.next_step)
 
 

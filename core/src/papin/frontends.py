@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import msgspec
@@ -12,16 +11,14 @@ if TYPE_CHECKING:
 __all__ = ["Frontend", "Launch"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class Launch(NamedTuple):
     """How papin was called: the name of the program, and the arguments after what chose the frontend."""
 
     program: str
     arguments: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frontend:
+class Frontend(NamedTuple):
     """The descriptor of a frontend. `settings` is the Struct of its table in the configuration."""
 
     name: str

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 GROUP = "papin"
@@ -31,29 +30,33 @@ def entry_points(path: Sequence[str] | None = None) -> list[EntryPoint]:
             distribution, version = _identity(info)
             if distribution not in seen:
                 seen.add(distribution)
-                found += [EntryPoint(name, value, distribution, version) for name, value in _section(info)]
+                told = _section(f"{folder or '.'}/{info}/entry_points.txt")
+                found += [EntryPoint(name, value, distribution, version) for name, value in told]
     return sorted(found)
 
 
-def _infos(folder: str) -> list[Path]:
+def _infos(folder: str) -> list[str]:
+    """Return the names of the folders that tell of a distribution. Not as a `Path`: there are hundreds of them."""
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")))  # noqa: PTH208  names only
+        return sorted(name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")))  # noqa: PTH208
     except OSError:
         return []
-    return [Path(folder, name) for name in names]
 
 
-def _identity(info: Path) -> tuple[str, str]:
+def _identity(info: str) -> tuple[str, str]:
     """Return the distribution's normalised name and its version, which the folder's name tells."""
-    name, _, version = info.stem.partition("-")
+    name, _, version = info.rpartition(".")[0].partition("-")
     return name.lower().replace("_", "-").replace(".", "-"), version.partition("-py")[0]
 
 
-def _section(info: Path) -> Iterator[tuple[str, str]]:
+def _section(file: str) -> Iterator[tuple[str, str]]:
     """Yield (name, value) of each line in the section `[papin]`."""
     try:
-        text = (info / "entry_points.txt").read_text(encoding="utf-8")
+        with open(file, encoding="utf-8") as told:  # noqa: PTH123  as above
+            text = told.read()
     except (OSError, UnicodeDecodeError):
+        return
+    if f"[{GROUP}]" not in text:
         return
     inside = False
     for line in text.splitlines():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import click
 
 from papin_cli._output import Output
@@ -11,13 +9,13 @@ from papin_cli._output import Output
 __all__ = ["App", "pass_app"]
 
 
-@dataclass
 class App:
     """One call of papin. The options of the command line fill it in while they are read."""
 
-    program: str = "papin"
-    offline: bool = False
-    out: Output = field(default_factory=Output)
+    def __init__(self, program: str = "papin", out: Output | None = None) -> None:
+        self.program = program
+        self.offline = False
+        self.out = out or Output()
 
 
 pass_app = click.make_pass_decorator(App, ensure=True)

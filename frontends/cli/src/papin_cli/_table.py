@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 __all__ = ["Column", "cut", "render", "render_columns", "width"]
@@ -16,8 +15,7 @@ _GAP = "  "
 _ELLIPSIS = "…"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(NamedTuple):
     """A column: its title, and what happens to it when the terminal is narrow.
 
     Columns with a `rank` above 0 are left out, the greatest first; of what stays, the widest is cut down to `least`.
