@@ -3,7 +3,7 @@
 A catalog registers a `Catalog` descriptor; its `open` gives a session that resolves names to files with size and
 digest. `prefix` is what a person types before the colon (`starter:smollm2`). What else a session can do is told by its
 methods: it `Refreshes` what papin keeps of it for searching without it, `Describes` a model with all its variants, and
-`Searches` for what papin does not have yet.
+`Searches` for what papin does not have yet. One with `is_local = True` needs no network, whatever its descriptor says.
 """
 
 from __future__ import annotations
@@ -97,6 +97,9 @@ class Searches(Protocol):
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     """The descriptor of a catalog. `local` tells that nothing of it needs a network.
 
+    `bundled` tells that its refresh needs none, because what it tells came with the plugin: that can be searched before
+    any network is used, and what is missing in it (sizes, above all) is known once its server is asked for a model.
+
     A `template` is no catalog by itself: one is made of it for each folder or web address that the user added, which
     stands in its settings as `address`, with the user's name for it as name and prefix.
     """
@@ -106,6 +109,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     open: Callable[[Context[Any]], AbstractAsyncContextManager[CatalogSession]]
     local: bool = False
+    bundled: bool = False
     template: bool = False
     settings: type[msgspec.Struct] = NoSettings
 

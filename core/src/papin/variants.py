@@ -119,6 +119,8 @@ def _danger(variant: Variant, header: Header | None) -> str:
 def _balance(variant: Variant, fit: Fit, *, is_default: bool) -> str:
     if fit == "no":
         return "the smallest, and still too large for this machine" if is_default else "too large for this machine"
+    if fit == "unknown":
+        return "its size is not known before its catalog is asked"
     if is_default:
         return "best balance for this machine"
     bits = _bits(variant)

@@ -152,6 +152,7 @@ def test_a_catalog_of_ones_own(papin, tmp_path):
     added = papin("catalogs", "add", "team", str(folder))
     assert "Added team: 1 model." in added.out, added.err
     assert "team:lake-8b" in papin("models", "search", "lake").out
+    assert "Added here: 1 model." in papin("--offline", "catalogs", "add", "here", str(folder)).out
     again = papin("catalogs", "add", "team", str(folder))
     assert "ERR_CONFLICT" in again.err
     assert "ERR_CONFLICT" in papin("catalogs", "add", "starter", str(folder)).err

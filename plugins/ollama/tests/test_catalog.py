@@ -7,6 +7,7 @@ import pytest
 import papin_ollama._registry
 from papin.errors import DigestMismatch, FormatInvalid, LoginRequired, NameInvalid, NotFound, Offline, TransferFailed
 from papin.http import Http
+from papin.kernel import open_kernel
 from papin.models import HttpSource
 from papin.testing import CatalogSuite, make_context
 from papin_ollama._library import LIBRARY
@@ -232,3 +233,15 @@ def test_the_fake_registry_keeps_to_the_protocol(registry):
     assert manifest["mediaType"] == MANIFEST
     assert manifest["config"]["mediaType"] == CONFIG
     assert manifest["layers"][0] == layer("model", gguf())
+
+
+async def test_the_library_is_searched_before_any_network_is_used(tmp_path):
+    async with open_kernel(environ={"PAPIN_HOME": str(tmp_path)}, offline=True) as kernel:
+        found = await kernel.discovery.search("qwen coder catalog:ollama")
+        assert [card.entry.ref for card in found.cards] == ["ollama:qwen2.5-coder"]
+        card = (await kernel.discovery.search("catalog:ollama llama3.2-vision")).cards[0]
+        assert (card.fit, card.memory) == ("unknown", None), "nobody knows its size yet"
+        page = await kernel.discovery.show("ollama:qwen3")
+        assert page.problem.code == "ERR_OFFLINE"
+        assert [each.variant.size for each in page.variants] == [None] * 8
+        assert {each.note for each in page.variants} == {"its size is not known before its catalog is asked"}

@@ -205,9 +205,10 @@ class Catalogs:
         return wait
 
     async def refresh_local(self) -> None:
-        """Bring in what the catalogs that need no network have; which is quick where nothing has changed."""
-        local = [name for name in self._services.plugins.catalogs if self._descriptor(name).local]
-        await refresh_all(self._services, local, _ignore)
+        """Bring in what the catalogs tell without a network; which is quick where nothing has changed."""
+        there = [found.descriptor for found in self._services.plugins.catalogs.values()]
+        known = [about.name for about in there if about.local or about.bundled]
+        await refresh_all(self._services, known, _ignore)
 
     async def entries(self, most: int | None = None) -> tuple[CatalogEntry, ...]:
         """Return what is indexed of the catalogs that are here, the most downloaded first; at most `most`."""

@@ -63,7 +63,8 @@ async def _pages(services: Services, about: Catalog, on_refresh: OnRefresh) -> R
     total = Refreshed(catalog=about.name)
     if not isinstance(session, Refreshes):
         return total
-    if services.config.core.offline and not about.local:
+    needs_network = not (about.local or about.bundled or getattr(session, "is_local", False))
+    if services.config.core.offline and needs_network:
         raise Offline(f"{about.name} is on the network, which is switched off", next_step="Leave out --offline.")
     state = await services.look_up(lambda connection: _read.state(connection, about.name))
     for _ in range(_PAGES):

@@ -237,7 +237,7 @@ class CatalogSuite(DescribedSuite):
         try:
             yield
         except TransferFailed as error:
-            if descriptor.local:
+            if descriptor.local or descriptor.bundled:
                 raise
             pytest.skip(f"it cannot be reached: {error.message}")
 

@@ -43,6 +43,7 @@ def papin_catalogs() -> Iterable[Catalog]:
         prefix="ollama",
         summary="The models of Ollama's registry, and those of Hugging Face by their names there (hf.co/...).",
         open=_open_catalog,
+        bundled=True,
         settings=CatalogSettings,
     )
 

@@ -38,6 +38,8 @@ def open_own(context: Context[IndexSettings]) -> FolderCatalog | WebCatalog:
 class FolderCatalog:
     """A folder with an index in it, or with model files."""
 
+    is_local = True
+
     def __init__(self, context: Context[IndexSettings]) -> None:
         self._name = context.name
         self._root = Path(context.settings.address).expanduser()
