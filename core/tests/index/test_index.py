@@ -11,7 +11,7 @@ from papin._index import _read, _write
 from papin._index._file import Index
 from papin._index._schema import FILE_NAME
 from papin.catalogs import Page
-from papin.errors import Problem, RegistryFailed
+from papin.errors import PapinError, Problem, RegistryFailed
 
 from .shelf import NOW, entry, file, find, names, put
 
@@ -208,3 +208,26 @@ def test_replacing_a_thousand_times_leaves_the_words_sound(index, tmp_path):
     index.close()
     with closing(sqlite3.connect(tmp_path / "index" / FILE_NAME)) as connection:
         connection.execute("INSERT INTO words (words) VALUES ('integrity-check')")
+
+
+def test_many_that_make_the_file_at_the_same_time(tmp_path):
+    for number in range(20):
+        folder = tmp_path / str(number)
+        start = threading.Barrier(8)
+        seen = []
+
+        def work(folder=folder, start=start, seen=seen):
+            start.wait()
+            index = Index(folder)
+            try:
+                seen.append(index.change(lambda connection: connection.execute("PRAGMA journal_mode").fetchone()[0]))
+            except PapinError as error:
+                seen.append(error.message)
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert seen == ["wal"] * 8
+        assert not list(folder.glob("*.new"))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -64,9 +65,11 @@ class Index:
             self._close_idle()
 
     def _changed(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if not self._file.exists():
+            _create(self._file)
         connection = _connect(self._file, "rwc")
         try:
-            _prepare(connection, self._file)
+            _prepare(connection)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(connection)
@@ -139,8 +142,28 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _prepare(connection: sqlite3.Connection, file: Path) -> None:
-    """Make the tables, unless they are there; indexes of older versions go."""
+def _create(file: Path) -> None:
+    """Make the file whole under another name, and give it its own unless somebody was faster.
+
+    Of two that turn one empty file into one with a write-ahead log at the same time, SQLite refuses one at once.
+    """
+    made = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}.new")
+    made.unlink(missing_ok=True)
+    try:
+        with closing(_connect(made, "rwc")) as connection:
+            _prepare(connection)
+        with suppress(OSError):  # it is there already, or this file system has no links: then it is made in place
+            os.link(made, file)
+    finally:
+        made.unlink(missing_ok=True)
+    for old in file.parent.glob("catalogs.*.db*"):
+        number = old.name.split(".")[1]
+        if number.isdigit() and int(number) < VERSION:
+            old.unlink(missing_ok=True)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables, unless they are there."""
     connection.execute("PRAGMA synchronous = NORMAL")
     if _version(connection) == VERSION:
         return
@@ -149,10 +172,6 @@ def _prepare(connection: sqlite3.Connection, file: Path) -> None:
     if _version(connection) != VERSION:
         _make(connection)
     connection.execute("COMMIT")
-    for old in file.parent.glob("catalogs.*.db*"):
-        number = old.name.split(".")[1]
-        if number.isdigit() and int(number) < VERSION:
-            old.unlink(missing_ok=True)
 
 
 def _make(connection: sqlite3.Connection) -> None:
