@@ -182,6 +182,21 @@ async def test_what_arrived_is_kept_by_cancel_unless_it_is_discarded(environ, pa
         assert await unfinished() == 0
 
 
+async def test_what_arrived_is_discarded_without_asking_the_catalog(environ, papin, shelf, tmp_path):
+    async with fault_server(BODY, default=limited(200_000)) as server:
+        shelf("m", wanted("m.gguf", server.url, body=BODY))
+        environ["PYTHONPATH"] = str(tmp_path / "site")
+        child = papin.start("models", "download", "shelf:m", "--json")
+        await arrived(child, 100_000)
+        [job] = json.loads(papin("downloads", "list", "--json").stdout)
+        await trio.to_thread.run_sync(papin, "downloads", "pause", job["id"])
+    (tmp_path / "site" / "m.json").unlink()
+    papin("downloads", "cancel", job["id"], "--discard", "--offline")
+    async with open_kernel(environ=environ) as kernel:
+        [account] = await kernel.storage.account()
+        assert account.staging == 0
+
+
 async def test_hours_can_be_changed_when_it_goes_on(environ, papin):
     environ["PAPIN_DOWNLOAD_BETWEEN"] = "00:00-00:01"
     async with fault_server(BODY) as server, open_kernel(environ=environ) as kernel:

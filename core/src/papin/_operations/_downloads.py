@@ -22,7 +22,7 @@ from papin._operations._hours import parse_hours
 from papin._operations._install import install
 from papin._operations._limits import Limits
 from papin._operations._line import Line
-from papin._operations._planning import Planner
+from papin._operations._planning import Planner, staging_keys
 from papin._operations._providers import Providers
 from papin._operations._pulling import pull, pull_request
 from papin._operations._services import Services
@@ -146,7 +146,7 @@ class Downloads:
         # One after the other, in whichever process: two who want the same at the same moment get one job.
         async with self._services.locked("start"):
             for job in reversed(await self.list()):
-                if job.subject == request.ref and await self._request(job) == request:
+                if job.subject == request.ref and await self._asked(job) == request:
                     if job.state in ("queued", "running"):
                         return await self._set_terms(job, limit, between)
                     if job.state in ("interrupted", "paused"):
@@ -195,6 +195,10 @@ class Downloads:
         blob = await self._services.records.read(lambda read: read.job_request(job.id))
         return msgspec.json.decode(blob, type=Request)
 
+    async def _asked(self, job: Job) -> Request:
+        """Return what the user asked for, without what became known since."""
+        return msgspec.structs.replace(await self._request(job), staged=())
+
     def _body(self, request: Request) -> _Body:
         return _Body(self, request)
 
@@ -212,6 +216,7 @@ class Downloads:
         before = handle.latest or Progress(phase="queued")
         handle.report(Progress(phase="resolving", done=before.done, total=before.total))
         found = await self._planner.find(request, is_plan=False)
+        await self._remember(handle.id, msgspec.structs.replace(request, staged=staging_keys(found.variant)))
         whole = Whole(found.sizes, handle.report, done=before.done)
         if found.installed is not None and not request.replaces:
             whole.finished(found.installed.size)
@@ -228,6 +233,10 @@ class Downloads:
         await self._providers.notice(model)
         await look_after(self._services)
         return model.id
+
+    async def _remember(self, job_id: str, request: Request) -> None:
+        blob = msgspec.json.encode(request)
+        await self._services.records.change(lambda write: write.set_request(job_id, blob))
 
     # --- watching ---
 

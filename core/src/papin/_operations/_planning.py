@@ -85,7 +85,7 @@ class Planner:
         """
         variant, storage = found.variant, await self._services.storage()
         held = {file.name: await self._held(file, storage) for file in variant.files}
-        room = await storage.room([staging_key(file) for file in variant.files])
+        room = await storage.room(staging_keys(variant))
         model = found.installed.id if found.installed else await self.free_id(variant, request.name)
         installed = found.installed.id if found.installed else ""
         return _wanted.make_plan(variant, found.sizes, held, room, model=model, installed=installed)
@@ -102,12 +102,17 @@ class Planner:
         if request.provider:
             return  # what another program has or fetches, it keeps as it does
         storage = await self._services.storage()
-        for file in (await self._resolve(request)).files:
-            await storage.discard(staging_key(file))
+        for key in request.staged or staging_keys(await self._resolve(request)):
+            await storage.discard(key)
 
     async def free_id(self, variant: Variant, name: str | None) -> str:
         """Return the id that the model would get. Raises `Conflict` when another one has the wished name."""
         return await self._services.records.read(lambda read: free_id(read, variant, name))
+
+
+def staging_keys(variant: Variant) -> tuple[str, ...]:
+    """Return the keys under which the files of a variant are staged."""
+    return tuple([staging_key(file) for file in variant.files])
 
 
 def is_installed(model: Model, variant: Variant, name: str | None) -> bool:

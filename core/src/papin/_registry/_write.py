@@ -294,6 +294,10 @@ class Write(Read):
         self._connection.execute(query, (msgspec.json.encode(warnings), job_id))
         return True
 
+    def set_request(self, job_id: str, request: bytes) -> None:
+        """Record what a job was asked, as its owner understands it now."""
+        self._connection.execute("UPDATE jobs SET request = ? WHERE id = ?", (request, job_id))
+
     def set_terms(self, job_id: str, *, limit: int | None, between: str) -> Job:
         """Record how fast a job may be, in bytes a second, and at which time of day; return it as it is then.
 
