@@ -124,6 +124,27 @@ async def test_of_a_pickle_on_a_server_both_ends_are_read_and_its_danger_is_told
         assert server.sent <= 128 * KIB
 
 
+async def test_what_no_catalog_tells_the_size_of_is_asked_of_its_server_once(environ, shelf):
+    body = tiny_gguf(1, 1 << 20)
+    async with fault_server(body) as server, open_kernel(environ=environ) as kernel:
+        shelf("parts", wanted("tiny.gguf", server.url), wanted("mmproj.gguf", f"{server.origin}/mmproj.gguf"))
+        page = await kernel.discovery.show("shelf:parts")
+        (judged,) = page.variants
+        assert (judged.variant.size, judged.fit) == (2 * len(body), "memory")
+        assert [file.size for file in judged.variant.files] == [None, None], "which nobody promised"
+        assert [request.method for request in server.requests] == ["GET", "HEAD"]
+        (card,) = (await kernel.discovery.search("parts fits:yes")).cards
+        assert card.memory, "what was found out is known to the next search"
+
+
+@pytest.mark.parametrize("script", [refuse(404), refuse(403), lying_length(1 << 62)], ids=["missing", "gated", "lie"])
+async def test_a_size_that_no_server_tells_stays_unknown(show, script):
+    async with fault_server(tiny_gguf(), default=script) as server:
+        page = await show("odd", wanted("odd.gguf", server.url))
+        assert page.variants[0].variant.size is None
+        assert page.variants[0].note == "its size is not known"
+
+
 async def test_a_server_without_ranges_is_listened_to_as_long_as_need_be(show):
     body, _ = large_gguf()
     async with fault_server(body, default=no_range()) as server:

@@ -120,7 +120,7 @@ def _balance(variant: Variant, fit: Fit, *, is_default: bool) -> str:
     if fit == "no":
         return "the smallest, and still too large for this machine" if is_default else "too large for this machine"
     if fit == "unknown":
-        return "its size is not known before its catalog is asked"
+        return "its size is not known"
     if is_default:
         return "best balance for this machine"
     bits = _bits(variant)

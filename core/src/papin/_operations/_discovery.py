@@ -19,6 +19,7 @@ from papin._operations._catalogs import Catalogs
 from papin._operations._refreshing import as_told
 from papin._operations._remote_headers import remote_header
 from papin._operations._services import Services
+from papin._operations._sizing import sized
 from papin.catalogs import Describes, Searches
 from papin.discovery import Card, Found, ModelPage, Row
 from papin.errors import NameInvalid, NotFound, PapinError, Problem
@@ -150,7 +151,11 @@ class Discovery:
         installed = await self._services.records.read(installed_in)
         formats = {each for formats in here.providers.values() for each in formats}
         chosen = choose(entry.variants, here.room, formats)
-        header = None if problem or chosen is None else await self._inside(chosen)
+        header = None
+        if problem is None and chosen is not None:
+            sizes: dict[str, int] = {}
+            header = await self._inside(chosen, sizes)
+            entry = await self._sized(catalog, entry, sizes)
         judged = judge(entry.variants, here.room, formats, dict(installed.by_ref), header)
         return ModelPage(
             entry=entry if header is None else _told_by(header, entry),
@@ -161,13 +166,24 @@ class Discovery:
             problem=problem,
         )
 
-    async def _inside(self, variant: Variant) -> Header | None:
+    async def _sized(self, catalog: str, entry: CatalogEntry, sizes: dict[str, int]) -> CatalogEntry:
+        """Return `entry` with sizes that its catalog did not tell, and keep them for the next search."""
+        told = entry
+        with trio.move_on_after(_PATIENCE):
+            told = await sized(self._services.http, entry, sizes)
+        if told is not entry:
+            prefix = self._services.plugins.catalogs[catalog].descriptor.prefix
+            put = partial(_write.put_entries, catalog=catalog, prefix=prefix, entries=(told,))
+            await self._services.index_change(put)
+        return told
+
+    async def _inside(self, variant: Variant, sizes: dict[str, int]) -> Header | None:
         """Return what the weights of a variant say of themselves, where their server tells within seconds."""
         first = next((file for file in variant.files if file.role == "weights"), None)
         if first is None or not any(isinstance(source, HttpSource) for source in first.sources):
             return None
         with trio.move_on_after(_PATIENCE), suppress(PapinError):
-            return await remote_header(self._services, first)
+            return await remote_header(self._services, first, sizes)
         return None
 
     async def _entry(self, catalog: str, parsed: CatalogRef) -> tuple[CatalogEntry, Problem | None]:

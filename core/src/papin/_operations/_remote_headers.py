@@ -37,8 +37,10 @@ _REQUESTS = 8
 _RANGE = re.compile(r"bytes (\d{1,19})-\d{1,19}/(\d{1,19})")
 
 
-async def remote_header(services: Services, file: WantedFile) -> Header:
+async def remote_header(services: Services, file: WantedFile, sizes: dict[str, int]) -> Header:
     """Return what a file on a server says of itself, from the index where it was read before.
+
+    How large the file is at an address that was asked is noted in `sizes`.
 
     Raises:
         NotFound: it is on no server.
@@ -49,13 +51,13 @@ async def remote_header(services: Services, file: WantedFile) -> Header:
     error: PapinError = NotFound(f"{file.name} is on no server", next_step="Download it.")
     for source in sources:
         try:
-            return await _of_source(services, file, source)
+            return await _of_source(services, file, source, sizes)
         except (TransferFailed, NotFound) as failed:
             error = failed
     raise error
 
 
-async def _of_source(services: Services, file: WantedFile, source: HttpSource) -> Header:
+async def _of_source(services: Services, file: WantedFile, source: HttpSource, sizes: dict[str, int]) -> Header:
     digest = file.sha256 or ""
     known = await services.look_up(lambda index: header_of(index, digest)) if digest else None
     if known is not None:
@@ -63,6 +65,7 @@ async def _of_source(services: Services, file: WantedFile, source: HttpSource) -
     async with services.http.client(source.url if source.user_named else "") as client, AsyncExitStack() as stack:
         remote = _Remote(client, source.url, stack)
         await remote.begin()
+        sizes[source.url] = remote.size
         key = digest or (f"{source.url} {remote.validator}" if remote.validator else "")
         known = await services.look_up(lambda index: header_of(index, key)) if key else None
         header = known or await _read(services.formats, remote, file.name)
