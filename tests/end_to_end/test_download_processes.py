@@ -156,6 +156,23 @@ async def test_a_job_says_why_it_waits_before_it_tries_again(environ):
         await kernel.downloads.cancel(job.id)
 
 
+async def test_who_wants_the_same_file_by_another_name_waits_for_that_download_and_says_so(environ, shelf):
+    async with fault_server(BODY, default=limited(1 << 20)) as server, open_kernel(environ=environ) as kernel:
+        for name in ("a", "b"):
+            shelf(name, wanted("m.gguf", server.url, body=BODY))
+        first = await kernel.downloads.start("shelf:a")
+        async with aclosing(kernel.downloads.follow(first.id)) as changes:
+            async for each in changes:
+                if each.progress and each.progress.done:
+                    break
+        second = await kernel.downloads.start("shelf:b")
+        told = await states(kernel, second)
+        assert f"for {first.id}, which fetches the same file" in [each.waiting for each in told]
+        assert (told[-1].state, told[-1].waiting) == ("completed", "")
+        assert (await kernel.downloads.status(first.id)).state == "completed"
+        assert server.sent < 2 * len(BODY)
+
+
 async def test_what_arrived_is_kept_by_cancel_unless_it_is_discarded(environ, papin):
     async with fault_server(BODY, default=limited(200_000)) as server, open_kernel(environ=environ) as kernel:
 

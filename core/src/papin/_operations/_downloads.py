@@ -193,7 +193,7 @@ class Downloads:
 
     async def _request(self, job: Job) -> Request:
         blob = await self._services.records.read(lambda read: read.job_request(job.id))
-        return msgspec.json.decode(blob, type=Request)
+        return _wanted.as_asked(blob)
 
     async def _asked(self, job: Job) -> Request:
         """Return what the user asked for, without what became known since."""

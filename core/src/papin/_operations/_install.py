@@ -12,9 +12,10 @@ from papin._jobs import JobHandle
 from papin._operations._headers import read_all_at
 from papin._operations._removal import sweep
 from papin._operations._services import Services
+from papin._operations._wanted import as_asked
 from papin._operations._whole import Whole
-from papin._registry import Read, Write
-from papin._transfers import Pace, fetch
+from papin._registry import OPEN, Read, Write
+from papin._transfers import Pace, fetch, staging_key
 from papin.errors import Conflict, FormatInvalid, NotFound
 from papin.events import ModelChanged, ModelInstalled
 from papin.models import Header, Model, StoredFile, Variant
@@ -36,6 +37,8 @@ async def fetch_all(
         handle.wait_for(f"until {until.astimezone():%H:%M:%S} to try again: {why}" if until else "", until)
 
     for wanted in variant.files:
+        if other := await _other_at(services, staging_key(wanted), handle.id):
+            handle.wait_for(f"for {other}, which fetches the same file")
         fetched = await fetch(wanted, storage, services.http, whole.of_file(wanted.name), pace=pace, waits=waits)
         whole.finished(fetched.size)
         for wrong in fetched.blamed:
@@ -46,6 +49,16 @@ async def fetch_all(
     if len(stored) == 1 and not variant.revision:
         variant = msgspec.structs.replace(variant, revision=fetched.etag)
     return variant, tuple(stored)
+
+
+async def _other_at(services: Services, key: str, job_id: str) -> str:
+    """Return the id of another open job that fetches what is staged under `key`, or nothing."""
+
+    def ask(read: Read) -> str:
+        others = (job.id for job in read.jobs() if job.state in OPEN and job.id != job_id)
+        return next((each for each in others if key in as_asked(read.job_request(each)).staged), "")
+
+    return await services.records.read(ask)
 
 
 def describe(variant: Variant, files: Sequence[StoredFile], header: Header, model_id: str, now: datetime) -> Model:

@@ -34,6 +34,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     staged: tuple[str, ...] = ()
 
 
+def as_asked(blob: bytes) -> Request:
+    """Return the request that a job keeps."""
+    return msgspec.json.decode(blob, type=Request)
+
+
 def check_request(request: Request) -> Request:
     """Return `request` if its name and digest are well formed.
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from papin._registry._jobs import OPEN
     from papin._registry._owner import Owner, is_alive, this_process
     from papin._registry._read import Read
     from papin._registry._registry import Registry, open_registry
@@ -18,11 +19,23 @@ if TYPE_CHECKING:
     from papin._registry._wakeup import Follower
     from papin._registry._write import Write
 
-__all__ = ["FILE_NAME", "Follower", "Owner", "Read", "Registry", "Write", "is_alive", "open_registry", "this_process"]
+__all__ = [
+    "FILE_NAME",
+    "OPEN",
+    "Follower",
+    "Owner",
+    "Read",
+    "Registry",
+    "Write",
+    "is_alive",
+    "open_registry",
+    "this_process",
+]
 
 _HOMES = {
     "FILE_NAME": "_schema",
     "Follower": "_wakeup",
+    "OPEN": "_jobs",
     "Owner": "_owner",
     "Read": "_read",
     "Registry": "_registry",

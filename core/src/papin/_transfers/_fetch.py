@@ -138,6 +138,7 @@ async def _download(
     waits: Waits,
 ) -> Fetched:
     async with storage.stage(staging_key(wanted), size=wanted.size) as staging:
+        waits("", 0)  # whoever had it open before us is done with it
         present = await _present(wanted, storage, meter)
         if present:
             return present
