@@ -11,7 +11,7 @@ import msgspec
 
 from papin._index._conditions import Here
 from papin._index._facets import known
-from papin._index._facts import facts_of, unpack
+from papin._index._facts import unpack
 from papin._index._identity import digests
 from papin._index._search import search
 from papin._registry._times import from_stored
@@ -93,15 +93,16 @@ class Installed(NamedTuple):
 
 def _cards(connection: sqlite3.Connection, keys: Sequence[int], here: Here, installed: Installed) -> tuple[Card, ...]:
     entries_by_key = _unpacked(connection, keys)
-    places = dict(connection.execute(f"SELECT key, card FROM entries WHERE key IN ({_marks(keys)})", keys).fetchall())  # noqa: S608
-    sources = _sources(connection, list(places.values()))
-    ids = _here(connection, list(places.values()), sources, installed)
+    query = f"SELECT key, card, need FROM entries WHERE key IN ({_marks(keys)})"  # noqa: S608
+    told = {key: (card, need) for key, card, need in connection.execute(query, keys)}
+    places = [card for card, _ in told.values()]
+    sources = _sources(connection, places)
+    ids = _here(connection, places, sources, installed)
     cards = []
     for key in keys:
-        entry, card = entries_by_key[key], places[key]
-        need = facts_of(entry).need
+        card, need = told[key]
         made = Card(
-            entry=entry,
+            entry=entries_by_key[key],
             sources=tuple(sources[card][:_SOURCES]),
             fit=fit_of(need, here.room),
             memory=need,
