@@ -54,7 +54,7 @@ def listing(
     columns = [
         names(ids),
         list(map(size_text, sizes)),
-        list(map(words.compact, parameters)),
+        _each(words.compact, parameters),
         names(quantizations),
         _each(lambda context: "" if context is None else str(context), contexts),
         _each(lambda at: "never" if at is None else words.past(seconds - at), used),
