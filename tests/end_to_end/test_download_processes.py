@@ -214,6 +214,35 @@ async def test_what_arrived_is_discarded_without_asking_the_catalog(environ, pap
         assert account.staging == 0
 
 
+@pytest.mark.parametrize("ending", ["resume", "discard", "discard elsewhere"])
+async def test_a_file_that_came_before_its_download_was_killed_is_used_or_goes(environ, papin, shelf, tmp_path, ending):
+    other = tiny_gguf(7, payload=1 << 20)
+    async with fault_server(BODY) as quick, fault_server(other, default=limited(100_000)) as slow:
+        files = [wanted("m.gguf", quick.url, body=BODY), wanted("mmproj-m.gguf", slow.url, body=other, role="mmproj")]
+        shelf("m", *files)
+        shelf("first", files[0])
+        environ["PYTHONPATH"] = str(tmp_path / "site")
+        child = papin.start("models", "download", "shelf:m", "--json")
+        await arrived(child, len(BODY) + 1)
+        child.kill()
+        await trio.to_thread.run_sync(child.wait)
+        async with open_kernel(environ=environ) as kernel:
+            [job] = await kernel.downloads.list()
+            fetched = quick.sent
+            if ending == "resume":
+                await kernel.downloads.resume(job.id)
+                await kernel.downloads.wait(job.id)
+            elif ending == "discard elsewhere":
+                second = await kernel.downloads.start("shelf:first", name="first")
+                await kernel.downloads.wait(second.id)
+            assert quick.sent == fetched, "what had come was fetched again"
+            if ending != "resume":
+                await kernel.downloads.cancel(job.id, discard=True)
+            [account] = await kernel.storage.account()
+            kept = {"resume": len(BODY) + len(other), "discard": 0, "discard elsewhere": len(BODY)}[ending]
+            assert (account.used, account.staging) == (kept, 0)
+
+
 async def test_hours_can_be_changed_when_it_goes_on(environ, papin):
     environ["PAPIN_DOWNLOAD_BETWEEN"] = "00:00-00:01"
     async with fault_server(BODY) as server, open_kernel(environ=environ) as kernel:

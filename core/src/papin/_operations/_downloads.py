@@ -280,7 +280,7 @@ class Downloads:
         if discard:
             async with aclosing(self.follow(job.id)) as changes:
                 job = [each async for each in changes][-1]
-            await self._planner.discard(await self._request(job))
+            await self._planner.discard(await self._request(job), job.id)
         return job
 
     async def pause(self, job_id: str) -> Job:

@@ -36,10 +36,15 @@ async def fetch_all(
         until = datetime.now(UTC) + timedelta(seconds=seconds) if why else None
         handle.wait_for(f"until {until.astimezone():%H:%M:%S} to try again: {why}" if until else "", until)
 
+    async def expects(sha256: str, size: int) -> None:
+        # Known before it is there: the next start removes what neither a model nor a download turned out to want.
+        await services.records.change(lambda write: write.expect_payload(name, sha256, size))
+
     for wanted in variant.files:
         if other := await _other_at(services, staging_key(wanted), handle.id):
             handle.wait_for(f"for {other}, which fetches the same file")
-        fetched = await fetch(wanted, storage, services.http, whole.of_file(wanted.name), pace=pace, waits=waits)
+        report = whole.of_file(wanted.name)
+        fetched = await fetch(wanted, storage, services.http, report, pace=pace, waits=waits, expects=expects)
         whole.finished(fetched.size)
         for wrong in fetched.blamed:
             handle.warn(f"a source of {wanted.name} was dropped: {wrong}")

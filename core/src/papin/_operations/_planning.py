@@ -13,6 +13,7 @@ from papin._operations._catalogs import Catalogs
 from papin._operations._holdings import holding_of, variant_of_holding
 from papin._operations._install import free_id
 from papin._operations._probe import probe_all
+from papin._operations._removal import sweep
 from papin._operations._services import Services
 from papin._operations._wanted import Held, Request
 from papin._transfers import staging_key
@@ -97,13 +98,17 @@ class Planner:
 
         return Held(is_whole=True, users=await self._services.records.read(lambda read: read.users(digest)))
 
-    async def discard(self, request: Request) -> None:
-        """Remove what is unfinished of what `request` stands for, unless somebody is at it."""
+    async def discard(self, request: Request, job_id: str) -> None:
+        """Remove what arrived of what the request of a job stands for, unless somebody is at it or wants it too."""
         if request.provider:
             return  # what another program has or fetches, it keeps as it does
         storage = await self._services.storage()
-        for key in request.staged or staging_keys(await self._resolve(request)):
+        keys = request.staged or staging_keys(await self._resolve(request))
+        for key in keys:
             await storage.discard(key)
+        async with self._services.committing():
+            unused = await self._services.records.read(lambda read: _wanted.unwanted(read, but=job_id))
+            await sweep(self._services, [place for place in unused if place[1] in keys])
 
     async def free_id(self, variant: Variant, name: str | None) -> str:
         """Return the id that the model would get. Raises `Conflict` when another one has the wished name."""

@@ -6,6 +6,7 @@ import logging
 
 from papin._operations._removal import sweep
 from papin._operations._services import Services
+from papin._operations._wanted import unwanted
 from papin._registry import Registry, Write
 from papin.errors import PapinError
 from papin.events import ModelInstalled, RegistryRebuilt
@@ -68,5 +69,4 @@ async def _sweep_leftovers(services: Services) -> None:
     if not await services.records.read(lambda read: read.leftovers()):
         return
     async with services.committing():
-        leftovers = await services.records.read(lambda read: read.leftovers())
-        await sweep(services, leftovers)
+        await sweep(services, await services.records.read(unwanted))

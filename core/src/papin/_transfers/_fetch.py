@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from itertools import groupby
 from pathlib import Path
@@ -48,6 +48,14 @@ def staging_key(wanted: WantedFile) -> str:
     return wanted.sha256 or hashlib.sha256(f"url\0{first}".encode()).hexdigest()
 
 
+Expects = Callable[[str, int], Awaitable[None]]
+"""Awaited before a payload gets its final name, with its digest and its size in bytes."""
+
+
+async def expect_nothing(_sha256: str, _size: int) -> None:
+    """Take what `Expects` are told."""
+
+
 async def fetch(
     wanted: WantedFile,
     storage: StorageSession,
@@ -57,13 +65,15 @@ async def fetch(
     pace: Pace | None = None,
     hosts: Hosts = _HOSTS,
     waits: Waits = tell_nobody,
+    expects: Expects = expect_nothing,
 ) -> Fetched:
     """Get `wanted` into `storage` from the first of its sources that can give it, unless it is there already.
 
     Addresses that follow each other are mirrors: when one fails, the next goes on with what is missing. `report` is
     called from the event loop, often: whoever shows progress throttles it. `pace` limits the speed, `hosts` the
-    connections; `waits` is told when and why it waits before it tries again. Cancelling leaves what arrived to be
-    resumed. Two that fetch the same at once, in whichever process, fetch it once.
+    connections; `waits` is told when and why it waits before it tries again; `expects` records what is about to be
+    kept, so that a crash loses track of nothing. Cancelling leaves what arrived to be resumed. Two that fetch the same
+    at once, in whichever process, fetch it once.
 
     Raises:
         DiskSpace, StorageFailed: it cannot be kept; no other source would help.
@@ -80,9 +90,17 @@ async def fetch(
             if is_remote:
                 mirrors = [source for source in sources if isinstance(source, HttpSource)]
                 return await _download(
-                    mirrors, wanted, storage, http, meter, pace=pace or Pace(), hosts=hosts, waits=waits
+                    mirrors,
+                    wanted,
+                    storage,
+                    http,
+                    meter,
+                    pace=pace or Pace(),
+                    hosts=hosts,
+                    waits=waits,
+                    expects=expects,
                 )
-            return await _take(list(sources), wanted, storage, meter)
+            return await _take(list(sources), wanted, storage, meter, expects)
         except PapinError as error:
             # A source on this machine that cannot be read is a reason to try the next; a storage that fails is not.
             if is_remote and isinstance(error, StorageFailed):
@@ -101,20 +119,24 @@ async def _present(wanted: WantedFile, storage: StorageSession, meter: Meter) ->
 
 
 async def _take(
-    sources: Sequence[DownloadSource], wanted: WantedFile, storage: StorageSession, meter: Meter
+    sources: Sequence[DownloadSource], wanted: WantedFile, storage: StorageSession, meter: Meter, expects: Expects
 ) -> Fetched:
     errors: list[PapinError] = []
     for source in sources:
         assert not isinstance(source, HttpSource)
         try:
-            return await _take_one(source, wanted, storage, meter)
+            return await _take_one(source, wanted, storage, meter, expects)
         except PapinError as error:
             errors.append(error)
     raise all_of(errors, wanted.name)
 
 
 async def _take_one(
-    source: PackageSource | FileSource, wanted: WantedFile, storage: StorageSession, meter: Meter
+    source: PackageSource | FileSource,
+    wanted: WantedFile,
+    storage: StorageSession,
+    meter: Meter,
+    expects: Expects,
 ) -> Fetched:
     found = await in_thread(locate, source)
     async with storage.stage(wanted.sha256 or _key_of(found), size=None) as staging:
@@ -123,7 +145,7 @@ async def _take_one(
         if present:
             return present
         received = await take_local(wanted, found, storage, staging, meter)
-        return await _admit(storage, staging, received, meter)
+        return await _admit(storage, staging, received, meter, expects)
 
 
 async def _download(
@@ -136,6 +158,7 @@ async def _download(
     pace: Pace,
     hosts: Hosts,
     waits: Waits,
+    expects: Expects,
 ) -> Fetched:
     async with storage.stage(staging_key(wanted), size=wanted.size) as staging:
         waits("", 0)  # whoever had it open before us is done with it
@@ -147,7 +170,7 @@ async def _download(
                 wanted, Mirrors(sources, http, clients), storage, meter, pace=pace, hosts=hosts, waits=waits
             )
             received = await engine.run(staging)
-        return await _admit(storage, staging, received, meter)
+        return await _admit(storage, staging, received, meter, expects)
 
 
 def _key_of(found: Found) -> str:
@@ -156,8 +179,11 @@ def _key_of(found: Found) -> str:
     ).hexdigest()
 
 
-async def _admit(storage: StorageSession, staging: Staging, received: Received, meter: Meter) -> Fetched:
+async def _admit(
+    storage: StorageSession, staging: Staging, received: Received, meter: Meter, expects: Expects
+) -> Fetched:
     meter.enter("committing", total=received.size)
+    await expects(received.sha256, received.size)
     path = await storage.admit(staging, sha256=received.sha256, size=received.size)
     meter.finish(received.size)
     return Fetched(
