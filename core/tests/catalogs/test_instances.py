@@ -7,6 +7,7 @@ from papin.config import find_file, load, set_value
 from papin.errors import Conflict, NameInvalid, NotFound, TransferFailed
 from papin.events import CatalogRefreshed
 from papin.kernel import open_kernel, settings_tables
+from papin.library import open_library
 
 SOURCE = """
 from contextlib import asynccontextmanager
@@ -154,6 +155,35 @@ async def test_what_cannot_be_a_catalog_is_refused_and_leaves_nothing(kernel, na
         with pytest.raises(error):
             await opened.catalogs.add(name, address)
     assert (kernel.home / "config.toml").read_text() == ""
+
+
+async def test_what_a_catalog_told_that_is_not_configured_any_more_is_not_found(kernel):
+    async with kernel("") as opened:
+        await opened.catalogs.add("team", "https://team.example/a")
+        kept = (kernel.home / "config.toml").read_text()
+    async with kernel("") as opened:
+        assert not (await opened.discovery.search("anvil")).cards
+        with pytest.raises(NotFound) as caught:
+            await opened.catalogs.resolve("starter:anvil")
+        assert "team:" not in caught.value.next_step
+    async with kernel(kept) as opened:
+        assert (await opened.discovery.search("anvil")).cards[0].entry.ref == "team:anvil", "nothing was lost"
+
+
+async def test_a_search_without_a_kernel_finds_what_is_added_refreshed_and_not_what_is_removed(kernel):
+    def found():
+        with open_library({"PAPIN_HOME": str(kernel.home)}) as library:
+            return [card.entry.ref for card in library.search("anvil").cards]
+
+    async with kernel("") as opened:
+        await opened.discovery.search("")
+        await opened.catalogs.add("team", "https://team.example/a")
+        assert found() == ["team:anvil"]
+        await opened.catalogs.remove("team")
+        assert found() == []
+    async with kernel('[catalogs.other]\nkind = "shelf"\naddress = "https://team.example/a"\n') as opened:
+        await opened.catalogs.refresh(["other"])
+        assert found() == ["other:anvil"]
 
 
 async def test_two_that_add_the_same_name_at_once(kernel):

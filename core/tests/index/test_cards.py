@@ -5,7 +5,7 @@ import pytest
 from papin._index._identity import Identity, identity, is_same
 from papin._index._read import Installed
 
-from .shelf import entry, file, find, put
+from .shelf import HERE, entry, file, find, put
 
 SAME = [
     ("acme/Lake-8B-Instruct-GGUF", "acme/lake-8b-instruct"),
@@ -105,3 +105,18 @@ def test_what_is_here_is_told_by_reference_and_by_file(index):
     here = Installed(by_ref={"shelf:sea:Q8_0": "sea-q8", "shelf:seaside": "no"}, by_digest={digest: "my-lake"})
     told = {card.entry.name: card.installed for card in find(index, "", installed=here).cards}
     assert told == {"lake-8b": ("my-lake",), "sea": ("sea-q8",), "pond": ()}
+
+
+def test_what_catalogs_told_that_are_not_here_is_kept_and_not_found(index):
+    put(index, entry("acme/lake-8b", "Q4_K_M", catalog="one", downloads=9), catalog="one")
+    put(index, entry("other/lake-8b", "Q4_K_M", catalog="two"), entry("sea", catalog="two"), catalog="two")
+    for text in ("lake", "", "lake sort:name", "catalog:one lake"):
+        found = find(index, text, here=HERE._replace(catalogs=("two",))).cards
+        assert [card.entry.catalog for card in found] == ["two"] * len(found)
+        assert all([each.catalog for each in card.sources] == ["two"] for card in found)
+    assert [card.entry.name for card in find(index, "lake", here=HERE._replace(catalogs=("two",))).cards] == [
+        "other/lake-8b"
+    ]
+    (both,) = find(index, "lake", here=HERE._replace(catalogs=("one", "two"))).cards
+    assert {each.catalog for each in both.sources} == {"one", "two"}
+    assert not find(index, "", here=HERE._replace(catalogs=())).cards

@@ -20,10 +20,14 @@ _ABOUT = 0.1
 
 
 class Here(NamedTuple):
-    """What of this machine a search needs: the room for a model, and the formats that each provider runs."""
+    """What of this machine a search needs: the room for a model, the formats that each provider runs, the catalogs.
+
+    What catalogs told that are not here any more (None: all are) is kept, and not found.
+    """
 
     room: Room = Room(gpu=0, main=0)
     providers: Mapping[str, Collection[str]] = {}
+    catalogs: Collection[str] | None = None
 
 
 class Condition(NamedTuple):

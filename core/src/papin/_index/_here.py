@@ -17,6 +17,7 @@ class _Stored(msgspec.Struct, frozen=True):
     gpu: int
     main: int
     providers: dict[str, tuple[str, ...]]
+    catalogs: tuple[str, ...] | None = None
 
 
 def load_here(connection: sqlite3.Connection) -> Here | None:
@@ -25,10 +26,13 @@ def load_here(connection: sqlite3.Connection) -> Here | None:
     if row is None:
         return None
     stored = msgspec.json.decode(row[0], type=_Stored)
-    return Here(room=Room(gpu=stored.gpu, main=stored.main), providers=stored.providers)
+    room = Room(gpu=stored.gpu, main=stored.main)
+    return Here(room=room, providers=stored.providers, catalogs=stored.catalogs)
 
 
-def save_here(connection: sqlite3.Connection, room: Room, providers: Mapping[str, tuple[str, ...]]) -> None:
+def save_here(
+    connection: sqlite3.Connection, room: Room, providers: Mapping[str, tuple[str, ...]], catalogs: tuple[str, ...]
+) -> None:
     """Keep what was found."""
-    stored = msgspec.json.encode(_Stored(room.gpu, room.main, dict(providers)))
+    stored = msgspec.json.encode(_Stored(room.gpu, room.main, dict(providers), catalogs))
     connection.execute("INSERT OR REPLACE INTO here VALUES ('machine', ?)", (stored,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -103,7 +103,7 @@ def _cards(connection: sqlite3.Connection, keys: Sequence[int], here: Here, inst
         card, need = told[key]
         made = Card(
             entry=entries_by_key[key],
-            sources=tuple(sources[card][:_SOURCES]),
+            sources=tuple(_there(sources[card], here))[:_SOURCES],
             fit=fit_of(need, here.room),
             memory=need,
             installed=ids[card],
@@ -142,6 +142,10 @@ def _sources(connection: sqlite3.Connection, cards: Sequence[int]) -> dict[int, 
         source = Source(ref=ref, catalog=catalog, publisher=publisher, downloads=downloads or None)
         found.setdefault(card, []).append(source)
     return found
+
+
+def _there(sources: Sequence[Source], here: Here) -> Iterator[Source]:
+    return (each for each in sources if here.catalogs is None or each.catalog in here.catalogs)
 
 
 def _here(

@@ -16,6 +16,7 @@ import msgspec
 
 from papin._index._conditions import Condition, Here, condition
 from papin._index._emptied import begins, emptied_by
+from papin._index._facets import known
 from papin._index._schema import SORTED
 from papin._index._spelling import mend, tokens
 from papin.query import Query
@@ -49,10 +50,20 @@ def search(connection: sqlite3.Connection, query: Query, limit: int, here: Here)
     words = [mend(connection, token) for token in tokens(query.words)]
     conditions = [condition(connection, each, here) for each in query.filters]
     meant = msgspec.structs.replace(query, words=tuple(words), filters=tuple(each.meant for each in conditions))
-    keys = _first(_Asked(connection, words, conditions, query.sort).hits(), limit + 1)
+    hidden = _gone(connection, here)
+    keys = _first(_Asked(connection, words, conditions, query.sort, hidden).hits(), limit + 1)
     if keys:
         return Hits(tuple(keys[:limit]), len(keys) > limit, meant)
     return Hits((), more=False, meant=meant, emptied_by=emptied_by(connection, words, conditions))
+
+
+def _gone(connection: sqlite3.Connection, here: Here) -> tuple[int, ...]:
+    """Return the numbers of the catalogs that told something once, and are not here."""
+    if here.catalogs is None:
+        return ()
+    told = [name for (name,) in connection.execute("SELECT name FROM catalogs") if name not in here.catalogs]
+    numbers = known(connection, "catalog") if told else {}
+    return tuple(numbers[name] for name in told if name in numbers)
 
 
 def _first(rows: Iterator[tuple[int, int]], limit: int) -> list[int]:
@@ -69,12 +80,18 @@ class _Asked:
     """One question to the index."""
 
     def __init__(
-        self, connection: sqlite3.Connection, words: Sequence[str], conditions: Sequence[Condition], sort: str
+        self,
+        connection: sqlite3.Connection,
+        words: Sequence[str],
+        conditions: Sequence[Condition],
+        sort: str,
+        hidden: Sequence[int] = (),
     ) -> None:
         self._do = connection.execute
         self._words = words
         self._sort = sort or ("match" if words else "downloads")
-        self._where = " AND ".join(each.sql for each in conditions)
+        gone = [f"e.catalog NOT IN ({', '.join(map(str, hidden))})"] if hidden else []
+        self._where = " AND ".join([*(each.sql for each in conditions), *gone])
         self._parameters = tuple(each for one in conditions for each in one.parameters)
         self._counted: int | None = None
         self._match = " ".join(self._term(word) for word in words)

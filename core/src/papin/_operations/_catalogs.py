@@ -100,10 +100,11 @@ class Catalogs:
         """Return the room for models here and what the providers run, and keep it for searches without a kernel."""
         machine = await trio.to_thread.run_sync(self._services.machine)
         providers = {name: each.descriptor.formats for name, each in self._services.plugins.providers.items()}
-        found = Here(room=memory.room(machine), providers=providers)
+        catalogs = tuple(self._services.plugins.catalogs)
+        found = Here(room=memory.room(machine), providers=providers, catalogs=catalogs)
         before = await self._services.look_up(_here.load_here)
         if before != found:
-            save = partial(_here.save_here, room=found.room, providers=providers)
+            save = partial(_here.save_here, room=found.room, providers=providers, catalogs=catalogs)
             await self._services.index_change(save)
         return found
 
@@ -144,6 +145,7 @@ class Catalogs:
                 there = ", ".join(known) or "none"
                 raise NotFound(f"there is no catalog {name[:40]!a}", next_step=f"Catalogs here: {there}.")
         done = await refresh_all(self._services, [*names] or [*known], on_refresh)
+        await self.here()  # a search without a kernel finds what is of these catalogs
         for each in done:
             await self._tell(each)
         return done
@@ -166,6 +168,7 @@ class Catalogs:
             PapinError: it cannot be read.
         """
         done = await self._own.add(name, address, folder)
+        await self.here()
         await self._tell(done)
         return done
 
@@ -176,6 +179,7 @@ class Catalogs:
             NotFound: the user has no such catalog.
         """
         done = Refreshed(catalog=name, gone=await self._own.remove(name))
+        await self.here()
         await self._tell(done)
         return done
 
@@ -248,10 +252,11 @@ class Catalogs:
 
     async def _near(self, name: str) -> Sequence[str]:
         """Return the references of the indexed models of just that name, then of those that a search for it finds."""
-        words = Query(words=(name,))
+        words, here = Query(words=(name,)), Here(catalogs=tuple(self._services.plugins.catalogs))
         same = await self._services.look_up(lambda index: _read.named(index, name))
-        hits = await self._services.look_up(lambda index: _read.find(index, words, _NEAR, Here(), Installed()))
-        refs = dict.fromkeys([*(entry.ref for entry in same), *(card.entry.ref for card in hits.cards)])
+        hits = await self._services.look_up(lambda index: _read.find(index, words, _NEAR, here, Installed()))
+        known = [*same, *(card.entry for card in hits.cards)]
+        refs = dict.fromkeys(entry.ref for entry in known if entry.catalog in self._services.plugins.catalogs)
         return list(refs)[:_NEAR]
 
     async def resolve(self, ref: str) -> Variant:
