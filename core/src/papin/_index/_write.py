@@ -123,29 +123,30 @@ class _Writer:
         if key is not None:
             if self._do("SELECT entry FROM details WHERE key = ?", (key,)).fetchone()[0] == packed:
                 return False
-            self._remove_details(key)
-        self._insert(key, entry, packed)
+            self.remove(key)
+        self._insert(self._next_key() if key is None else key, entry, packed)
         return True
 
-    def _insert(self, key: int | None, entry: CatalogEntry, packed: bytes) -> None:
+    def _next_key(self) -> int:
+        """Return a key that no entry ever had. It is needed before the entry is there, whose card it may become."""
+        row = self._do("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
+        return 1 if row is None else int(row[0]) + 1
+
+    def _insert(self, key: int, entry: CatalogEntry, packed: bytes) -> None:
         facts, keys = facts_of(entry), digests(entry)
-        columns = {"name": entry.name, "catalog": self._catalog} | self._columns(entry, facts)
-        columns["card"] = self._card(facts.identity, keys, key)
-        if key is not None:
-            columns["key"] = key
+        card = self._card(facts.identity, keys, key) or key
+        columns = {"key": key, "name": entry.name, "catalog": self._catalog, "card": card}
+        columns |= self._columns(entry, facts)
         query = (
-            f"INSERT OR REPLACE INTO entries ({', '.join(columns)})"  # noqa: S608  constants
+            f"INSERT INTO entries ({', '.join(columns)})"  # noqa: S608  constants
             f" VALUES ({', '.join('?' * len(columns))})"
         )
-        made = self._do(query, tuple(columns.values())).lastrowid
-        assert made is not None
-        if not columns["card"]:
-            self._do("UPDATE entries SET card = key WHERE key = ?", (made,))
+        self._do(query, tuple(columns.values()))
         about = _about(entry)
-        self._do("INSERT INTO details VALUES (?, ?, ?, ?)", (made, *about, packed))
-        self._do("INSERT INTO words (rowid, title, about) VALUES (?, ?, ?)", (made, *about))
+        self._do("INSERT INTO details VALUES (?, ?, ?, ?)", (key, *about, packed))
+        self._do("INSERT INTO words (rowid, title, about) VALUES (?, ?, ?)", (key, *about))
         for digest in keys:
-            self._do("INSERT INTO digests VALUES (?, ?)", (digest, made))
+            self._do("INSERT INTO digests VALUES (?, ?)", (digest, key))
 
     def _columns(self, entry: CatalogEntry, facts: Facts) -> dict[str, object]:
         number, mask = self._facets.number, self._facets.mask
@@ -169,32 +170,29 @@ class _Writer:
             "updated": to_stored(entry.updated_at) if entry.updated_at else 0,
         }
 
-    def _card(self, known: Identity, keys: set[int], key: int | None) -> int:
+    def _card(self, known: Identity, keys: set[int], key: int) -> int:
         """Return the card of the same model, of any catalog; 0 for one of its own."""
         for digest in keys:
             query = "SELECT e.card FROM digests d JOIN entries e ON e.key = d.entry WHERE d.digest = ? AND e.key <> ?"
-            row = self._do(query, (digest, key or 0)).fetchone()
+            row = self._do(query, (digest, key)).fetchone()
             if row is not None:
                 return int(row[0])
         query = """
         SELECT e.card, f.value, e.parameters FROM entries e JOIN facets f ON f.facet = 'arch' AND f.number = e.arch
         WHERE e.identity = ? AND e.key <> ? LIMIT 50
         """
-        for card, architecture, parameters in self._do(query, (known.name, key or 0)):
+        for card, architecture, parameters in self._do(query, (known.name, key)):
             if is_same(known, Identity(known.name, architecture, parameters)):
                 return int(card)
         return 0
 
     def remove(self, key: int) -> None:
-        self._remove_details(key)
-        self._do("DELETE FROM entries WHERE key = ?", (key,))
-
-    def _remove_details(self, key: int) -> None:
         # What is searched must be told exactly as it was, to be taken out of the index of words.
         told = "SELECT 'delete', key, title, about FROM details WHERE key = ?"
         self._do(f"INSERT INTO words (words, rowid, title, about) {told}", (key,))
         self._do("DELETE FROM details WHERE key = ?", (key,))
         self._do("DELETE FROM digests WHERE entry = ?", (key,))
+        self._do("DELETE FROM entries WHERE key = ?", (key,))
 
 
 def _about(entry: CatalogEntry) -> tuple[str, str]:
