@@ -275,6 +275,7 @@ class Progress(Value, frozen=True, kw_only=True):
     remaining: float | None = None
     file: str = ""
     resumable: bool = True
+    silent_since: datetime | None = None  # nothing came since then, once that is some seconds ago
 
     @property
     def fraction(self) -> float | None:

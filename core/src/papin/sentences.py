@@ -56,7 +56,12 @@ def amount(progress: Progress) -> str:
 
 
 def remaining(progress: Progress) -> str:
-    """Return `3 min 5 s left`, or nothing while it is unknown or nothing is left; and whether it may not be ended."""
+    """Return `3 min 5 s left`, or nothing while it is unknown or nothing is left; and whether it may not be ended.
+
+    Where nothing comes, since when: `nothing since 14:05:09`.
+    """
+    if progress.silent_since is not None:
+        return f"nothing since {progress.silent_since.astimezone():%H:%M:%S}"
     left = f"{duration_text(progress.remaining)} left" if progress.remaining else ""
     return left if progress.resumable else f"{left} (cannot be resumed)".strip()
 

@@ -85,6 +85,15 @@ async def test_n17_silence_at_half_costs_no_byte(task, jumping_clock):
     assert server.sent == len(task.body)
 
 
+async def test_n17_silence_is_told_once_and_is_over_when_something_comes(task, jumping_clock):
+    async with fault_server(task.body, stall(HALF)) as server:
+        await task.fetch(server)
+    told = [each.silent_since for each in task.progress]
+    [silence] = [each for each in task.progress if each.silent_since is not None]
+    assert (silence.phase, silence.done, silence.speed, silence.remaining) == ("downloading", HALF, 0.0, None)
+    assert told[-1] is None
+
+
 async def test_n17_silence_for_ever_ends_in_an_error(task, jumping_clock):
     async with fault_server(task.body, default=stall(HALF)) as server:
         with pytest.raises(TransferTimeout):

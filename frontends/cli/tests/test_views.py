@@ -234,10 +234,13 @@ def job(now, **changes):
     return Job(**(fields | {"updated_at": now} | changes))
 
 
-def test_progress_as_a_line():
+def test_progress_as_a_line(now):
+    full_hour = now.astimezone()
     full = Progress(phase="downloading", done=500, total=1000, speed=250.0, remaining=2.0, file="m.gguf")
     assert jobs.line(full) == "downloading: 50 %, 500 B of 1.0 kB, 250 B/s, 2 s left, m.gguf"
     assert jobs.line(Progress(phase="resolving")) == "resolving"
+    silent = Progress(phase="downloading", done=500, total=1000, speed=0.0, silent_since=full_hour)
+    assert jobs.line(silent) == f"downloading: 50 %, 500 B of 1.0 kB, 0 B/s, nothing since {full_hour:%H:%M:%S}"
     assert jobs.line(Progress(phase="downloading", done=500)) == "downloading: 500 B"
 
 

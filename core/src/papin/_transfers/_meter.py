@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import trio
 
@@ -51,12 +52,18 @@ class Meter:
         since, before = self._samples[0]
         return (done - before) / (now - since) if now - since >= _STEP else None
 
+    def silence(self, done: int, since: float) -> None:
+        """Tell that nothing has come since that time on trio's clock; `done` bytes had."""
+        self._samples.clear()
+        self._shown = max(self._shown, done)
+        self._tell(0.0, datetime.now(UTC) - timedelta(seconds=trio.current_time() - since))
+
     def finish(self, size: int) -> None:
         """Show exactly 100 % of `size` bytes."""
         self._phase, self._total, self._shown, self._resumable = "committing", size, size, True
         self._tell(None)
 
-    def _tell(self, speed: float | None) -> None:
+    def _tell(self, speed: float | None, silent_since: datetime | None = None) -> None:
         done = self._shown if self._total is None else min(self._shown, self._total)
         remaining = (self._total - done) / speed if speed and self._total is not None else None
         self._report(
@@ -68,5 +75,6 @@ class Meter:
                 remaining=remaining,
                 file=self._file,
                 resumable=self._resumable,
+                silent_since=silent_since,
             )
         )

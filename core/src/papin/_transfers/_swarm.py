@@ -22,6 +22,7 @@ from papin._transfers._pipe import Pipe
 from papin.errors import NotFound, SourceChanged, TooManyRequests, TransferFailed
 
 _SHOWN = 0.05  # seconds between two reports of the progress
+_SILENCE = 3.0  # seconds without a byte until that is told
 
 Slot = Callable[[], AbstractContextManager[bool]]
 
@@ -63,6 +64,9 @@ class Swarm:
         self._waited = 0.0
         self._waiting = 0
         self._idle = 0.0
+        self._listening = trio.CancelScope()
+        self._heard = trio.Event()
+        self._came_at = 0.0
         self._pipe_before = 0.0
         self._active = 0
         self._joined = 0
@@ -80,10 +84,22 @@ class Swarm:
 
     async def run(self, body: Body, claim: Claim) -> None:
         """Fetch everything, `claim` from `body` and the rest as seems best; return when nothing more can be done."""
+        self._came_at = trio.current_time()
         async with trio.open_nursery() as self._nursery:
+            self._nursery.start_soon(self._watch)
             self._active += 1
             lane = _Lane()
             await self._work(lane, partial(self._take, lane, body, claim))
+
+    async def _watch(self) -> None:
+        """Tell of each silence, once: a speed that stays on the screen while nothing comes is a lie."""
+        with self._listening:
+            while True:
+                await trio.sleep_until(self._came_at + _SILENCE)
+                if trio.current_time() >= self._came_at + _SILENCE:
+                    self._meter.silence(self._before + self._came, self._came_at)
+                    self._heard = trio.Event()
+                    await self._heard.wait()
 
     async def _another(self) -> None:
         with self._slot() as granted:
@@ -109,6 +125,8 @@ class Swarm:
         finally:
             self._active -= 1
             self._joined -= lane.has_joined
+            if not self._active:
+                self._listening.cancel()
 
     def _goes_on(self) -> bool:
         return self._active == 1 or (self._active <= self._lanes.target and not self._wanted())
@@ -165,7 +183,8 @@ class Swarm:
         self._waiting += count if has_more else 0
         self._joined += not lane.has_joined
         lane.has_joined = lane.has_brought = True
-        now = trio.current_time()
+        self._came_at = now = trio.current_time()
+        self._heard.set()
         if now - self._shown >= _SHOWN:
             self._shown = now
             self._meter.show(self._before + self._came)

@@ -323,6 +323,8 @@ export interface Progress {
   file: string;
   /** False while what comes could not be gone on with if it were ended. */
   resumable: boolean;
+  /** Nothing came since then, once that is some seconds ago. */
+  silent_since: string | null;
 }
 
 /** A download as it is recorded; `model` is the id of the installed model once it is known, and empty before. */
