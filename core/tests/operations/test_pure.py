@@ -11,7 +11,7 @@ from papin._operations._aftercare import Look, is_low, sweepable
 from papin._operations._catalogs import choose
 from papin._operations._install import describe
 from papin._operations._removal import plan_removal
-from papin._operations._settings import checked_settings, load_settings
+from papin._operations._settings import checked_settings, effective, load_settings
 from papin._operations._storage import allowed
 from papin._operations._wanted import Held
 from papin._operations._whole import Whole
@@ -356,3 +356,10 @@ def test_d13_what_is_abandoned_has_to_be_so_by_two_looks(last, look, before):
     found, remembered = sweepable(last, look)
     assert found == before
     assert remembered == (last if before is None and last else look)
+
+
+@pytest.mark.parametrize(("follows_model", "told"), [(True, (8192, "model")), (False, (None, "engine"))])
+def test_the_context_of_a_model_is_in_force_only_where_its_program_takes_it(follows_model, told):
+    model = Model(id="m", ref="", files=(), installed_at=datetime(2026, 1, 1, tzinfo=UTC), context_length=8192)
+    [setting] = [each for each in effective(model, {}, None, follows_model=follows_model) if each.name == "n_ctx"]
+    assert (setting.value, setting.source) == told

@@ -23,6 +23,16 @@ async def test_each_value_has_its_source(folders, put_model):
         assert told(view) == {"temperature": (0.1, "saved")}
 
 
+async def test_what_is_in_memory_counts_and_what_a_program_does_by_itself_is_not_guessed(folders, put_model):
+    put_model(folders.add("folder"), "qwen3")
+    async with folders.open() as kernel:
+        await kernel.models.configure("qwen3", "folder", {"n_ctx": 1024})
+        await kernel.models.load("qwen3", LoadSettings(n_ctx=8))
+        assert told(await kernel.models.settings("qwen3")) == {"n_ctx": (8, "provider")}
+        await kernel.models.unload("qwen3")
+        assert told(await kernel.models.settings("qwen3")) == {"n_ctx": (1024, "provider")}
+
+
 @pytest.mark.parametrize("change", [{"nonsense": 1}, {"n_ctx": "many"}])
 async def test_what_cannot_be_meant_is_refused(folders, put_model, change):
     put_model(folders.add("folder"), "qwen3")

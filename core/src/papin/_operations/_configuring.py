@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -13,10 +13,22 @@ from papin._operations._settings import checked_settings, effective
 from papin.answers import SettingsView
 from papin.errors import NameInvalid, NotFound, PapinError, ProviderFailed
 from papin.inventories import ProviderDetails
-from papin.models import Model
-from papin.providers import Configures, Defaults, Shows, reference_of
+from papin.models import LoadedModel, Model
+from papin.providers import Configures, Defaults, Loads, Shows, reference_of
 
-Settings = Mapping[str, str | int | float | bool]
+
+class _Theirs(NamedTuple):
+    """What a provider has in force for a model; see `papin._operations._settings.effective`."""
+
+    values: Mapping[str, str | int | float | bool]
+    configures: bool
+    follows_model: bool
+
+
+def _in_memory(loaded: Sequence[LoadedModel], model: Model, reference: str | None) -> Mapping[str, int]:
+    """Return the context that the model has in memory now, where its program tells."""
+    contexts = [each.n_ctx for each in loaded if {each.model, each.reference} & {model.id, reference}]
+    return {"n_ctx": contexts[0]} if contexts and contexts[0] is not None else {}
 
 
 class Configuring(Running):
@@ -30,11 +42,10 @@ class Configuring(Running):
         """
         model = await self._find(ref)
         name = await self._runner_or(model, provider)
-        theirs, configures = await self._theirs(model, name) if name else ({}, False)
+        theirs = await self._theirs(model, name) if name else _Theirs({}, configures=False, follows_model=True)
         accepts = self._providers.descriptor(name).accepts if name else None
-        return SettingsView(
-            model=model.id, provider=name, settings=effective(model, theirs, accepts), configures=configures
-        )
+        settings = effective(model, theirs.values, accepts, follows_model=theirs.follows_model)
+        return SettingsView(model=model.id, provider=name, settings=settings, configures=theirs.configures)
 
     async def _runner_or(self, model: Model, provider: str | None) -> str:
         if provider is not None:
@@ -45,14 +56,17 @@ class Configuring(Running):
             return ""
         return name
 
-    async def _theirs(self, model: Model, provider: str) -> tuple[Settings, bool]:
-        """Return what the program itself has in force for a model, and whether it keeps settings of its own."""
+    async def _theirs(self, model: Model, provider: str) -> _Theirs:
+        """Return what the program itself has in force for a model: in memory, as it is configured, or by default."""
         reference = reference_of(model, provider)
         async with self._providers.asking(provider, bound=BOUND) as session:
+            follows_model = isinstance(session, Defaults)
             defaults = msgspec.to_builtins(session.defaults(model)) if isinstance(session, Defaults) else {}
-            if reference is None or not isinstance(session, Configures):
-                return defaults, False
-            return {**defaults, **await session.settings(reference)}, True
+            configures = isinstance(session, Configures)
+            kept = await session.settings(reference) if reference and isinstance(session, Configures) else {}
+            loaded = await session.loaded() if isinstance(session, Loads) else ()
+            values = {**defaults, **kept, **_in_memory(loaded, model, reference)}
+            return _Theirs(values, configures=configures and reference is not None, follows_model=follows_model)
 
     async def details(self, ref: str, *, provider: str | None = None) -> ProviderDetails:
         """Return what `provider`, or the first that can tell, says of a model: template, prompt, licence, settings.

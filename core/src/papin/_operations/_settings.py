@@ -34,12 +34,15 @@ def checked_settings(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[
     return dict(msgspec.to_builtins(checked))
 
 
-def effective(model: Model, provider: Mapping[str, Any], accepts: Collection[str] | None) -> tuple[Setting, ...]:
+def effective(
+    model: Model, provider: Mapping[str, Any], accepts: Collection[str] | None, *, follows_model: bool
+) -> tuple[Setting, ...]:
     """Return every setting with its source: saved here, else the provider's own, else the model's default.
 
-    `accepts` are those that the provider can take, None where no provider runs the model.
+    `accepts` are those that the provider can take, None where no provider runs the model. A provider that
+    `follows_model` takes the model's own default where it has none itself; what others do then is theirs to know.
     """
-    defaults = {} if model.context_length is None else {"n_ctx": model.context_length}
+    defaults = {"n_ctx": model.context_length} if follows_model else {}
 
     def setting(name: str) -> Setting:
         is_taken = accepts is None or name in accepts

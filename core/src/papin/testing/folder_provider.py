@@ -189,7 +189,7 @@ class FolderProvider:
             raise NotFound(f"{self._context.name} has no {model.id}", next_step=f"papin models share {model.id}")
         mark = self._mark(reference)
         if not mark.exists():
-            mark.write_text(datetime.now(UTC).isoformat())
+            mark.write_text(f"{datetime.now(UTC).isoformat()} {settings.n_ctx or ''}")
         return self._loaded(mark)
 
     async def unload(self, reference: str) -> bool:
@@ -216,12 +216,14 @@ class FolderProvider:
 
     def _loaded(self, mark: Path) -> LoadedModel:
         reference = mark.name.removesuffix(".loaded")
+        at, _, n_ctx = mark.read_text().partition(" ")
         return LoadedModel(
             model=reference,
             reference=reference,
             provider=self._context.name,
             address="",
-            loaded_at=datetime.fromisoformat(mark.read_text()),
+            loaded_at=datetime.fromisoformat(at),
+            n_ctx=int(n_ctx) if n_ctx else None,
         )
 
     @asynccontextmanager
