@@ -150,3 +150,16 @@ def test_d9_a_disk_that_is_not_mounted_loses_no_model(papin, small_disk, tmp_pat
     assert "ERR_STORAGE" in failed.stderr
     assert "small" in papin("models", "list").stdout
     assert mount("-t", "tmpfs", "-o", "size=12m", "tmpfs", small_disk)
+
+
+def test_the_overview_tells_of_what_is_recorded_and_of_what_programs_say(papin, tiny, home):
+    first = papin().stdout
+    assert first.startswith("Installed:  no models\n")
+    papin("models", "import", tiny, "--name", "mine")
+    lines = papin().stdout.splitlines()
+    assert lines[0] == "Installed:  1 model, 4.3 kB"
+    assert [line.partition(":")[0] for line in lines[1:4]] == ["Loaded", "Runs on", "Disk"]
+    assert any(line.startswith("  papin run mine ") for line in lines)
+    told = json.loads(papin("--json").stdout)
+    assert [model["id"] for model in told["models"]] == ["mine"]
+    assert {"loaded", "unfinished", "providers", "storages", "updates"} < set(told)

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from papin.kernel import Kernel
 from papin_cli._session import Session
 from papin_cli.views import advice, parts
 from papin_cli.views import overview as view
-from papin_cli.views.overview import Overview
+from papin_cli.views.overview import UNFINISHED, Overview, Recorded
 
 __all__ = ["catalogs", "overview", "plugins", "providers", "recommend"]
 
 
-async def overview(session: Session) -> None:
-    """Show how things stand."""
-    kernel, out = session.kernel, session.out
-    jobs = await kernel.downloads.list()
-    found = Overview(
-        models=await kernel.models.list(),
-        loaded=await kernel.models.loaded(),
-        unfinished=tuple(job for job in jobs if job.state in ("queued", "running", "paused", "interrupted")),
-        providers=await kernel.providers.list(),
-        storages=await kernel.storage.account(),
-        updates=await kernel.updates.available(),
-    )
+async def overview(session: Session, begun: Recorded | None) -> None:
+    """Show how things stand, or the rest of that where `begun` was shown before."""
+    out = session.out
+    found = await _overview(session.kernel, begun or await _recorded(session.kernel))
     if out.json:
         out.document(found)
-    out.text(view.text(found), end="")
+    out.text(view.rest(found) if begun else view.text(found), end="")
+
+
+async def _recorded(kernel: Kernel) -> Recorded:
+    return Recorded(
+        models=await kernel.models.list(),
+        unfinished=tuple(job for job in await kernel.downloads.list() if job.state in UNFINISHED),
+        updates=await kernel.updates.available(),
+    )
+
+
+async def _overview(kernel: Kernel, found: Recorded) -> Overview:
+    return Overview(
+        models=found.models,
+        loaded=await kernel.models.loaded(),
+        unfinished=found.unfinished,
+        providers=await kernel.providers.list(),
+        storages=await kernel.storage.account(),
+        updates=found.updates,
+    )
 
 
 async def providers(session: Session) -> None:

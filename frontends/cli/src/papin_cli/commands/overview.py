@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from papin_cli._app import App
 from papin_cli._kernel import in_session
+from papin_cli._library import read
+
+if TYPE_CHECKING:
+    from papin.library import Library
+    from papin_cli.views.overview import Recorded
 
 __all__ = ["show"]
 
 
 def show(app: App) -> None:
-    """Show how things stand."""
+    """Show how things stand: what is recorded at once, and then what programs have to be asked for."""
     from papin_cli.actions.parts import overview  # noqa: PLC0415 - imports trio
+    from papin_cli.views import overview as view  # noqa: PLC0415 - needs msgspec
 
-    in_session(app, overview)
+    known = None if app.out.json else read(app, _recorded)
+    if known is not None:
+        app.out.text(view.begin(known), end="")
+    in_session(app, lambda session: overview(session, known))
+
+
+def _recorded(library: Library) -> Recorded | None:
+    """Return what is recorded, if that is what is."""
+    from papin_cli.views.overview import UNFINISHED, Recorded  # noqa: PLC0415 - needs msgspec
+
+    if not library.is_current():
+        return None
+    return Recorded(
+        models=library.models(),
+        unfinished=tuple(job for job in library.jobs() if job.kind != "verify" and job.state in UNFINISHED),
+        updates=library.updates(),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -14,35 +14,58 @@ from papin.safe import name
 from papin.storages import Account
 from papin_cli.views import models, storage
 
-__all__ = ["Overview", "next_steps", "text"]
+__all__ = ["UNFINISHED", "Overview", "Recorded", "begin", "next_steps", "rest", "text"]
 
 _SHOWN = 5
+UNFINISHED = ("queued", "running", "paused", "interrupted")
+"""The states of a job that is to be gone on with."""
 
 
-class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """How things stand; also the JSON of `papin --json`."""
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """How things stand, as far as nobody has to be asked."""
 
     models: tuple[Model, ...]
-    loaded: tuple[LoadedModel, ...]
     unfinished: tuple[Job, ...]
+    updates: tuple[Update, ...] = ()
+
+
+class Overview(Recorded, frozen=True, kw_only=True):
+    """How things stand; also the JSON of `papin --json`."""
+
+    loaded: tuple[LoadedModel, ...]
     providers: tuple[ProviderStatus, ...]
     storages: tuple[Account, ...]
-    updates: tuple[Update, ...] = ()
 
 
 def text(overview: Overview) -> str:
     """Return the overview for a person."""
+    return begin(overview) + rest(overview)
+
+
+def begin(found: Recorded) -> str:
+    """Return the lines that can be shown at once."""
+    return _lines(
+        {
+            "Installed": sentences.models(found.models) if found.models else "no models",
+            "Updates": models.updatable(found.updates) if found.updates else "",
+            "Unfinished": ", ".join(f"{job.subject} ({job.state})" for job in found.unfinished[:_SHOWN]),
+        }
+    )
+
+
+def rest(overview: Overview) -> str:
+    """Return the lines behind those, and what to do next."""
     facts = {
-        "Installed": sentences.models(overview.models) if overview.models else "no models",
-        "Updates": models.updatable(overview.updates) if overview.updates else "",
         "Loaded": ", ".join(f"{each.model} ({each.provider})" for each in overview.loaded) or "nothing",
-        "Unfinished": ", ".join(f"{job.subject} ({job.state})" for job in overview.unfinished[:_SHOWN]),
         "Runs on": ", ".join(each.name for each in _runners(overview)) or "nothing yet",
         "Disk": storage.space(overview.storages),
     }
-    lines = [f"{label + ':':<12}{name(fact)}" for label, fact in facts.items() if fact]
     steps = [f"  {command:<40}{what}" for command, what in next_steps(overview)]
-    return "\n".join([*lines, "", "Next:", *steps]) + "\n"
+    return _lines(facts) + "\n".join(["", "Next:", *steps]) + "\n"
+
+
+def _lines(facts: Mapping[str, str]) -> str:
+    return "".join(f"{label + ':':<12}{name(fact)}\n" for label, fact in facts.items() if fact)
 
 
 def next_steps(overview: Overview) -> Sequence[tuple[str, str]]:
