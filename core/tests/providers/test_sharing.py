@@ -46,6 +46,24 @@ async def test_sharing_stores_nothing_again_and_is_listed_once(folders, tiny):
         assert library.find("folder:tiny").id == "folder:tiny"
 
 
+async def test_a_download_shares_what_it_brought_and_only_warns_where_it_cannot(folders, tiny):
+    folder = folders.add("folder")
+    (folder / "taken.gguf").write_bytes(b"of somebody else")
+    async with folders.open() as kernel:
+        with pytest.raises(NotFound):
+            await kernel.downloads.start(str(tiny), share_with="nobody")
+        for _ in range(2):  # what is installed is shared all the same
+            job = await kernel.downloads.start(str(tiny), share_with="folder")
+            done = await kernel.downloads.wait(job.id)
+            (placement,) = (await kernel.models.show("tiny")).placements
+            assert (done.model, done.warnings, placement.reference) == ("tiny", (), "tiny")
+        job = await kernel.downloads.start(str(tiny), name="taken", share_with="folder")
+        done = await kernel.downloads.wait(job.id)
+        assert (done.state, done.model) == ("completed", "taken")
+        assert "taken" in done.warnings[0]
+        assert (folder / "taken.gguf").read_bytes() == b"of somebody else"
+
+
 async def test_what_is_shared_runs_there(folders, tiny):
     folders.add("folder")
     async with folders.open() as kernel:

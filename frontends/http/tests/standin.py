@@ -264,7 +264,9 @@ class StandInDownloads:
         file = PlannedFile(name="m.gguf", size=3, partial=1)
         return DownloadPlan(ref=ref, model=name or "m", files=(file,), size=3, fetch=2, free=9, fits=True)
 
-    async def start(self, ref, *, name=None, sha256=None, limit=None, between=None):
+    async def start(self, ref, *, name=None, sha256=None, limit=None, between=None, share_with=""):
+        if share_with not in {"", "llamacpp"}:
+            raise NotFound(f"There is no provider {share_with}", next_step="Providers here: llamacpp.")
         self.asked.append((ref, name, sha256))
         job = Job(
             id=f"j{len(self.jobs)}",

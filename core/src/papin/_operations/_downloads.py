@@ -51,6 +51,7 @@ class Downloads:
         records, wakeups = services.records, services.jobs.wakeups
         self._limits = Limits(records, wakeups, core.download_limit)
         self.after_update: Callable[[str], Awaitable[Model]] | None = None
+        self.share: Callable[[str, str], Awaitable[Model]] | None = None
         """What is left to do when a model was updated, told its id; set by who knows."""
         self._turns = Turns(Line(run, core.downloads_at_once), self._limits, records, wakeups)
 
@@ -76,19 +77,23 @@ class Downloads:
         sha256: str | None = None,
         limit: int | None = None,
         between: str | None = None,
+        share_with: str = "",
     ) -> Job:
         """Begin to download `ref` as a job, or join the one that is at it; return the job.
 
         What is installed already is not fetched again: the job is completed at once. `limit` is its own, in bytes a
         second; it runs only `between` these hours (`23:00-07:00`, or `always`, whatever the configuration
-        says). None leaves them as they are.
+        says). None leaves them as they are. A provider to `share_with` has it too in the end, without a second copy,
+        where it does not run papin's files as they are; where it cannot, the job warns of that.
 
         Raises:
             NameInvalid: the reference, the name, the digest, the limit or the hours are not well formed.
+            NotFound: there is no provider to share it with of that name.
         """
         names.parse(ref, catalogs=self._catalogs.prefixes)
         parse_hours(between or "")
-        request = Request(ref=ref, name=name, sha256=sha256)
+        needs_share = bool(share_with) and not self._providers.descriptor(share_with).runs_files
+        request = Request(ref=ref, name=name, sha256=sha256, share_with=share_with if needs_share else "")
         return await self._start("download", request, _checked_limit(limit), between)
 
     async def plan_update(self, model: Model) -> DownloadPlan:
@@ -211,6 +216,12 @@ class Downloads:
         return await self._turns.run(job, handle, bring_in, self._services.config.core.download_between)
 
     async def _bring_in(self, request: Request, handle: JobHandle, pace: Pace | None = None) -> str:
+        model = await self._install(request, handle, pace)
+        if request.share_with and self.share is not None:
+            await _or_warn(handle, self.share(model, request.share_with))
+        return model
+
+    async def _install(self, request: Request, handle: JobHandle, pace: Pace | None) -> str:
         if request.through:
             return await pull(self._services, self._providers, request, handle)
         before = handle.latest or Progress(phase="queued")
@@ -226,10 +237,7 @@ class Downloads:
         bring = partial(install, self._services, found.variant, request.name, whole, handle=handle, pace=pace)
         model = await bring(replaces=request.replaces)
         if request.replaces and self.after_update is not None:
-            try:
-                await self.after_update(model.id)
-            except PapinError as error:
-                handle.warn(f"{error.message} {error.next_step}".strip())
+            await _or_warn(handle, self.after_update(model.id))
         await self._providers.notice(model)
         await look_after(self._services)
         return model.id
@@ -373,6 +381,14 @@ class _Body:
 
     async def __call__(self, handle: JobHandle) -> str:
         return await self._downloads.carry_out(self._request, handle)
+
+
+async def _or_warn(handle: JobHandle, work: Awaitable[object]) -> None:
+    """Do what comes after a model is installed; it stays so where that fails, and the job tells why."""
+    try:
+        await work
+    except PapinError as error:
+        handle.warn(f"{error.message} {error.next_step}".strip())
 
 
 def _checked_limit(rate: int | None) -> int | None:

@@ -22,8 +22,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for, as a job keeps it: enough to do it again in another process.
 
     With a `provider`, `ref` is that program's own name for a model that it has. `replaces` is the id of the model of
-    which this is to be the new version. `staged` are the keys under which its files arrive, once they are known, so
-    that what arrived can be discarded without asking anybody.
+    which this is to be the new version, `share_with` a provider that is to have it too. `staged` are the keys under
+    which its files arrive, once they are known, so that what arrived can be discarded without asking anybody.
     """
 
     ref: str
@@ -32,6 +32,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = ""
     through: bool = False
     replaces: str = ""
+    share_with: str = ""
     staged: tuple[str, ...] = ()
 
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from litestar import Response, Router, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from papin import names
 from papin.answers import DownloadPlan
-from papin.errors import NameInvalid, NotFound
+from papin.errors import NameInvalid
 from papin.models import Job
 from papin_http._core import PROBLEMS, Asked, kernel_of
 from papin_http._shapes import DownloadRequest, Limit, ResumeRequest
-
-if TYPE_CHECKING:
-    from papin.kernel import Kernel
 
 __all__ = ["router"]
 
@@ -25,12 +20,6 @@ _PLAN = ResponseSpec(DownloadPlan, description="What it would do, for a dry run.
 
 def _tells_of(job: Job, name: str) -> bool:
     return name in {job.id, job.subject, job.model}
-
-
-def _check_provider(kernel: Kernel, name: str) -> None:
-    known = [hook.name for plugin in kernel.plugins() for hook in plugin.hooks if hook.kind == "provider"]
-    if name and name not in known:
-        raise NotFound(f"There is no provider {name!r:.80}.", next_step=f"Providers here: {', '.join(known)}.")
 
 
 def _check_path(ref: str) -> None:
@@ -48,17 +37,23 @@ async def start(
 ) -> Response[Job | DownloadPlan]:
     """Start a download; it is recorded when this answers, and goes on by itself.
 
+    A `provider` has the model too in the end, without a second copy.
+
     With `dry_run` nothing begins: 200 and the plan, with sizes, what is here already, and whether the rest fits.
     """
     ref, name = (data.url, data.name or data.ref) if data.url else (data.ref, data.name)
     kernel = kernel_of(request)
     _check_path(ref)
-    _check_provider(kernel, data.provider)
     if dry_run:
         plan = await kernel.downloads.plan(ref, name=name or None, sha256=data.sha256 or None)
         return Response(plan, status_code=200)
     job = await kernel.downloads.start(
-        ref, name=name or None, sha256=data.sha256 or None, limit=data.limit, between=data.between
+        ref,
+        name=name or None,
+        sha256=data.sha256 or None,
+        limit=data.limit,
+        between=data.between,
+        share_with=data.provider,
     )
     return Response(job, headers={"Location": f"/api/v1/downloads/{job.id}"})
 
