@@ -39,9 +39,9 @@ async def test_everything_about_a_model_and_its_check_list(screen, tmp_path):
 async def test_a_favourite_is_marked_and_unmarked(screen, tmp_path):
     await install(screen, tmp_path, "mine")
     await screen.press("f")
-    await screen.until(lambda: screen.rows("model-list")["mine"][-1] == "favourite")
+    await screen.until(lambda: screen.rows("model-list")["mine"][-2] == "favourite")
     await screen.press("f")
-    await screen.until(lambda: screen.rows("model-list")["mine"][-1] == "")
+    await screen.until(lambda: screen.rows("model-list")["mine"][-2] == "")
 
 
 @on_screen
@@ -78,8 +78,8 @@ async def test_an_error_is_shown_with_its_code_and_next_step(screen, tmp_path):
 
 @on_screen
 async def test_a_search_answers_while_one_types_and_a_model_is_installed_from_its_page(screen, tmp_path):
-    await screen.press("2", "slash", *"smol")
-    await screen.until(lambda: "1 model for smol" in screen.text("#card-sum"))
+    await screen.press("2", "slash", *"smol fits:yes")
+    await screen.until(lambda: "1 model for smol fits:yes" in screen.text("#card-sum"))
     await screen.press("enter", "enter")
     await screen.until(lambda: "starter:smollm2" in screen.text("#facts Static"))
     await screen.press("d")
@@ -122,3 +122,14 @@ async def test_keys_without_a_model_say_so(screen, tmp_path):
     await screen.until(lambda: "Press 2 to find one" in screen.text("#model-sum"))
     await screen.press("c", "x", "v", "l")
     await screen.told("There is no model to remove.")
+
+
+@on_screen
+async def test_updates_are_asked_for_and_a_model_of_papins_own_is_not_taken_in(screen, tmp_path):
+    await install(screen, tmp_path, "mine")
+    await screen.press("w")
+    await screen.told("Nothing newer of mine is known; g checks.")
+    await screen.press("g")
+    await screen.told("Nothing is newer.")
+    await screen.press("i")
+    await screen.told("mine is papin's own already.")

@@ -6,7 +6,7 @@ import pytest
 
 from papin import events
 from papin.answers import ProviderStatus
-from papin.discovery import Card, Found, Refreshed, Row, Source
+from papin.discovery import Card, Found, Refreshed, Row, Source, Update
 from papin.errors import NotFound
 from papin.machine import Gpu, Machine, Memory
 from papin.models import CatalogEntry, Engine, Job, Model, Placement, Progress, StoredFile
@@ -36,14 +36,26 @@ def make_card(ref="starter:m", **more):
 def test_a_model_that_is_loaded_and_shared():
     shared = Placement(provider="ollama", reference="m:latest", how="hardlink")
     model = make_model(source="store", placements=(shared,), favourite=True, tags=("work",), quantization="Q4_1")
-    assert _models.row(model, "llamacpp", NOW) == (
-        "m", "98.4 MB", "", "Q4_1", "never", "llamacpp", "ollama", "favourite, work",
+    assert _models.row(model, "llamacpp", None, NOW) == (
+        "m", "98.4 MB", "", "Q4_1", "never", "llamacpp", "ollama", "favourite, work", "",
     )  # fmt: skip
 
 
 def test_a_model_of_another_program_is_not_also_in_it():
     place = Placement(provider="ollama", reference="m:latest", how="in-place")
-    assert _models.row(make_model("ollama:m", source="ollama", placements=(place,)), "", NOW)[6] == ""
+    assert _models.row(make_model("ollama:m", source="ollama", placements=(place,)), "", None, NOW)[6] == ""
+
+
+@pytest.mark.parametrize(
+    ("update", "mark", "told"),
+    [
+        (Update(model="m", ref="hf:o/m", weights=True, fetch=5_000_000), "weights", "other weights: 5.0 MB to fetch"),
+        (Update(model="m", ref="hf:o/m", weights=False), "metadata", "other metadata: an unknown size to fetch"),
+    ],
+)
+def test_an_update_is_marked_and_told(update, mark, told):
+    assert _models.row(make_model(), "", update, NOW)[-1] == mark
+    assert told in _models.newer(update)
 
 
 def test_what_is_stored_twice_is_said():
@@ -166,7 +178,7 @@ def test_hostile_names_are_no_markup_and_move_nothing():
     card = Card(entry=entry, sources=(Source(ref=HOSTILE, catalog="c"),), installed=(HOSTILE,), why=HOSTILE)
     rows = [
         _find.row(card),
-        _models.row(make_model(tags=(HOSTILE,), quantization=HOSTILE), HOSTILE, NOW),
+        _models.row(make_model(tags=(HOSTILE,), quantization=HOSTILE), HOSTILE, None, NOW),
         _downloads.row(make_job(waiting=HOSTILE), NOW),
         _programs.row(make_status("failed", formats=(HOSTILE,), problem=NotFound(HOSTILE).problem())),
     ]

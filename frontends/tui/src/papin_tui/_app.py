@@ -52,7 +52,7 @@ _DOWNLOADS = (
     events.DownloadCancelled,
 )
 _STALE: dict[str, tuple[type[Event], ...]] = {
-    "models": (*_MODELS, *_MEMORY, *_PROGRAMS),
+    "models": (*_MODELS, *_MEMORY, *_PROGRAMS, events.ModelUpdateAvailable),
     "find": (*_MODELS, *_PROGRAMS, events.CatalogRefreshed),
     "downloads": _DOWNLOADS,
     "programs": (*_MEMORY, *_PROGRAMS),

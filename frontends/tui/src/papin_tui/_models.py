@@ -12,9 +12,13 @@ from textual.widgets import Static
 
 from papin import facts, sentences, verdicts, words
 from papin.answers import Check, SettingsView
+from papin.discovery import Update
 from papin.kernel import Kernel
 from papin.models import Model
+from papin.providers import reference_of
 from papin.safe import name
+from papin.sentences import describe
+from papin.shelf import is_foreign
 from papin_tui._chat import Chat
 from papin_tui._dialogs import Choice, Reading
 from papin_tui._pane import Pane
@@ -31,6 +35,7 @@ _COLUMNS = (
     Column("IN MEMORY"),
     Column("ALSO IN"),
     Column("TAGS"),
+    Column("UPDATE"),
 )
 _NONE = "No models are here. Press 2 to find one."
 
@@ -47,6 +52,9 @@ class ModelsPane(Pane):
         Binding("t", "unshare", "Unshare"),
         Binding("f", "favourite", "Favourite"),
         Binding("x", "remove", "Remove"),
+        Binding("i", "import", "Import", show=False),
+        Binding("g", "check_updates", "Check for updates", show=False),
+        Binding("w", "update", "Update", show=False),
     ]
 
     def __init__(self) -> None:
@@ -61,14 +69,16 @@ class ModelsPane(Pane):
 
     async def read(self) -> None:
         """Show the models, and then which of them are in memory, for which programs have to be asked."""
-        models = await self.app.ask(lambda kernel: kernel.models.list())
-        self._show(models, {})
+        models, updates = await self.app.ask(_listed)
+        self._show(models, {}, updates)
         loaded = await self.app.ask(lambda kernel: kernel.models.loaded())
-        self._show(models, {each.model: each.provider for each in loaded})
+        self._show(models, {each.model: each.provider for each in loaded}, updates)
 
-    def _show(self, models: Sequence[Model], loaded: Mapping[str, str]) -> None:
+    def _show(self, models: Sequence[Model], loaded: Mapping[str, str], updates: Mapping[str, Update]) -> None:
         now = datetime.now(UTC)
-        self._table.fill({model.id: row(model, loaded.get(model.id, ""), now) for model in models})
+        self._table.fill(
+            {model.id: row(model, loaded.get(model.id, ""), updates.get(model.id), now) for model in models}
+        )
         self._sum.update(cell(total(models) if models else _NONE))
 
     # --- what is done with the chosen one ---
@@ -191,8 +201,61 @@ class ModelsPane(Pane):
             done = await self.app.ask(lambda kernel: kernel.models.remove(model, force=forced))
             self.app.say(sentences.removed(done))
 
+    def action_import(self) -> None:
+        """Take a model of another program in, by link."""
+        if (model := self._with_chosen("import")) is not None:
+            self.app.begin(self._import(model))
 
-def row(model: Model, loaded: str, now: datetime) -> tuple[str, ...]:
+    async def _import(self, model: str) -> None:
+        found = await self.app.ask(lambda kernel: kernel.models.show(model))
+        reference = reference_of(found, found.source) if is_foreign(found) else None
+        if reference is None:
+            self.app.say(f"{name(model)} is papin's own already.")
+            return
+        job = await self.app.ask(lambda kernel: kernel.downloads.import_from(found.source, reference))
+        self.app.say(f"Taking in {name(job.subject)}: press 3 to see it.")
+
+    def action_check_updates(self) -> None:
+        """Ask the catalogs whether they have newer versions of anything that is installed."""
+        self.app.say("Asking the catalogs ...")
+        self.app.begin(self._check_updates())
+
+    async def _check_updates(self) -> None:
+        checks = await self.app.ask(lambda kernel: kernel.updates.check())
+        newer = sum(check.update is not None for check in checks)
+        unknown = [f"{name(each.model)}: {describe(each.problem)}" for each in checks if each.problem is not None]
+        what = f"{words.count(newer, 'update')} available; w brings one in." if newer else "Nothing is newer."
+        self.app.say("\n".join([what, *unknown]))
+        self.is_stale = True
+
+    def action_update(self) -> None:
+        """Bring in what is newer of it, after showing what that is."""
+        if (model := self._with_chosen("update")) is not None:
+            self.app.begin(self._update(model))
+
+    async def _update(self, model: str) -> None:
+        _, updates = await self.app.ask(_listed)
+        if model not in updates:
+            self.app.say(f"Nothing newer of {name(model)} is known; g checks.")
+            return
+        if await self.app.confirm(newer(updates[model]), f"Update {name(model)}?"):
+            job = await self.app.ask(lambda kernel: kernel.updates.start(model))
+            self.app.say(f"Updating {name(job.subject)}: press 3 to see it.")
+
+
+async def _listed(kernel: Kernel) -> tuple[Sequence[Model], Mapping[str, Update]]:
+    """Return all models, and the updates that checks found, by model."""
+    return await kernel.models.list(), {each.model: each for each in await kernel.updates.available()}
+
+
+def newer(update: Update) -> str:
+    """Return what an update brings."""
+    what = "other weights" if update.weights else "another template or other metadata"
+    fetched = "an unknown size" if update.fetch is None else words.size(update.fetch)
+    return f"{name(update.ref)} has {what}: {fetched} to fetch. The version that is here stays until that is verified."
+
+
+def row(model: Model, loaded: str, update: Update | None, now: datetime) -> tuple[str, ...]:
     """Return the cells of a model, the provider that has it in memory being `loaded`."""
     others = dict.fromkeys(each.provider for each in model.placements if each.provider != model.source)
     return (
@@ -204,6 +267,7 @@ def row(model: Model, loaded: str, now: datetime) -> tuple[str, ...]:
         name(loaded),
         name(", ".join(others)),
         name(", ".join((*(["favourite"] if model.favourite else []), *model.tags))),
+        "" if update is None else "weights" if update.weights else "metadata",
     )
 
 
