@@ -88,6 +88,7 @@ def test_with_json_the_command_tells_it():
             "remaining": None,
             "file": "",
             "resumable": True,
+            "silent_since": None,
         }
     }
 
