@@ -8,6 +8,7 @@ from contextlib import aclosing
 import msgspec
 import pytest
 import trio
+import trio.testing
 
 from papin._registry import _wakeup, is_alive, this_process
 from papin.errors import Conflict
@@ -89,6 +90,16 @@ async def test_a_job_is_cancelled_from_another_process(home):
             await process.wait()
     assert process.returncode == 0
     assert home.history(job_id)[-1] == "DownloadCancelled"
+
+
+async def test_a_process_whose_lock_is_free_before_it_is_gone_is_noticed_when_it_is(home):
+    async with home.worker() as (process, job_id), home.jobs() as jobs:
+        (home.run / "jobs" / f"{job_id}.lock").unlink()
+        with trio.fail_after(30):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_until, jobs, job_id, "interrupted")
+                await trio.testing.wait_all_tasks_blocked(0.1)
+                process.kill()
 
 
 async def test_d4_an_end_that_wakes_nobody_is_noticed_by_its_lock(home):

@@ -18,7 +18,7 @@ from papin._jobs._handle import JobHandle
 from papin._jobs._ledger import Ledger, Publishes
 from papin._jobs._recorder import Recorder
 from papin._jobs._watch import JobLocks, Wakeups, busy
-from papin._registry import Registry, Write, is_alive, this_process
+from papin._registry import Registry, Write, is_alive, this_process, wait_gone
 from papin.errors import PapinError
 from papin.events import DownloadQueued, DownloadResumed
 from papin.models import Job
@@ -249,16 +249,26 @@ class Jobs:
 
     async def _wait_given_up(self, job_id: str) -> None:
         try:
-            await self._locks.wait_free(job_id)
-            await self._is_given_up(job_id)
-            job = await self._ledger.read(lambda read: read.job(job_id))
-            if job.state not in _OPEN:
-                # It may have ended without waking anybody here: who has too many files open cannot.
-                self.wakeups.ring()
+            while not await self._has_ended(job_id):
+                # The system frees the locks of a process that ends before it is gone; and where it frees them at once,
+                # its end is what tells.
+                if await self._locks.is_free(job_id):
+                    owner = await self._ledger.read(lambda read: read.job_owner(job_id))
+                    alone = trio.CapacityLimiter(1)
+                    await trio.to_thread.run_sync(wait_gone, owner, abandon_on_cancel=True, limiter=alone)
+            # It may have ended without waking anybody here: who has too many files open cannot.
+            self.wakeups.ring()
         except PapinError as error:
             self._recorder.complain(job_id, error)
         finally:
             self._watched.discard(job_id)
+
+    async def _has_ended(self, job_id: str) -> bool:
+        """Wait until nobody holds the job, and tell whether it is over or was given up."""
+        await self._locks.wait_free(job_id)
+        if await self._is_given_up(job_id):
+            return True
+        return (await self._ledger.read(lambda read: read.job(job_id))).state not in _OPEN
 
     # --- running
 

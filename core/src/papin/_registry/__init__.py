@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from papin._registry._jobs import OPEN
-    from papin._registry._owner import Owner, is_alive, this_process
+    from papin._registry._owner import Owner, is_alive, this_process, wait_gone
     from papin._registry._read import Read
     from papin._registry._registry import Registry, open_registry
     from papin._registry._schema import FILE_NAME
@@ -30,6 +30,7 @@ __all__ = [
     "is_alive",
     "open_registry",
     "this_process",
+    "wait_gone",
 ]
 
 _HOMES = {
@@ -43,6 +44,7 @@ _HOMES = {
     "is_alive": "_owner",
     "open_registry": "_registry",
     "this_process": "_owner",
+    "wait_gone": "_owner",
 }
 
 

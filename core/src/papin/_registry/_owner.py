@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from papin.errors import RegistryFailed
 
-__all__ = ["Owner", "is_alive", "this_process"]
+__all__ = ["Owner", "is_alive", "this_process", "wait_gone"]
 
 _PROC = Path("/proc")
 _START_FIELD = 19  # starttime, the 22nd field of /proc/PID/stat, counted after the name's closing bracket (proc(5))
 _DEAD_STATES = "ZXx"
+_LOOK = 0.1  # seconds between two looks at a process that nobody waits for
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,19 @@ def this_process() -> Owner:
 def is_alive(owner: Owner) -> bool:
     """Tell whether that very process still runs."""
     return owner.boot == _boot() and _started(owner.pid) == owner.started
+
+
+def wait_gone(owner: Owner) -> None:
+    """Return once that process has ended; blocks until then, in a thread that may be left to itself."""
+    import psutil  # noqa: PLC0415  slow to import, and seldom needed
+
+    try:
+        process = psutil.Process(owner.pid)
+        while is_alive(owner):  # one that has ended but was not waited for by its parent is over, too
+            with suppress(psutil.TimeoutExpired):
+                process.wait(_LOOK)
+    except psutil.NoSuchProcess:
+        return
 
 
 def _boot() -> str:
