@@ -133,3 +133,11 @@ async def test_updates_are_asked_for_and_a_model_of_papins_own_is_not_taken_in(s
     await screen.told("Nothing is newer.")
     await screen.press("i")
     await screen.told("mine is papin's own already.")
+
+
+@on_screen
+async def test_f1_shows_the_keys_that_act_here_and_hides_them(screen, tmp_path):
+    await screen.press("f1")
+    await screen.until(lambda: "Check for updates" in screen.shown())
+    await screen.press("f1")
+    await screen.until(lambda: "Check for updates" not in screen.shown())

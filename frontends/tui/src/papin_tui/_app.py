@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import DataTable, Footer, Input, Static, TabbedContent, TabPane
+from textual.widgets import DataTable, Footer, HelpPanel, Input, Static, TabbedContent, TabPane
 
 from papin import events, words
 from papin.events import Event
@@ -67,6 +67,7 @@ class PapinApp(Desk):
     CSS_PATH = "papin.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit"),
+        Binding("f1", "keys", "Keys"),
         *(Binding(str(at), f"show('{key}')", show=False) for at, key in enumerate(_PANES, 1)),
     ]
 
@@ -111,6 +112,13 @@ class PapinApp(Desk):
 
         accounts, machine, offline = await self.ask(ask)
         self._standing.update(cell(standing(accounts, machine, offline=offline)))
+
+    def action_keys(self) -> None:
+        """Show all keys that act here, or hide them again."""
+        if self.screen.query(HelpPanel):
+            self.action_hide_help_panel()
+        else:
+            self.action_show_help_panel()
 
     # --- panes ---
 

@@ -86,14 +86,14 @@ class DownloadsPane(Pane):
         """Stop a job for now, or go on with it."""
         job = self._chosen
         if job is not None and job.state in _OPEN:
-            self._do(job, lambda kernel: kernel.downloads.pause(job.id))
+            self._do(lambda kernel: kernel.downloads.pause(job.id))
         elif job is not None:
-            self._do(job, lambda kernel: kernel.downloads.resume(job.id))
+            self._do(lambda kernel: kernel.downloads.resume(job.id))
 
     def action_cancel(self) -> None:
         """End a job; what arrived is kept."""
         if (job := self._chosen) is not None:
-            self._do(job, lambda kernel: kernel.downloads.cancel(job.id))
+            self._do(lambda kernel: kernel.downloads.cancel(job.id))
 
     def action_discard(self) -> None:
         """End a job and remove what arrived, after asking."""
@@ -107,7 +107,7 @@ class DownloadsPane(Pane):
             await self.app.ask(lambda kernel: kernel.downloads.cancel(job.id, discard=True))
             self.is_stale = True
 
-    def _do(self, _job: Job, work: Callable[[Kernel], Awaitable[Job]]) -> None:
+    def _do(self, work: Callable[[Kernel], Awaitable[Job]]) -> None:
         async def do() -> None:
             await self.app.ask(work)
             self.is_stale = True
