@@ -217,11 +217,16 @@ async def test_a_connection_that_is_cancelled_at_any_moment_leaves_no_socket():
             await trio.lowlevel.checkpoint()
         scope.cancel()
 
-    for steps in range(250):
-        with trio.CancelScope() as scope:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(cancel_after, steps % 12, scope)
-                await (await _network._race("here", [ip_address("127.0.0.1")], port)).aclose()
-        gc.collect()  # which finds sockets that nobody closed, and warns
+    gc.collect()
+    gc.freeze()  # what other tests left is not to be looked through at each step
+    try:
+        for steps in range(250):
+            with trio.CancelScope() as scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(cancel_after, steps % 12, scope)
+                    await (await _network._race("here", [ip_address("127.0.0.1")], port)).aclose()
+            gc.collect()  # which finds sockets that nobody closed, and warns
+    finally:
+        gc.unfreeze()
     for listener in listeners:
         await listener.aclose()
