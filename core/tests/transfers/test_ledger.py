@@ -1,11 +1,10 @@
-"""The bookkeeping of chunks, and the notes from which it is read again."""
+"""The bookkeeping of chunks."""
 
 import random
 
 import pytest
 
 from papin._transfers._ledger import CHUNK, NOTHING, Ledger, Part
-from papin._transfers._notes import Entity, Notes, forget_notes
 
 TOTAL = 10 * CHUNK + 5
 
@@ -138,110 +137,9 @@ def test_whatever_happens_no_chunk_is_held_twice_and_all_come(seed):
     assert ledger.is_complete
 
 
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path
-
-
-def write(folder, entity=Entity(total=TOTAL, etag='"x"')):  # frozen
-    notes = Notes(folder)
-    notes.restart(entity)
-    notes.add({0: 11, 3: 33}, {4: Part(9, 44)})
-    notes.add({1: 12}, {4: Part(10, 45)})
-    return notes
-
-
-def read(folder, size=TOTAL):
-    notes = Notes(folder)
-    entity, ledger = notes.read(size)
-    notes.close()
-    return entity, ledger
-
-
-def test_notes_are_read_as_they_were_written(folder):
-    write(folder).close()
-    entity, ledger = read(folder)
-    assert entity == Entity(total=TOTAL, etag='"x"')
-    assert ledger.done == {0: 11, 3: 33, 1: 12}
-    assert ledger.parts == {4: Part(10, 45)}
-
-
-def test_what_is_behind_the_end_of_the_file_was_lost(folder):
-    write(folder).close()
-    assert read(folder, 4 * CHUNK)[1].parts == {}
-    assert read(folder, 4 * CHUNK - 1)[1].done == {0: 11, 1: 12}
-
-
-def test_nothing_is_noted(folder):
-    entity, ledger = read(folder)
-    assert (entity, ledger.done, ledger.total) == (None, {}, None)
-
-
-def test_a_line_that_a_crash_cut_off_is_not_there_and_harms_nothing(folder):
-    write(folder).close()
-    path = folder / "notes"
-    whole = path.read_bytes()
-    for length in range(len(whole)):
-        path.write_bytes(whole[:length])
-        notes = Notes(folder)
-        entity, before = notes.read(TOTAL)
-        notes.add({7: 77}, {})
-        again = notes.read(TOTAL)[1]
-        notes.close()
-        assert set(before.done.items()) <= {(0, 11), (3, 33), (1, 12)}
-        assert (again.done == before.done | {7: 77}) is (entity is not None)
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "",
-        "nonsense",
-        "[]",
-        '["d",1]',
-        '["d",-1,5]',
-        '["d",99,5]',
-        '["b",2,5,0]',
-        f'["b",2,5,{CHUNK + 1}]',
-        '{"type":"x"}',
-    ],
-)
-def test_a_line_that_makes_no_sense_is_passed_over(folder, line):
-    write(folder).close()
-    with (folder / "notes").open("a") as file:
-        file.write(f'{line}\n["d",8,88]\n')
-    assert read(folder)[1].done == {0: 11, 3: 33, 1: 12, 8: 88}
-
-
-def test_what_the_disk_failed_to_keep_is_not_there(folder):
-    notes = write(folder)
-    notes.forget({3, 4})
-    notes.add({5: 55}, {})
-    notes.close()
-    ledger = read(folder)[1]
-    assert (ledger.done, ledger.parts) == ({0: 11, 1: 12, 5: 55}, {})
-
-
-def test_a_beginning_that_is_all_of_a_chunk_is_the_chunk(folder):
-    notes = write(folder)
-    notes.add({}, {10: Part(5, 55)})
-    notes.close()
-    assert read(folder)[1].done[10] == 55
+def test_a_beginning_that_is_all_of_a_chunk_is_the_chunk():
     ledger = Ledger()
     ledger.put_back(0, Part(7, 1))
+    assert not ledger.is_complete
     ledger.end(7)
     assert ledger.is_complete
-
-
-def test_notes_of_chunks_of_another_size_are_not_used(folder):
-    write(folder, Entity(total=TOTAL, etag='"x"', chunk=1)).close()
-    entity, ledger = read(folder)
-    assert entity is None
-    assert not ledger.done
-
-
-def test_notes_are_forgotten(folder):
-    write(folder).close()
-    forget_notes(folder)
-    forget_notes(folder)
-    assert read(folder)[0] is None

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from papin._transfers._notes import SAFE
+SAFE = os.O_CLOEXEC | os.O_NOFOLLOW
 
 _ALIGNED = 4096  # what a write past the page cache must be a multiple of, on every disk
 _DIRECT = getattr(os, "O_DIRECT", 0)  # Linux
@@ -43,7 +43,7 @@ class DataFile:
         """Write `views` one behind the other; `direct` past the page cache, where the disk lets it be done."""
         # What a short count leaves is written, once more and as a whole, the other way.
         if not (direct and self._do_direct(os.pwritev, offset, views)):
-            _write_all(self._file, offset, views)
+            write_all(self._file, offset, views)
 
     def _do_direct(self, act: _Act, offset: int, views: Sequence[memoryview]) -> bool:
         """Read or write past the page cache; return whether that was possible, and all of it was done."""
@@ -97,7 +97,8 @@ class DataFile:
         os.close(self._file)
 
 
-def _write_all(file: int, offset: int, views: Sequence[memoryview]) -> None:
+def write_all(file: int, offset: int, views: Sequence[memoryview]) -> None:
+    """Write `views` one behind the other into an open file, whatever a single call writes of them."""
     left = list(views)
     while left:
         count = os.pwritev(file, left, offset)

@@ -162,6 +162,7 @@ class Engine:
         total = self._ledger.total
         if total is not None:
             await self._storage.reserve(self._staging, size=total)
+            await in_thread(self._payload.make_room, total)
         resumable = may_be_shared(answer) and self._position(whole).is_joinable
         self._meter.enter("downloading", total=total, resumable=resumable)
         self._meter.show(self._ledger.received)

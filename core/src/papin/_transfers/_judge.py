@@ -21,6 +21,7 @@ from papin.sizes import size_text
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)")
 _UNSATISFIED = re.compile(r"bytes \*/(\d{1,19})")
 _LENGTH = re.compile(r"\d{1,19}")
+_LONGEST = 512  # of a validator: what is longer is not one that anybody meant
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,9 +149,9 @@ def _check_size(total: int | None, position: Position, where: str) -> None:
 
 
 def strong_etag(headers: Mapping[str, str]) -> str | None:
-    """Return the validator that may stand in `If-Range` (RFC 9110, 13.1.5): never a weak one."""
+    """Return the validator that may stand in `If-Range` (RFC 9110, 13.1.5): never a weak one, or one without end."""
     etag = headers.get("etag", "").strip()
-    return etag if len(etag) > 1 and etag[0] == etag[-1] == '"' and etag.isascii() else None
+    return etag if 1 < len(etag) <= _LONGEST and etag[0] == etag[-1] == '"' and etag.isascii() else None
 
 
 def refuse_web_page(headers: Mapping[str, str], first: bytes, where: str) -> None:

@@ -1,115 +1,107 @@
-"""The notes about a payload that is being received, from which it is resumed: lines of JSON, appended only.
+"""The notes about a payload that is being received, from which it is resumed: a head, and a record for each chunk.
 
-First the entity that the bytes belong to, then a line for each chunk that is there, with its CRC-32, and now and then
-one for the beginning of a chunk. A line is appended as soon as the bytes that it tells of are written, so that a
-process that is killed loses next to nothing. Bytes, then lines, are made durable now and then; a power cut between may
-leave a line whose bytes are lost, and the CRC tells, because whoever resumes reads everything that is noted. A last
-line that was cut off is as good as not there. The digest judges the whole.
+The head says which entity the bytes belong to. A record has its place by the number of its chunk, and says how many of
+its first bytes are there, with their CRC-32. It is written as soon as they are, so that a process that is killed loses
+next to nothing, and always over the one before: on a full disk too, once the places of all are made. Every record has a
+mark, which nothing else has than what was written whole, at this place, since the last time that all began anew.
+
+Bytes, then records, are made durable now and then; a power cut between may leave a record whose bytes are lost, and the
+CRC tells, because whoever resumes reads everything that is noted. The digest judges the whole. Notes in any other
+format are as good as none: that download begins anew.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import struct
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
+from papin._transfers._data import SAFE, write_all
 from papin._transfers._disk import disk_errors
-from papin._transfers._ledger import CHUNK, Ledger, Part
+from papin._transfers._ledger import CHUNK, NOTHING, Ledger, Part
 from papin.names import place
 
-T = TypeVar("T")
+_HEAD = 4096  # bytes, of which the first are the mark of the others
+_MARK = 8
+_RECORD = struct.Struct(f"<II{_MARK}s")  # filled, CRC, mark; never across two sectors of a disk
+_MOST = (64 << 20) // _RECORD.size  # far more than the chunks of any file
 
-SAFE = os.O_CLOEXEC | os.O_NOFOLLOW
-_MOST = 64 << 20  # far more than the notes of any file
-_PIECE = 1 << 20
 
-
-class Entity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="entity"):
+class Entity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a server said of the file: the length of the whole, and a strong validator. None: it said nothing."""
 
     total: int | None = None
     etag: str | None = None
-    chunk: int = CHUNK
 
 
-class Done(msgspec.Struct, frozen=True, array_like=True, tag="d"):
-    """A chunk is there."""
+class _Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What the records belong to, and the key of their marks."""
 
-    number: int
-    crc: int
-
-
-class Begun(msgspec.Struct, frozen=True, array_like=True, tag="b"):
-    """The first bytes of a chunk are there."""
-
-    number: int
-    crc: int
-    filled: int
+    entity: Entity
+    key: bytes
+    chunk: int
 
 
-class Lost(msgspec.Struct, frozen=True, array_like=True, tag="x"):
-    """The disk failed to keep a chunk, whatever was noted of it before."""
-
-    number: int
-
-
-_chunk = msgspec.json.Decoder(Done | Begun | Lost)
-_entity = msgspec.json.Decoder(Entity)
+_head = msgspec.json.Decoder(_Head)
 
 
 class Notes:
     """The open notes of a staging area. Every method blocks."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = os.open(_path(folder), os.O_RDWR | os.O_CREAT | os.O_APPEND | SAFE, 0o600)
+        self._file = os.open(_path(folder), os.O_RDWR | os.O_CREAT | SAFE, 0o600)
+        self._key = b""
 
     def read(self, size: int) -> tuple[Entity | None, Ledger]:
         """Return what is noted of a file that has `size` bytes: what is behind its end was lost."""
-        lines = self._lines()
-        entity = _decode(_entity, next(lines, b""))
-        if entity is None or entity.chunk != CHUNK:
+        head = _read_head(os.pread(self._file, _HEAD, 0))
+        if head is None or head.chunk != CHUNK:
             return None, Ledger()
-        ledger = Ledger(entity.total)
-        for line in lines:
-            note = _decode(_chunk, line)
-            if note is not None:
-                _apply(note, ledger, size)
-        return entity, ledger
-
-    def _lines(self) -> Iterator[bytes]:
-        rest = b""
-        for offset in range(0, _MOST, _PIECE):
-            piece = os.pread(self._file, _PIECE, offset)
-            *lines, rest = (rest + piece).split(b"\n")
-            yield from lines
-            if len(piece) < _PIECE:
-                if rest:
-                    # Cut off by a crash: what is appended next must not become a part of it.
-                    os.ftruncate(self._file, offset + len(piece) - len(rest))
-                return
+        self._key = head.key
+        ledger = Ledger(head.entity.total)
+        records = os.pread(self._file, min(_MOST, -(-size // CHUNK)) * _RECORD.size, _HEAD)
+        whole = len(records) // _RECORD.size * _RECORD.size
+        for number, (filled, crc, mark) in enumerate(_RECORD.iter_unpack(memoryview(records)[:whole])):
+            part = Part(filled, crc)
+            there = min(size - number * CHUNK, ledger.size(number))
+            if 0 < filled <= there and mark == self._mark(number, part):
+                ledger.put_back(number, part)
+        return head.entity, ledger
 
     def restart(self, entity: Entity) -> None:
         """Forget everything; what comes now is `entity`."""
-        os.ftruncate(self._file, 0)
-        self._append([entity])
+        # Another key, and no record fits any more: nothing has to be removed, and so nothing to be made again.
+        self._key = os.urandom(16)
+        told = msgspec.json.encode(_Head(entity=entity, key=self._key, chunk=CHUNK)).ljust(_HEAD - _MARK)
+        self._write(0, _digest(told) + told)
         self.sync()
 
-    def add(self, done: Mapping[int, int], begun: Mapping[int, Part]) -> None:
-        """Note chunks that are written, and beginnings of chunks."""
-        self._append([Done(number, crc) for number, crc in done.items()])
-        self._append([Begun(number, part.crc, part.filled) for number, part in begun.items()])
+    def make_room(self, total: int) -> None:
+        """Make the places for the records of a payload of `total` bytes."""
+        there = os.fstat(self._file).st_size
+        missing = _place(-(-total // CHUNK)) - there
+        if missing > 0:
+            self._write(there, bytes(missing))
+
+    def add(self, parts: Mapping[int, Part]) -> None:
+        """Note what is written of chunks: beginnings, or all of them."""
+        for number, part in parts.items():
+            self._write(_place(number), _RECORD.pack(*part, self._mark(number, part)))
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """Note that chunks are not there."""
-        self._append([Lost(number) for number in sorted(numbers)])
+        """Note that the disk failed to keep chunks, whatever was noted of them before."""
+        self.add(dict.fromkeys(numbers, NOTHING))
         self.sync()
 
-    def _append(self, notes: Sequence[msgspec.Struct]) -> None:
-        if notes:
-            os.write(self._file, b"".join(msgspec.json.encode(note) + b"\n" for note in notes))
+    def _mark(self, number: int, part: Part) -> bytes:
+        return _digest(struct.pack("<QII", number, *part), self._key)
+
+    def _write(self, offset: int, data: bytes) -> None:
+        write_all(self._file, offset, [memoryview(data)])
 
     def sync(self) -> None:
         """Make what was added durable."""
@@ -120,25 +112,20 @@ class Notes:
         os.close(self._file)
 
 
-def _apply(note: Done | Begun | Lost, ledger: Ledger, size: int) -> None:
-    number = note.number
-    if number < 0 or (ledger.count is not None and number >= ledger.count):
-        return
-    there = size - number * CHUNK
-    if isinstance(note, Lost):
-        ledger.reject(number)
-    elif isinstance(note, Done):
-        if ledger.size(number) <= there:
-            ledger.complete(number, note.crc)
-    elif number not in ledger.done and 0 < note.filled <= min(there, ledger.size(number)):
-        ledger.put_back(number, Part(note.filled, note.crc))
+def _place(number: int) -> int:
+    return _HEAD + number * _RECORD.size
 
 
-def _decode(decoder: msgspec.json.Decoder[T], line: bytes) -> T | None:
+def _digest(data: bytes, key: bytes = b"") -> bytes:
+    return hashlib.blake2b(data, digest_size=_MARK, key=key).digest()
+
+
+def _read_head(block: bytes) -> _Head | None:
+    mark, told = block[:_MARK], block[_MARK:]
     try:
-        return decoder.decode(line)
+        return _head.decode(told) if mark == _digest(told) else None
     except msgspec.DecodeError:
-        return None
+        return None  # of another papin
 
 
 def _path(folder: Path) -> Path:

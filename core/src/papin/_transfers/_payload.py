@@ -89,6 +89,11 @@ class Payload:
         self._direct.clear()
         self.entity = entity
 
+    def make_room(self, total: int) -> None:
+        """Make room for the notes of `total` bytes, so that no full disk keeps them from being written."""
+        with disk_errors(_WHAT):
+            self._notes.make_room(total)
+
     def write(self, pieces: Sequence[Piece], size_of: Callable[[int], int], *, direct: bool = False) -> None:
         """Write `pieces`, which are checked, to where they belong; note it. `size_of` gives the length of a chunk."""
         if self._lost:
@@ -106,24 +111,21 @@ class Payload:
             self._note(fillings, size_of)
 
     def _note(self, fillings: Iterable[Filling], size_of: Callable[[int], int]) -> None:
-        done: dict[int, int] = {}
-        begun: dict[int, Part] = {}
+        grown: dict[int, Part] = {}
         for filling in fillings:
             part = filling.part
-            if part.filled == size_of(filling.number):
-                done[filling.number] = part.crc
-            elif part.filled - filling.noted >= _NOTED:
-                begun[filling.number] = part
+            if part.filled == size_of(filling.number) or part.filled - filling.noted >= _NOTED:
+                grown[filling.number] = part
                 filling.noted = part.filled
-        self._unsure.update(done, begun)
-        self._notes.add(done, begun)
+        self._unsure.update(grown)
+        self._notes.add(grown)
 
     def replace(self, number: int, view: memoryview) -> None:
         """Put other bytes in the place of a whole chunk, durably noted."""
         with disk_errors(_WHAT):
             self._data.write(number * CHUNK, [view])
             self._unsure.add(number)
-            self._notes.add({number: zlib.crc32(view)}, {})
+            self._notes.add({number: Part(len(view), zlib.crc32(view))})
         self.sync()
 
     def check_space(self) -> None:
@@ -157,7 +159,7 @@ class Payload:
             return
         with disk_errors(_WHAT):
             self._unsure.update(begun)
-            self._notes.add({}, begun)
+            self._notes.add(begun)
         self.sync()
 
     def agrees(self, number: int, part: Part) -> bool:
