@@ -316,3 +316,28 @@ def test_tables_tell_which_struct_decodes_what(site):
     tables = plugins.tables()
     assert set(tables) == {("policies", "sweep"), ("policies", "innocent")}
     assert tables["policies", "sweep"]().days == 60
+
+
+FORMATS = """
+from papin.hookspecs import hookimpl
+from papin.formats import Format
+
+def recognise(head):
+    return head[4] == 0  # and not a word of files that are shorter
+
+@hookimpl
+def papin_formats():
+    yield Format(name="rude", summary="s", suffixes=(), recognise=recognise, read=print)
+"""
+
+
+def test_i10_a_format_that_fails_at_the_file_of_another_one(site):
+    site.install("acme", source=FORMATS)
+    plugins, problems = found(site)
+    assert problems == []
+    rude = plugins.formats["rude"].descriptor
+    assert rude.recognise(b"GGUF\0")
+    assert [rude.recognise(head) for head in (b"", b"GGUF")] == [False, False]
+    (problem,) = plugins.problems
+    assert problem.plugin == "acme"
+    assert "rude: IndexError" in problem.problem.message

@@ -8,6 +8,7 @@ from typing import Any
 
 import pluggy
 
+from papin._plugins.formats import guard_format
 from papin._plugins.found import Plugins
 from papin._plugins.guard import TooSlow, guarded
 from papin._plugins.installed import EntryPoint, entry_points
@@ -106,6 +107,8 @@ def _call(plugins: Plugins, entry: EntryPoint, kind: Kind, implementation: plugg
     for what in faults:
         plugins.refuse(entry, f"registers with {kind.hook} {what}")
     for descriptor in descriptors:
+        if kind.table == "formats":
+            descriptor = guard_format(plugins, entry, descriptor)  # noqa: PLW2901
         plugins.admit(entry, kind.table, kind.word, descriptor)
 
 
