@@ -36,10 +36,11 @@ class Life:
 
     async def live(self, environ, steps):
         async with open_kernel(environ=environ) as kernel:
-            for name, *arguments in steps:
-                self.say("begins", name, *arguments)
-                await getattr(self, name)(kernel, *arguments)
-                self.say("ended", name, *arguments)
+            with kernel.bus.subscribe(1):  # as a plugin that hangs, it never listens; nobody waits for it
+                for name, *arguments in steps:
+                    self.say("begins", name, *arguments)
+                    await getattr(self, name)(kernel, *arguments)
+                    self.say("ended", name, *arguments)
 
     async def download(self, kernel, url, name, sha256):
         await self._wait(kernel, await kernel.downloads.start(url, name=name, sha256=sha256))
@@ -49,12 +50,12 @@ class Life:
 
     async def _wait(self, kernel, job):
         self.say("job", job.id)
-        shown = set()
+        shown = []
         async with aclosing(kernel.downloads.follow(job.id)) as changes:
             async for each in changes:
                 if each.progress:
-                    shown.add(each.progress.done)
-        self.say("shown", sorted(shown))
+                    shown.append(each.progress.done)
+        self.say("shown", shown)
         await kernel.downloads.wait(job.id)
 
     async def remove(self, kernel, name):
@@ -69,7 +70,8 @@ class Life:
         passed = {model.id: (await kernel.models.verify(model.id)).passed for model in models}
         digests = {model.id: [file.sha256 for file in model.files] for model in models}
         jobs = {job.id: job.state for job in await kernel.downloads.list()}
-        self.say("state", {"passed": passed, "digests": digests, "jobs": jobs})
+        problems = [plugin.name for plugin in kernel.plugins() if plugin.problems]
+        self.say("state", {"passed": passed, "digests": digests, "jobs": jobs, "problems": problems})
 
 
 def live(pipe, environ, steps, arms):

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -45,7 +46,8 @@ static int is_ours(const char *path) { return path && root[0] && !strncmp(path, 
 static int is_fd_ours(int fd)
 {
     char link[64], path[4096];
-    if (!root[0]) return 0;
+    struct stat status;
+    if (!root[0] || fstat(fd, &status) || S_ISFIFO(status.st_mode)) return 0; /* no disk is behind a pipe */
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t size = readlink(link, path, sizeof path - 1);
     if (size < 0) return 0;

@@ -9,8 +9,9 @@ import pytest
 
 from papin.testing.fault_server import fault_server
 
+from .audit import audit
 from .conftest import some, spare
-from .laboratory import judge_payloads, orphans
+from .laboratory import orphans
 
 pytestmark = pytest.mark.faults
 
@@ -46,11 +47,11 @@ async def test_d3_d4_d5_an_error_of_the_disk_at_any_call(lab, homes, body, row, 
             life = await lab.live(home, steps, root=str(home), kinds=kinds, at=point, count=count, error=error)
             assert life.status in (0, 1), (point, life)
             assert not life.error or life.error in codes, (point, life)
-            assert all(next_step for _, _, next_step in life.of("error"))
-            judge_payloads(home)
+            audit(home, life, server=server)
             # What was said to be done is done, whatever failed in tidying up after it.
             after = await lab.live(home, *([] if life.ended("download") else [steps]), ["state"])
             assert after.status == 0, (point, after)
             assert after.state["passed"] == {"m": True}, (point, after)
             assert orphans(home, after.state["digests"]) == [], point
+            audit(home, life, after, server=server)
             spare(home)

@@ -10,8 +10,9 @@ import pytest
 from papin.testing.fault_scripts import limited, no_length
 from papin.testing.fault_server import fault_server
 
+from .audit import audit
 from .conftest import make_gguf, some, spare
-from .laboratory import Telling, judge_payloads, orphans
+from .laboratory import Telling, orphans
 
 pytestmark = pytest.mark.faults
 
@@ -54,13 +55,15 @@ def model(tmp_path):
 
 async def test_d3_a_model_is_removed_from_a_disk_that_is_full(lab, disk, model):
     home = disk / "home"
-    assert (await lab.live(home, ["take", str(model), "a"])).status == 0
+    first = await lab.live(home, ["take", str(model), "a"])
+    assert first.status == 0
     fill(disk)
     full = await lab.live(home, ["take", str(model), "b"])
     assert full.status == 0 or full.error in ("ERR_DISK_SPACE", "ERR_STORAGE", "ERR_REGISTRY"), full
     life = await lab.live(home, ["remove", "a"], ["state"])
     assert life.status == 0, life
     assert "a" not in life.state["passed"]
+    audit(home, first, full, life)
 
 
 async def test_d3_what_cannot_fit_is_refused_before_its_first_byte(lab, disk):
@@ -70,6 +73,7 @@ async def test_d3_what_cannot_fit_is_refused_before_its_first_byte(lab, disk):
         life = await lab.live(disk / "home", steps)
         assert life.error == "ERR_DISK_SPACE", life
         assert server.sent <= MIB
+        audit(disk / "home", life, server=server)
 
 
 async def test_d3_a_body_of_unknown_size_that_fills_the_disk(lab, disk, model):
@@ -78,9 +82,11 @@ async def test_d3_a_body_of_unknown_size_that_fills_the_disk(lab, disk, model):
         steps = ["download", server.url, "m", hashlib.sha256(body).hexdigest()]
         life = await lab.live(disk / "home", steps)
         assert life.error == "ERR_DISK_SPACE", life
+        audit(disk / "home", life, server=server)
     after = await lab.live(disk / "home", ["state"])
     assert after.status == 0, after
     assert after.state["passed"] == {}
+    audit(disk / "home", life, after)
 
 
 async def test_d3_a_disk_that_somebody_else_fills_in_mid_transfer(lab, disk, body):
@@ -92,12 +98,13 @@ async def test_d3_a_disk_that_somebody_else_fills_in_mid_transfer(lab, disk, bod
         fill(disk)
         life = await lab.end(child)
         assert life.error in ("ERR_DISK_SPACE", "ERR_STORAGE", "ERR_REGISTRY"), life
-        judge_payloads(disk / "home")
+        audit(disk / "home", life, server=server)
         (disk / "filler").unlink()
         after = await lab.live(disk / "home", steps, ["state"])
         assert after.status == 0, after
         assert after.state["passed"] == {"m": True}
         assert orphans(disk / "home", after.state["digests"]) == []
+        audit(disk / "home", life, after, server=server)
     assert server.sent < 2 * len(body)
 
 
@@ -130,6 +137,7 @@ async def test_d9_a_store_that_vanishes_in_mid_transfer(lab, tmp_path, body):
         after = await lab.live(tmp_path / "home", steps, ["state"], settings=store)
         assert after.status == 0, after
         assert after.state["passed"] == {"m": True}
+        audit(tmp_path / "home", life, gone, after, store=tmp_path / "store", server=server)
 
 
 async def _limited(lab, home, body, **limits):
@@ -138,11 +146,12 @@ async def _limited(lab, home, body, **limits):
         steps = ["download", server.url, "m", hashlib.sha256(body).hexdigest()]
         life = await lab.live(home, steps, limits=limits)
         assert life.status in (0, 1), (limits, life)
-        judge_payloads(home)
+        audit(home, life, server=server)
         after = await lab.live(home, steps, ["state"])
         assert after.status == 0, (limits, after)
         assert after.state["passed"] == {"m": True}, (limits, after)
         assert orphans(home, after.state["digests"]) == [], limits
+        audit(home, life, after, server=server)
     return life
 
 

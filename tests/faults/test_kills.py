@@ -8,8 +8,9 @@ import pytest
 
 from papin.testing.fault_server import fault_server
 
+from .audit import audit
 from .conftest import some, spare
-from .laboratory import judge_payloads, orphans
+from .laboratory import orphans
 
 pytestmark = pytest.mark.faults
 
@@ -32,7 +33,7 @@ async def test_d10_kill_9_at_every_call_of_a_download(lab, homes, body):
             home = homes / str(point)
             life = await lab.live(home, steps(point), root=str(home), at=point)
             assert life.status in (-9, 0), life
-            judge_payloads(home)
+            audit(home, life, server=server)
             before = sent_for(server, point)
             after = await lab.live(home, steps(point), ["state"])
             assert after.status == 0, after
@@ -41,4 +42,5 @@ async def test_d10_kill_9_at_every_call_of_a_download(lab, homes, body):
             assert sent_for(server, point) <= (len(body) if life.ended("download") else 2 * len(body))
             if life.ended("download"):
                 assert sent_for(server, point) == before
+            audit(home, life, after, server=server)
             spare(home)

@@ -9,9 +9,10 @@ import pytest
 
 from papin.testing.fault_server import fault_server
 
+from .audit import audit
 from .conftest import EVERYTHING, make_gguf
 from .disk import Disk
-from .laboratory import judge_payloads, orphans
+from .laboratory import orphans
 
 pytestmark = pytest.mark.faults
 
@@ -50,7 +51,7 @@ async def test_d1_a_power_cut_at_any_instant(lab, tmp_path, body):
                 life = await lab.live(root / "home", *steps, root=str(root), at=at)
                 disk.cut_power()
             with disk as root:
-                judge_payloads(root / "home")
+                audit(root / "home", life, server=server)
                 sent = server.sent
                 after = await lab.live(root / "home", ["state"])
                 assert after.status == 0, (number, at, after)
@@ -61,3 +62,4 @@ async def test_d1_a_power_cut_at_any_instant(lab, tmp_path, body):
                 assert rest.state["passed"] == {"b": True}, (number, at)
                 assert server.sent == sent or not life.ended("download")
                 assert orphans(root / "home", rest.state["digests"]) == [], (number, at)
+                audit(root / "home", life, after, rest, server=server)

@@ -15,8 +15,9 @@ import trio
 from papin.testing.fault_scripts import cut, limited, refuse
 from papin.testing.fault_server import fault_server
 
+from .audit import audit
 from .conftest import make_gguf
-from .laboratory import Telling, judge_payloads, orphans
+from .laboratory import Telling, orphans
 
 pytestmark = pytest.mark.faults
 
@@ -43,6 +44,7 @@ async def test_d11_stopped_for_five_minutes(lab, homes, large):
         lab.ask("signal", child, signal.SIGCONT)
         life = await lab.end(child)
         assert life.status == 0, life
+    audit(homes / "home", life, server=server)
     assert server.sent <= 1.05 * len(large)
 
 
@@ -64,6 +66,7 @@ async def test_d12_a_signal_twice_in_mid_transfer(homes, large, number):
         sent = server.sent
         done = await trio.run_process(command, env=environ, check=False, stdin=b"", capture_stderr=True)
         assert done.returncode == 0, done.stderr.decode()
+    audit(homes / "home", server=server)
     assert sent < len(large)
     assert server.sent - sent < len(large)
 
@@ -78,6 +81,7 @@ async def test_d13_a_clock_that_was_wrong_costs_no_partial_download(lab, homes, 
         assert second.state["passed"] == {"other": True}
         third = await lab.live(homes / "home", download(server, large), ["state"])
         assert third.state["passed"] == {"m": True, "other": True}
+    audit(homes / "home", first, second, third, server=server)
     assert server.sent <= 1.05 * len(large)
 
 
@@ -90,6 +94,7 @@ async def test_d13_a_clock_that_steps_in_mid_transfer(lab, homes, large):
         life = await lab.end(child)
         assert life.status == 0, life
         assert life.state["passed"] == {"m": True}
+    audit(homes / "home", life, server=server)
     assert server.sent <= len(large)
 
 
@@ -101,10 +106,11 @@ async def test_d14_many_processes_fetch_it_once_and_all_see_the_progress(lab, ho
         assert [life.status for life in lives] == [0] * count, lives
         state = (await lab.live(homes / "home", ["state"])).state
     assert state["passed"] == {"m": True}
+    audit(homes / "home", *lives, server=server)
     assert server.sent <= 1.02 * len(large)
     for life in lives:
         (shown,) = life.of("shown")[0]
-        assert len([done for done in shown if 0 < done < len(large)]) >= 3, shown
+        assert len({done for done in shown if 0 < done < len(large)}) >= 3, shown
         assert max(shown) == len(large)
 
 
@@ -115,10 +121,11 @@ async def test_d15_locks_that_everybody_gets(lab, homes, large):
         # Who cannot be sure to be alone says so; nobody writes into the file of another.
         assert all(life.status == 0 or life.error in ("ERR_CONFLICT", "ERR_REGISTRY") for life in lives), lives
         assert any(life.status == 0 for life in lives)
-        judge_payloads(homes / "home")
+        audit(homes / "home", *lives, server=server)
         after = await lab.live(homes / "home", download(server, large), ["state"], free_locks=True)
         assert after.state["passed"] == {"m": True}, after
         assert orphans(homes / "home", after.state["digests"]) == []
+        audit(homes / "home", *lives, after, server=server)
 
 
 async def test_d16_the_owner_dies_with_the_lock_in_its_hand(lab, homes, large):
@@ -135,5 +142,5 @@ async def test_d16_the_owner_dies_with_the_lock_in_its_hand(lab, homes, large):
             assert life.of("cancelled"), life
             life = await lab.live(homes / "home", download(server, large))
         assert life.status == 0, life
-    judge_payloads(homes / "home")
+    audit(homes / "home", life, server=server)
     assert server.sent <= 2 * len(large)
