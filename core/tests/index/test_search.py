@@ -12,7 +12,7 @@ from papin._index._spelling import distance, tokens
 from papin.errors import NameInvalid, NotFound
 from papin.query import parse
 
-from .shelf import entry, find, names, put
+from .shelf import HERE, entry, find, names, put
 
 WORDS = ("lake", "lakeside", "sea", "seal", "öl", "coder")
 ENTRIES = st.lists(
@@ -84,19 +84,17 @@ def test_it_finds_what_looking_at_each_entry_finds(tmp_path_factory, told, text,
     index = Index(tmp_path_factory.mktemp("index"))
     put(index, *(entry(f"m{n}", *q, title=f"{' '.join(t)} m{n}", **f) for n, t, f, q in told))
     query = parse(text)
-    before = _search._RARE, _search._COMMON
+    before = _search._RARE, _search._COMMON, _search._FEW
     try:
         if common:  # few entries as if they were many
-            _search._RARE, _search._COMMON = 0, 2
+            _search._RARE, _search._COMMON, _search._FEW = 0, 2, 1
         found = find(index, text)
     finally:
-        _search._RARE, _search._COMMON = before
+        _search._RARE, _search._COMMON, _search._FEW = before
     meant = parse(found.query)
     if meant.words == query.words and [f.values for f in meant.filters] == [f.values for f in query.filters]:
         expected = {f"m{each[0]}" for each in told if is_found(each, query)}
-        assert {card.entry.name for card in found.cards} <= expected
-        if not common:
-            assert {card.entry.name for card in found.cards} == expected
+        assert {card.entry.name for card in found.cards} == expected
     index.close()
 
 
@@ -206,6 +204,14 @@ def test_of_several_members_of_a_set_those_that_nothing_has_together_are_named(i
     found = find(index, "can:chat quant:q4 can:code can:vision")
     assert (found.cards, found.emptied_by) == ((), ("can:code", "can:vision"))
     assert find(index, "can:chat,code can:vision can:tools").emptied_by == ("can:tools",)
+
+
+def test_what_a_removed_catalog_told_empties_no_list_and_fills_none(index):
+    put(index, entry("a", "Q4_0", license="mit"))
+    put(index, entry("b", "Q4_0", license="gemma", catalog="old"), catalog="old")
+    here = HERE._replace(catalogs=("shelf",))
+    assert names(index, "license:gemma", here=here) == []
+    assert find(index, "license:mit license:gemma", here=here).emptied_by == ("license:gemma",)
 
 
 @pytest.mark.parametrize("word", ["한국어", "русский", "日本語", "größe", "Straße", "naïve", "Ελληνικά", "Việt", "й"])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from papin._index._facets import known
+from papin._index._postings import MAGNITUDES, magnitude
 from papin.errors import NotFound
 from papin.filenames import bits_of
 from papin.memory import Room
-from papin.query import Filter, amount, nearest_values
+from papin.query import Filter, Relation, amount, nearest_values
 
 __all__ = ["Condition", "Here", "condition"]
 
@@ -31,11 +32,16 @@ class Here(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """A condition, its parameters, and the filter as it was understood."""
+    """A condition, its parameters, the filter as it was understood, and the posted values of what may meet it.
+
+    `numbers` are those of `column`: whoever meets the condition has one of them, and not all that have one meet it.
+    """
 
     sql: str
     parameters: tuple[float | int, ...]
     meant: Filter
+    column: str
+    numbers: Collection[int]
 
 
 def condition(connection: sqlite3.Connection, asked: Filter, here: Here) -> Condition:
@@ -67,7 +73,7 @@ def _one(column: str, facet: str) -> _Maker:
     def make(connection: sqlite3.Connection, asked: Filter, here: Here) -> Condition:
         del here
         numbers, meant = _values(connection, facet, asked)
-        return Condition(f"e.{column} IN ({', '.join('?' * len(numbers))})", tuple(numbers), meant)
+        return Condition(f"e.{column} IN ({', '.join('?' * len(numbers))})", tuple(numbers), meant, column, numbers)
 
     return make
 
@@ -76,24 +82,29 @@ def _set(column: str, facet: str) -> _Maker:
     def make(connection: sqlite3.Connection, asked: Filter, here: Here) -> Condition:
         del here
         numbers, meant = _values(connection, facet, asked)
-        return Condition(f"e.{column} & ?", (sum(1 << number for number in set(numbers)),), meant)
+        return _any_of(column, numbers, meant)
 
     return make
+
+
+def _any_of(column: str, numbers: Iterable[int], meant: Filter) -> Condition:
+    members = set(numbers)
+    return Condition(f"e.{column} & ?", (sum(1 << number for number in members),), meant, column, members)
 
 
 def _quant(connection: sqlite3.Connection, asked: Filter, here: Here) -> Condition:
     """Return a condition on quantizations: by name, by the begin of one (`q4` is IQ4_XS too), or by bits (`4bit`)."""
     del here
     numbers = known(connection, "quant")
-    mask = 0
+    found: set[int] = set()
     for value in asked.values:
         plain = value.upper().removeprefix("UD-").replace("-", "_")
         level = plain.removesuffix("BITS").removesuffix("BIT").rstrip("_ ")
         for name, number in numbers.items():
             begins = name.startswith(plain) or (plain[:1] == "Q" and name.startswith(f"I{plain}"))
             if begins or (level != plain and level.isdigit() and int(bits_of(name) or 0) == int(level)):
-                mask |= 1 << number
-    return Condition("e.quants & ?", (mask,), asked)
+                found.add(number)
+    return _any_of("quants", found, asked)
 
 
 def _compared(column: str) -> _Maker:
@@ -101,21 +112,28 @@ def _compared(column: str) -> _Maker:
         del connection, here
         number = amount(asked.values[0], asked.key)
         if asked.relation == "=" and column == "parameters":
-            return Condition("e.parameters BETWEEN ? AND ?", (number * (1 - _ABOUT), number * (1 + _ABOUT)), asked)
-        return Condition(f"e.{column} {asked.relation} ?", (number,), asked)
+            least, most = number * (1 - _ABOUT), number * (1 + _ABOUT)
+            near = range(magnitude(least), magnitude(most) + 1)
+            return Condition("e.parameters BETWEEN ? AND ?", (least, most), asked, column, near)
+        return _related(column, asked.relation, number, asked)
 
     return make
 
 
+def _related(column: str, relation: Relation, number: float, meant: Filter) -> Condition:
+    most = magnitude(number)
+    near = {"<": range(most + 1), ">": range(most, MAGNITUDES)}.get(relation[0], range(most, most + 1))
+    return Condition(f"e.{column} {relation} ?", (number,), meant, column, near)
+
+
 def _fits(connection: sqlite3.Connection, asked: Filter, here: Here) -> Condition:
     del connection
-    relation = "<=" if asked.values == ("yes",) else ">"
-    return Condition(f"e.need {relation} ?", (here.room.most,), asked)
+    return _related("need", "<=" if asked.values == ("yes",) else ">", here.room.most, asked)
 
 
 def _provider(connection: sqlite3.Connection, asked: Filter, here: Here) -> Condition:
     numbers = known(connection, "format")
-    mask = 0
+    found: set[int] = set()
     meant: list[str] = []
     for value in asked.values:
         near = nearest_values(value, here.providers, most=1)
@@ -123,8 +141,8 @@ def _provider(connection: sqlite3.Connection, asked: Filter, here: Here) -> Cond
             there = ", ".join(sorted(here.providers)) or "none"
             raise NotFound(f"there is no provider {value[:40]}", next_step=f"Providers here: {there}.")
         meant += near
-        mask |= sum(1 << numbers[each] for each in set(here.providers[near[0]]) if each in numbers)
-    return Condition("e.formats & ?", (mask,), Filter(key=asked.key, values=tuple(meant)))
+        found |= {numbers[each] for each in here.providers[near[0]] if each in numbers}
+    return _any_of("formats", found, Filter(key=asked.key, values=tuple(meant)))
 
 
 _MAKERS: dict[str, _Maker] = {

@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = ["FILE_NAME", "SORTED", "STATEMENTS", "VERSION"]
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 FILE_NAME: Final = f"catalogs.{VERSION}.db"
 
@@ -76,6 +76,17 @@ CREATE TABLE facets (
 ) WITHOUT ROWID
 """
 
+# The sets of entries for each value that is filtered by: `_postings` tells their form.
+_POSTINGS = """
+CREATE TABLE postings (
+    facet TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    block INTEGER NOT NULL,
+    bits BLOB NOT NULL,
+    PRIMARY KEY (facet, number, block)
+) WITHOUT ROWID
+"""
+
 # The first eight bytes of the digests of weights: the same file is the same model, whatever it is called.
 _DIGESTS = "CREATE TABLE digests (digest INTEGER, entry INTEGER, PRIMARY KEY (digest, entry)) WITHOUT ROWID"
 
@@ -99,11 +110,13 @@ STATEMENTS: Final = (
     "CREATE INDEX entries_by_name ON entries (name COLLATE NOCASE)",
     "CREATE INDEX entries_by_card ON entries (card)",
     "CREATE INDEX entries_by_identity ON entries (identity)",
+    "CREATE INDEX entries_by_publisher ON entries (publisher)",
     *(f"CREATE INDEX entries_by_{column} ON entries ({column} DESC, {_COVERED})" for column in SORTED),
     _DETAILS,
     _WORDS,
     "CREATE VIRTUAL TABLE terms USING fts5vocab(words, 'row')",
     _FACETS,
+    _POSTINGS,
     "CREATE UNIQUE INDEX facets_by_number ON facets (facet, number)",
     _DIGESTS,
     "CREATE INDEX digests_by_entry ON digests (entry)",

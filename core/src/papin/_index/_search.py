@@ -1,12 +1,14 @@
 """Searching: words and conditions to the keys of entries, one for each card, in order.
 
-How a word is looked for depends on how common it is. The entries of a rare one are ranked, all of them. Those of a
-common one are so many that the best are the popular ones: the index of popularity is walked until there are enough,
-and whether an entry has the word is looked up in the set of all that have it, or entry by entry where most have.
+What the sets of `_postings` leave is looked at one by one where it is little. Else the index of the wanted order is
+walked until there are enough, which is soon, since there is much. How a word is looked for depends on how common it is:
+the entries of a rare one are ranked, all of them; those of a common one are so many that the best are the popular ones.
+Whether an entry has the word is then looked up in the set of all that have it, or entry by entry where most have.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -15,16 +17,18 @@ from typing import NamedTuple
 import msgspec
 
 from papin._index._conditions import Condition, Here, condition
-from papin._index._emptied import begins, emptied_by
 from papin._index._facets import known
+from papin._index._postings import keys_of, members
 from papin._index._schema import SORTED
-from papin._index._spelling import mend, tokens
+from papin._index._spelling import Word, mend, tokens, word_of
 from papin.query import Query
 
 __all__ = ["Hits", "search"]
 
 _RARE = 1500
-_COMMON = 20_000
+_COMMON = 10_000
+_FEW = 300
+_ALL = -1  # all keys there ever may be, as a set of bits
 _COLUMNS = {"new": "created"}
 _TITLE_WEIGHT, _ABOUT_WEIGHT = 8.0, 1.0
 _POPULAR = 0.15
@@ -41,6 +45,14 @@ class Hits(NamedTuple):
     emptied_by: tuple[str, ...] = ()
 
 
+class _Part(NamedTuple):
+    """A word or a condition, and which entries may meet it."""
+
+    shown: str
+    of: Word | Condition
+    may: int = _ALL
+
+
 def search(connection: sqlite3.Connection, query: Query, limit: int, here: Here) -> Hits:
     """Return at most `limit` hits.
 
@@ -51,10 +63,14 @@ def search(connection: sqlite3.Connection, query: Query, limit: int, here: Here)
     conditions = [condition(connection, each, here) for each in query.filters]
     meant = msgspec.structs.replace(query, words=tuple(words), filters=tuple(each.meant for each in conditions))
     hidden = _gone(connection, here)
-    keys = _first(_Asked(connection, words, conditions, query.sort, hidden).hits(), limit + 1)
+    parts = [_Part(word, word_of(connection, word)) for word in words]
+    parts += [_Part(str(each.meant), each, members(connection, each.column, each.numbers)) for each in conditions]
+    keys = _first(_Asked(connection, parts, query.sort, hidden).hits(), limit + 1)
     if keys:
         return Hits(tuple(keys[:limit]), len(keys) > limit, meant)
-    return Hits((), more=False, meant=meant, emptied_by=emptied_by(connection, words, conditions))
+    without = (([*parts[:number], *parts[number + 1 :]], each.shown) for number, each in enumerate(parts))
+    alone = tuple(shown for rest, shown in without if _Asked(connection, rest, "downloads", hidden).finds())
+    return Hits((), more=False, meant=meant, emptied_by=alone)
 
 
 def _gone(connection: sqlite3.Connection, here: Here) -> tuple[int, ...]:
@@ -80,42 +96,41 @@ class _Asked:
     """One question to the index."""
 
     def __init__(
-        self,
-        connection: sqlite3.Connection,
-        words: Sequence[str],
-        conditions: Sequence[Condition],
-        sort: str,
-        hidden: Sequence[int] = (),
+        self, connection: sqlite3.Connection, parts: Sequence[_Part], sort: str, hidden: Sequence[int] = ()
     ) -> None:
         self._do = connection.execute
-        self._words = words
-        self._sort = sort or ("match" if words else "downloads")
+        self._words = [each.of for each in parts if isinstance(each.of, Word)]
+        conditions = [each.of for each in parts if isinstance(each.of, Condition)]
+        self._sort = sort or ("match" if self._words else "downloads")
         gone = [f"e.catalog NOT IN ({', '.join(map(str, hidden))})"] if hidden else []
         self._where = " AND ".join([*(each.sql for each in conditions), *gone])
         self._parameters = tuple(each for one in conditions for each in one.parameters)
-        self._counted: int | None = None
-        self._match = " ".join(self._term(word) for word in words)
-
-    def _term(self, word: str) -> str:
-        """Return what to match: the word alone where it is common, else whatever begins so."""
-        row = self._do("SELECT doc FROM terms WHERE term = ?", (word,)).fetchone()
-        if row is None or row[0] <= _RARE:
-            return begins(word)
-        self._counted = row[0]
-        return f'"{word}"'
+        self._named = "-".join(word.typed for word in self._words)
+        self._match = " AND ".join(word.match for word in self._words)
+        self._many = _COMMON * sum(word.terms for word in self._words)
+        self._may = _ALL
+        for each in parts:
+            self._may &= each.may
+        if hidden and self._may:
+            self._may &= ~members(connection, "catalog", hidden)
+        self._few = self._may >= 0 and self._may.bit_count() <= _FEW
 
     def _count(self) -> int:
         """Return how many entries have all words; where these are too many, only that."""
-        if self._counted is not None and len(self._words) == 1:
-            return self._counted  # to look that up has gone through all that have it, once is enough
         query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-        count: int = self._do(query, (self._match, _COMMON + 1)).fetchone()[0]
+        count: int = self._do(query, (self._match, self._many + 1)).fetchone()[0]
         return count
+
+    def finds(self) -> bool:
+        """Tell whether there is any hit."""
+        return next(self.hits(), None) is not None
 
     def hits(self) -> Iterator[tuple[int, int]]:
         """Yield (key, card) in order; a card may come several times."""
+        if not self._may:
+            return
         if not self._words:
-            yield from self._walk("", ())
+            yield from self._walk()
             return
         count = self._count()
         if count <= _RARE:
@@ -123,25 +138,29 @@ class _Asked:
             return
         if self._sort == "match":
             yield from self._named_so()
-        if count <= _COMMON:
-            yield from self._walk("e.key IN (SELECT rowid FROM words WHERE words MATCH ?)", (self._match,))
+        if count > self._many and all(word.terms for word in self._words):
+            has = "SELECT 1 FROM words WHERE words MATCH ? AND rowid = ?"
+            yield from (row for row in self._walk() if self._do(has, (self._match, row[0])).fetchone())
         else:
-            has = "EXISTS (SELECT 1 FROM words WHERE words MATCH ? AND rowid = e.key)"
-            yield from self._walk(has, (self._match,))
+            yield from self._walk("e.key IN (SELECT rowid FROM words WHERE words MATCH ?)", self._match)
 
     def _and(self, *others: str) -> str:
         return " AND ".join(each for each in (self._where, *others) if each) or "1"
 
-    def _walk(self, has: str, parameters: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    def _walk(self, has: str = "", *parameters: str) -> Iterator[tuple[int, int]]:
         column = _COLUMNS.get(self._sort, "downloads" if self._sort == "match" else self._sort)
-        walked = f"INDEXED BY entries_by_{column}" if column in SORTED else ""
+        walked = f"entries e INDEXED BY entries_by_{column}" if column in SORTED else "entries e"
+        few: tuple[str, ...] = ()
+        if self._few:
+            walked = "json_each(?) few CROSS JOIN entries e ON e.key = few.value"
+            few = (json.dumps(keys_of(self._may)),)
         order = {"size": "e.parameters IS NULL, e.parameters", "name": "e.identity"}.get(column, f"e.{column} DESC")
-        query = f"SELECT e.key, e.card FROM entries e {walked} WHERE {self._and(has)} ORDER BY {order}"  # noqa: S608
-        yield from self._do(query, (*self._parameters, *parameters))
+        query = f"SELECT e.key, e.card FROM {walked} WHERE {self._and(has)} ORDER BY {order}"  # noqa: S608
+        yield from self._do(query, (*few, *self._parameters, *parameters))
 
     def _named_so(self) -> Iterator[tuple[int, int]]:
         query = f"SELECT e.key, e.card FROM entries e WHERE {self._and('e.identity = ?')} ORDER BY e.downloads DESC"  # noqa: S608
-        yield from self._do(query, (*self._parameters, "-".join(self._words)))
+        yield from self._do(query, (*self._parameters, self._named))
 
     def _ranked(self) -> Iterator[tuple[int, int]]:
         # CROSS JOIN keeps SQLite from asking the index of words for each entry.
@@ -166,9 +185,8 @@ class _Asked:
 
     def _score(self, row: _Row) -> float:
         # bm25 is negative, and the more so the better.
-        named = "-".join(self._words)
-        exactly = _EXACTLY if row.identity == named else 0.0
-        begins = _BEGINS if row.identity.startswith(named) else 1.0
+        exactly = _EXACTLY if row.identity == self._named else 0.0
+        begins = _BEGINS if row.identity.startswith(self._named) else 1.0
         return exactly - row.rank * begins * (1 + _POPULAR * math.log10(1 + row.downloads))
 
 

@@ -6,11 +6,14 @@ import re
 import sqlite3
 import unicodedata
 from collections.abc import Iterable
+from typing import NamedTuple
 
-__all__ = ["distance", "mend", "tokens"]
+__all__ = ["Word", "distance", "mend", "tokens", "word_of"]
 
 _SHORT = 3  # what is shorter is near to everything
 _LONG = 5  # from here on two mistakes are forgiven
+_COMMON = 1500  # what is used more is meant by itself
+_TERMS = 8  # to match so many is quicker than to match whatever begins so
 _AFTER_ALL = "\U0010ffff"
 
 
@@ -29,8 +32,7 @@ def _folded(word: str) -> str:
 
 def mend(connection: sqlite3.Connection, token: str) -> str:
     """Return `token` if a word begins so, else the nearest word, the commonest of several; itself if none is near."""
-    query = "SELECT 1 FROM terms WHERE term >= ? AND term < ? LIMIT 1"
-    if len(token) < _SHORT or connection.execute(query, (token, token + _AFTER_ALL)).fetchone():
+    if len(token) < _SHORT or _is_used(connection, token):
         return token
     most = 1 if len(token) < _LONG else 2
     best: tuple[int, int, str] | None = None
@@ -43,6 +45,37 @@ def mend(connection: sqlite3.Connection, token: str) -> str:
             if (far := distance(token, term, limit)) <= limit:
                 best = min(best or (most + 1, 0, ""), (far, -count, term))
     return best[2] if best is not None else token
+
+
+class Word(NamedTuple):
+    """A word, what to match for it, and of how many terms that is: 0, where it is whatever begins so."""
+
+    typed: str
+    match: str
+    terms: int
+
+
+def word_of(connection: sqlite3.Connection, word: str) -> Word:
+    """Return what to match for a word: it alone where it is common or a single letter, else whatever begins so."""
+    alone = f'"{word}"'
+    query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+    if len(word) == 1 or connection.execute(query, (alone, _COMMON)).fetchone()[0] == _COMMON:
+        return Word(word, alone, 1)
+    query = "SELECT term FROM terms WHERE term >= ? AND term < ? LIMIT ?"
+    begun = [term for (term,) in connection.execute(query, (word, word + _AFTER_ALL, _TERMS + 1))]
+    if not begun or len(begun) > _TERMS:
+        return Word(word, f"{alone}*", 0)
+    either = " OR ".join(f'"{term}"' for term in begun)
+    return Word(word, f"({either})", len(begun))
+
+
+def _is_used(connection: sqlite3.Connection, token: str) -> bool:
+    # To look at a term of `terms` is to go through all that have it; most words are used just as they are.
+    query = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
+    if connection.execute(query, (f'"{token}"',)).fetchone():
+        return True
+    query = "SELECT 1 FROM terms WHERE term >= ? AND term < ? LIMIT 1"
+    return connection.execute(query, (token, token + _AFTER_ALL)).fetchone() is not None
 
 
 def distance(one: str, other: str, most: int) -> int:

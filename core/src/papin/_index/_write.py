@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from papin._index._facets import Facets
 from papin._index._facts import Facts, clean, facts_of, pack
 from papin._index._identity import Identity, digests, is_same
+from papin._index._postings import POSTED, Postings
 from papin._registry._times import to_stored
 from papin.catalogs import Page
 from papin.errors import NameInvalid, Problem
@@ -44,13 +46,13 @@ def put(
     `check` is called now and then, and raises when this is to end: then nothing of the page is recorded.
     """
     stored = put_entries(connection, catalog, prefix, page.entries, check=check)
-    writer = _Writer(connection, catalog)
-    gone = [each for name in page.gone if (each := writer.existing(name)) is not None]
-    if page.whole:
-        kept = {entry.name for entry in page.entries}
-        gone += [key for name, key in writer.all_names() if name not in kept]
-    for key in gone:
-        writer.remove(key)
+    with _writing(connection, catalog) as writer:
+        gone = {each for name in page.gone if (each := writer.existing(name)) is not None}
+        if page.whole:
+            kept = {entry.name for entry in page.entries}
+            gone |= {key for name, key in writer.all_names() if name not in kept}
+        for key in gone:
+            writer.remove(key)
     query = "UPDATE catalogs SET state = ?, problem = NULL, refreshed_at = coalesce(?, refreshed_at) WHERE name = ?"
     connection.execute(query, (page.state, None if page.more else to_stored(now), catalog))
     return stored._replace(gone=len(gone))
@@ -66,15 +68,15 @@ def put_entries(
 ) -> Stored:
     """Record entries, whatever else the catalog has."""
     _know(connection, catalog, prefix)
-    writer = _Writer(connection, catalog)
     changed = refused = 0
-    for number, entry in enumerate(entries):
-        if number % _CHECKED == 0:
-            check()
-        try:
-            changed += writer.put(clean(entry, catalog, prefix))
-        except NameInvalid:
-            refused += 1
+    with _writing(connection, catalog) as writer:
+        for number, entry in enumerate(entries):
+            if number % _CHECKED == 0:
+                check()
+            try:
+                changed += writer.put(clean(entry, catalog, prefix))
+            except NameInvalid:
+                refused += 1
     return Stored(changed=changed, refused=refused)
 
 
@@ -93,12 +95,19 @@ def fail(connection: sqlite3.Connection, catalog: str, prefix: str, problem: Pro
 
 def forget(connection: sqlite3.Connection, catalog: str) -> int:
     """Forget a catalog and all that it has; return how many entries that were."""
-    writer = _Writer(connection, catalog)
-    there = writer.all_names()
-    for _, key in there:
-        writer.remove(key)
+    with _writing(connection, catalog) as writer:
+        there = writer.all_names()
+        for _, key in there:
+            writer.remove(key)
     connection.execute("DELETE FROM catalogs WHERE name = ?", (catalog,))
     return len(there)
+
+
+@contextmanager
+def _writing(connection: sqlite3.Connection, catalog: str) -> Iterator[_Writer]:
+    writer = _Writer(connection, catalog)
+    yield writer
+    writer.flush()
 
 
 class _Writer:
@@ -107,6 +116,8 @@ class _Writer:
     def __init__(self, connection: sqlite3.Connection, catalog: str) -> None:
         self._do = connection.execute
         self._facets = Facets(connection)
+        self._postings = Postings(connection)
+        self.flush = self._postings.flush
         self._catalog = self._facets.number("catalog", catalog)
 
     def existing(self, name: str) -> int | None:
@@ -135,13 +146,14 @@ class _Writer:
     def _insert(self, key: int, entry: CatalogEntry, packed: bytes) -> None:
         facts, keys = facts_of(entry), digests(entry)
         card = self._card(facts.identity, keys, key) or key
-        columns = {"key": key, "name": entry.name, "catalog": self._catalog, "card": card}
+        columns: dict[str, Any] = {"key": key, "name": entry.name, "catalog": self._catalog, "card": card}
         columns |= self._columns(entry, facts)
         query = (
             f"INSERT INTO entries ({', '.join(columns)})"  # noqa: S608  constants
             f" VALUES ({', '.join('?' * len(columns))})"
         )
         self._do(query, tuple(columns.values()))
+        self._postings.toggle(key, columns)
         about = _about(entry)
         self._do("INSERT INTO details VALUES (?, ?, ?, ?)", (key, *about, packed))
         self._do("INSERT INTO words (rowid, title, about) VALUES (?, ?, ?)", (key, *about))
@@ -187,6 +199,8 @@ class _Writer:
         return 0
 
     def remove(self, key: int) -> None:
+        posted = self._do(f"SELECT {', '.join(POSTED)} FROM entries WHERE key = ?", (key,)).fetchone()  # noqa: S608  constants
+        self._postings.toggle(key, dict(zip(POSTED, posted, strict=True)))
         # What is searched must be told exactly as it was, to be taken out of the index of words.
         told = "SELECT 'delete', key, title, about FROM details WHERE key = ?"
         self._do(f"INSERT INTO words (words, rowid, title, about) {told}", (key,))

@@ -1,0 +1,105 @@
+"""Which entries have what is filtered by: a set of keys for each value, as the bits of a number.
+
+A filter is met by the union of some sets and a search by the intersection of its filters, which takes microseconds
+among a hundred thousand entries, whatever is found. Of amounts (parameters, context, memory, bytes) only the magnitude
+is known here, so that a set holds a few entries too many, and never one too few: the conditions themselves decide.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+
+__all__ = ["MAGNITUDES", "POSTED", "Postings", "keys_of", "magnitude", "members"]
+
+MAGNITUDES = 128
+"""How many magnitudes there are."""
+
+_MEMBERS = ("can", "formats", "quants")
+_AMOUNTS = ("parameters", "context", "need", "size")
+
+POSTED = ("arch", "license", "access", "catalog", *_MEMBERS, *_AMOUNTS)
+"""The columns of an entry whose values have sets. Publishers are too many: they have an index."""
+
+# A page of a refresh changes few blocks, and a block of a set is smaller than what SQLite keeps outside of its tree.
+_BLOCK = 4096
+
+
+def magnitude(amount: float) -> int:
+    """Return the magnitude of an amount, which does not fall as the amount grows: two for each power of two."""
+    whole = max(int(amount), 0)
+    length = whole.bit_length()
+    return min(2 * length + (((whole << 2) >> length) & 1), MAGNITUDES - 1)
+
+
+def members(connection: sqlite3.Connection, column: str, numbers: Collection[int]) -> int:
+    """Return the keys of the entries that have one of `numbers` in `column`, each as a bit."""
+    marks = ", ".join("?" * len(numbers))
+    if column == "publisher":
+        query = f"SELECT key FROM entries WHERE publisher IN ({marks})"  # noqa: S608  our own names, here and below
+        return _bits(key for (key,) in connection.execute(query, tuple(numbers)))
+    query = f"SELECT block, bits FROM postings WHERE facet = ? AND number IN ({marks})"  # noqa: S608
+    blocks: defaultdict[int, int] = defaultdict(int)
+    for block, bits in connection.execute(query, (column, *numbers)):
+        blocks[block] |= int.from_bytes(bits, "little")
+    size = _BLOCK // 8
+    return int.from_bytes(
+        b"".join(blocks.get(block, 0).to_bytes(size, "little") for block in range(max(blocks, default=-1) + 1)),
+        "little",
+    )
+
+
+def _bits(keys: Iterator[int]) -> int:
+    found = bytearray()
+    for key in keys:
+        if key >> 3 >= len(found):
+            found.extend(bytes((key >> 3) + 1 - len(found)))
+        found[key >> 3] |= 1 << (key & 7)
+    return int.from_bytes(found, "little")
+
+
+def keys_of(bits: int) -> list[int]:
+    """Return the keys in a set."""
+    words = struct.iter_unpack("<Q", bits.to_bytes((bits.bit_length() + 63) // 64 * 8, "little"))
+    found = []
+    for number, (word,) in enumerate(words):
+        left = word
+        while left:
+            found.append(64 * number + (left & -left).bit_length() - 1)
+            left &= left - 1
+    return found
+
+
+class Postings:
+    """The sets of one transaction that writes: what it changes is written at once by `flush`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._do = connection.execute
+        self._toggled: defaultdict[tuple[str, int, int], int] = defaultdict(int)
+
+    def toggle(self, key: int, columns: Mapping[str, int | None]) -> None:
+        """Put an entry into its sets or, where it is in them, take it out."""
+        block, bit = divmod(key, _BLOCK)
+        for column in POSTED:
+            for number in _numbers(column, columns[column]):
+                self._toggled[column, number, block] ^= 1 << bit
+
+    def flush(self) -> None:
+        """Write the sets."""
+        for where, toggled in self._toggled.items():
+            query = "SELECT bits FROM postings WHERE facet = ? AND number = ? AND block = ?"
+            row = self._do(query, where).fetchone()
+            bits = toggled ^ (0 if row is None else int.from_bytes(row[0], "little"))
+            stored = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+            self._do("INSERT OR REPLACE INTO postings VALUES (?, ?, ?, ?)", (*where, stored))
+        self._toggled.clear()
+
+
+def _numbers(column: str, value: int | None) -> Collection[int]:
+    if value is None:
+        return ()
+    if column in _AMOUNTS:
+        return (magnitude(value),)
+    return keys_of(value) if column in _MEMBERS else (value,)
