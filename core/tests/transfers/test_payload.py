@@ -14,7 +14,7 @@ import pytest
 from papin._transfers._data import DataFile
 from papin._transfers._ledger import CHUNK, Ledger, Part
 from papin._transfers._notes import Entity
-from papin._transfers._payload import Payload, Piece, begin, check
+from papin._transfers._payload import Payload, Piece, begin
 from papin._transfers._pipe import PIECE
 from papin.errors import StorageFailed
 
@@ -36,8 +36,8 @@ def _piece(filling, content):
 
 
 def _pieces(ledger, stop, *, size=PIECE):
-    """The body up to `stop` in checked pieces of `size`, chunk by chunk."""
-    return check([*_cut(ledger, stop, size)])
+    """The body up to `stop` in pieces of `size`, chunk by chunk."""
+    return [*_cut(ledger, stop, size)]
 
 
 def _cut(ledger, stop, size):

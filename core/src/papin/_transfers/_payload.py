@@ -27,27 +27,21 @@ _WHAT = "the unfinished download"
 class Filling:
     """A chunk that is being written: what of it is in the file. Replaced as a whole, so that any thread may read it.
 
-    `sent` counts its bytes that were sent to be written, `crc` is that of those that were checked, `noted` counts those
-    that the notes tell of.
+    `sent` counts its bytes that were sent to be written, `noted` those that the notes tell of.
     """
 
     number: int
     part: Part
     sent: int = 0
-    crc: int = 0
     noted: int = 0
 
 
 class Piece(NamedTuple):
-    """The next bytes of a chunk: the first `size` of `buffer`, which nobody touches until they are written.
-
-    `crc` is that of the chunk up to their end, once they are checked.
-    """
+    """The next bytes of a chunk: the first `size` of `buffer`, which nobody touches until they are written."""
 
     filling: Filling
     buffer: mmap.mmap
     size: int
-    crc: int = 0
 
     @property
     def view(self) -> memoryview:
@@ -95,7 +89,7 @@ class Payload:
             self._notes.make_room(total)
 
     def write(self, pieces: Sequence[Piece], size_of: Callable[[int], int], *, direct: bool = False) -> None:
-        """Write `pieces`, which are checked, to where they belong; note it. `size_of` gives the length of a chunk."""
+        """Write `pieces`, each behind the one before it of its chunk, and note it. `size_of` gives a chunk's length."""
         if self._lost:
             raise self._lost
         with disk_errors(_WHAT):
@@ -104,7 +98,8 @@ class Payload:
                 views = [piece.view for piece in run]
                 self._data.write(first.number * CHUNK + first.part.filled, views, direct=direct)
                 for piece in run:
-                    piece.filling.part = Part(piece.filling.part.filled + piece.size, piece.crc)
+                    filled, crc = piece.filling.part
+                    piece.filling.part = Part(filled + piece.size, zlib.crc32(piece.view, crc))
             fillings = {piece.filling for piece in pieces}
             if direct:
                 self._direct.update(filling.number for filling in fillings)
@@ -208,16 +203,7 @@ class Payload:
 def begin(ledger: Ledger, number: int) -> Filling:
     """Return where a chunk stands, to go on from there."""
     part = ledger.parts.get(number, NOTHING)
-    return Filling(number, part, sent=part.filled, crc=part.crc, noted=part.filled)
-
-
-def check(pieces: Sequence[Piece]) -> list[Piece]:
-    """Return `pieces`, which must come in their order, with their CRCs."""
-    checked: list[Piece] = []
-    for piece in pieces:
-        piece.filling.crc = zlib.crc32(piece.view, piece.filling.crc)
-        checked.append(piece._replace(crc=piece.filling.crc))
-    return checked
+    return Filling(number, part, sent=part.filled, noted=part.filled)
 
 
 def _runs(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:

@@ -1,4 +1,4 @@
-"""Bytes that came are checked, written and noted, made durable, hashed: each in its own thread, one behind the other.
+"""Bytes that came are written and noted, made durable, hashed: each in its own thread, one behind the other.
 
 The buffers are few and pass from connection to writer and back, so that the memory is the same at any speed. Chunks
 that come in order stay in their buffers until they are hashed; all others are read again from the file, and so chunks
@@ -20,7 +20,7 @@ import trio
 from papin._transfers._disk import in_thread
 from papin._transfers._hasher import Hasher
 from papin._transfers._ledger import CHUNK, Ledger
-from papin._transfers._payload import Filling, Payload, Piece, check
+from papin._transfers._payload import Filling, Payload, Piece
 from papin.errors import PapinError
 
 PIECE = 1 << 20
@@ -76,7 +76,6 @@ class Pipe:
         self._ledger = ledger
         self._hasher = hasher
         self._send, self._receive = trio.open_memory_channel[_Item](inf)
-        self._checked, self._to_write = trio.open_memory_channel[_Item](inf)
         self._buffers: list[mmap.mmap] = []
         self._room = trio.Semaphore(_BUFFERS)
         self._unwritten = 0
@@ -105,7 +104,6 @@ class Pipe:
         """
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._guard, self._check_all, scope)
                 nursery.start_soon(self._guard, self._write_all, scope)
                 nursery.start_soon(self._guard, self._sync_all, scope)
                 nursery.start_soon(self._guard, self._hash_all, scope)
@@ -184,22 +182,13 @@ class Pipe:
         """Call `act` on the event loop when everything that was sent so far is written."""
         _hand_over(self._send, act)
 
-    # What was sent is checked, and then written; nothing of it is left out, whatever ends the transfer.
-
-    async def _check_all(self) -> None:
-        with trio.CancelScope(shield=True), self._receive, self._checked:
-            async for first in self._receive:
-                items = _all_waiting(self._receive, first)
-                pieces = [item for item in items if isinstance(item, Piece)]
-                checked = iter(await in_thread(check, pieces) if pieces else ())
-                for item in items:
-                    _hand_over(self._checked, next(checked) if isinstance(item, Piece) else item)
+    # What was sent is written; nothing of it is left out, whatever ends the transfer.
 
     async def _write_all(self) -> None:
         try:
-            with trio.CancelScope(shield=True), self._to_write:
-                async for first in self._to_write:
-                    await self._write_in_order(_all_waiting(self._to_write, first))
+            with trio.CancelScope(shield=True), self._receive:
+                async for first in self._receive:
+                    await self._write_in_order(_all_waiting(self._receive, first))
         finally:
             self._closing = True
             self._to_sync.ring()
