@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -38,6 +39,8 @@ class Facts(NamedTuple):
 
 def _text(text: str, most: int) -> str:
     """Return a text without what is not to be seen (controls, direction marks, half characters), within bounds."""
+    if not text:
+        return text
     if not text.isprintable():
         text = "".join(char if char.isprintable() else " " for char in text[: 2 * most])
     return text[:most].strip()
@@ -80,13 +83,18 @@ def clean(entry: CatalogEntry, catalog: str, prefix: str) -> CatalogEntry:
 
 
 def _is_sound(variant: Variant) -> bool:
+    if not _is_variant(variant.variant) or len(variant.files) > _FILES:
+        return False
+    sizes = [variant.size, *[file.size for file in variant.files]]
+    return all([size is None or 0 <= size <= _LARGEST for size in sizes])  # noqa: C419  one or two, millions of times
+
+
+@lru_cache(1000)  # most builds are called like those of another model
+def _is_variant(text: str) -> bool:
     try:
-        if variant.variant:
-            names.check(variant.variant, "variant")
+        return not text or bool(names.check(text, "variant"))
     except NameInvalid:
         return False
-    sizes = [variant.size, *(file.size for file in variant.files)]
-    return len(variant.files) <= _FILES and all(size is None or 0 <= size <= _LARGEST for size in sizes)
 
 
 def _variant(variant: Variant, entry: CatalogEntry, parameters: int | None) -> Variant:

@@ -19,6 +19,8 @@ __all__ = ["Index"]
 T = TypeVar("T")
 
 _BUSY_SECONDS = 10.0
+# A page of entries lands all over the tree of each index: if all that it touches is kept so long, it is written once.
+_CACHED_KIB = 65_536
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -165,6 +167,7 @@ def _create(file: Path) -> None:
 def _prepare(connection: sqlite3.Connection) -> None:
     """Make the tables, unless they are there."""
     connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute(f"PRAGMA cache_size = -{_CACHED_KIB}")
     if _version(connection) == VERSION:
         return
     connection.execute("PRAGMA journal_mode = WAL")

@@ -13,6 +13,7 @@ from papin._index._conditions import Here
 from papin._index._facets import known
 from papin._index._facts import unpack
 from papin._index._identity import digests
+from papin._index._postings import members
 from papin._index._search import search
 from papin._registry._times import from_stored
 from papin.discovery import Card, Found, Source
@@ -51,7 +52,7 @@ class State(NamedTuple):
 def states(connection: sqlite3.Connection) -> dict[str, State]:
     """Return the states of all catalogs that ever were refreshed, or tried to."""
     query = """
-    SELECT c.name, c.state, c.refreshed_at, c.problem, (SELECT count(*) FROM entries WHERE catalog = f.number)
+    SELECT c.name, c.state, c.refreshed_at, c.problem, f.number
     FROM catalogs c LEFT JOIN facets f ON f.facet = 'catalog' AND f.value = c.name
     """
     return {
@@ -59,9 +60,9 @@ def states(connection: sqlite3.Connection) -> dict[str, State]:
             told,
             None if at is None else from_stored(at),
             None if problem is None else msgspec.json.decode(problem, type=Problem),
-            count,
+            0 if number is None else members(connection, "catalog", [number]).bit_count(),
         )
-        for name, told, at, problem, count in connection.execute(query)
+        for name, told, at, problem, number in connection.execute(query)
     }
 
 

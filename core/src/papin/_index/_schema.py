@@ -45,8 +45,7 @@ CREATE TABLE entries (
     likes INTEGER NOT NULL,
     trending REAL NOT NULL,
     created INTEGER NOT NULL,
-    updated INTEGER NOT NULL,
-    UNIQUE (catalog, name)
+    updated INTEGER NOT NULL
 )
 """
 
@@ -107,7 +106,7 @@ _COVERED = "arch, license, publisher, access, can, formats, quants, parameters, 
 STATEMENTS: Final = (
     _CATALOGS,
     _ENTRIES,
-    "CREATE INDEX entries_by_name ON entries (name COLLATE NOCASE)",
+    "CREATE INDEX entries_by_name ON entries (name COLLATE NOCASE, catalog)",
     "CREATE INDEX entries_by_card ON entries (card)",
     "CREATE INDEX entries_by_identity ON entries (identity)",
     "CREATE INDEX entries_by_publisher ON entries (publisher)",

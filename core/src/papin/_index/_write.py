@@ -121,7 +121,9 @@ class _Writer:
         self._catalog = self._facets.number("catalog", catalog)
 
     def existing(self, name: str) -> int | None:
-        row = self._do("SELECT key FROM entries WHERE catalog = ? AND name = ?", (self._catalog, name)).fetchone()
+        # The index of names does not tell cases apart; few names differ by that alone.
+        query = "SELECT key FROM entries WHERE name = ?1 COLLATE NOCASE AND catalog = ?2 AND name = ?1"
+        row = self._do(query, (name, self._catalog)).fetchone()
         return None if row is None else int(row[0])
 
     def all_names(self) -> list[tuple[str, int]]:
