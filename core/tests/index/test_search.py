@@ -182,6 +182,13 @@ def test_an_exact_name_comes_first_however_popular_the_others_are(index):
         _search._RARE = before
 
 
+@pytest.mark.parametrize("text", ["smol", "smollm2"])
+def test_of_models_that_are_called_alike_one_of_known_size_comes_first(index, text):
+    put(index, entry("smollm2", title="SmolLM2", catalog="library"), catalog="library")
+    put(index, entry("smollm2", "Q4_1", title="SmolLM2 135M Instruct", parameters=135 * 10**6))
+    assert [card.entry.ref for card in find(index, text).cards] == ["shelf:smollm2", "library:smollm2"]
+
+
 @pytest.mark.parametrize(
     ("text", "by"),
     [

@@ -34,6 +34,7 @@ _TITLE_WEIGHT, _ABOUT_WEIGHT = 8.0, 1.0
 _POPULAR = 0.15
 _EXACTLY = 1000.0
 _BEGINS = 1.5
+_KNOWN = 1.25
 
 
 class Hits(NamedTuple):
@@ -96,7 +97,7 @@ class _Asked:
     """One question to the index."""
 
     def __init__(
-        self, connection: sqlite3.Connection, parts: Sequence[_Part], sort: str, hidden: Sequence[int] = ()
+        self, connection: sqlite3.Connection, parts: Sequence[_Part], sort: str, hidden: Sequence[int]
     ) -> None:
         self._do = connection.execute
         self._words = [each.of for each in parts if isinstance(each.of, Word)]
@@ -165,9 +166,9 @@ class _Asked:
     def _ranked(self) -> Iterator[tuple[int, int]]:
         # CROSS JOIN keeps SQLite from asking the index of words for each entry.
         query = f"""
-        SELECT e.key, e.card, e.identity, e.downloads, e.likes, e.trending, e.created, e.updated, e.parameters,
-        bm25(words, {_TITLE_WEIGHT}, {_ABOUT_WEIGHT}) FROM words CROSS JOIN entries e ON e.key = words.rowid
-        WHERE words MATCH ? AND {self._and()}
+        SELECT e.key, e.card, e.name, e.identity, e.downloads, e.likes, e.trending, e.created, e.updated,
+        e.parameters, e.need, bm25(words, {_TITLE_WEIGHT}, {_ABOUT_WEIGHT})
+        FROM words CROSS JOIN entries e ON e.key = words.rowid WHERE words MATCH ? AND {self._and()}
         """  # noqa: S608  constants, and conditions of ours
         rows = [_Row(*row) for row in self._do(query, (self._match, *self._parameters))]
         for row in sorted(rows, key=self._order):
@@ -185,14 +186,17 @@ class _Asked:
 
     def _score(self, row: _Row) -> float:
         # bm25 is negative, and the more so the better.
-        exactly = _EXACTLY if row.identity == self._named else 0.0
+        exactly = _EXACTLY if self._named in (row.identity, row.name.lower()) else 0.0
         begins = _BEGINS if row.identity.startswith(self._named) else 1.0
-        return exactly - row.rank * begins * (1 + _POPULAR * math.log10(1 + row.downloads))
+        # Of two whose words match alike, the one that is known to fit here or not is the better answer.
+        known = 1.0 if row.need is None else _KNOWN
+        return exactly - row.rank * begins * known * (1 + _POPULAR * math.log10(1 + row.downloads))
 
 
 class _Row(NamedTuple):
     key: int
     card: int
+    name: str
     identity: str
     downloads: int
     likes: int
@@ -200,4 +204,5 @@ class _Row(NamedTuple):
     created: int
     updated: int
     parameters: int | None
+    need: int | None
     rank: float
