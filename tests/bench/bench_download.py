@@ -212,13 +212,17 @@ def _report(times: dict[str, list[float]], bench: Bench) -> None:
     )
 
 
+# The least and the most bytes of a chunk.
+_TINY = ((1, 1), (1, 2), (16, 16), (8, 24), (256, 256), (128, 384), (512, 1536), (16384, 16384))
+
+
 def _tiny() -> None:
     """Row N32: the megabytes a second, and the CPU that they take; chunks that are all alike, or not."""
-    for size, varies in ((1, 0), (16, 0), (16, 8), (256, 0), (256, 128), (1024, 512), (16384, 0)):
-        count = min(1_000_000, (256 << 20) // size)
+    for least, most in _TINY:
+        count = min(4_000_000, (512 << 20) // (least + most))
         made = random.Random(1)
-        sizes = [size + made.randint(-varies, varies) for _ in range(count)]
-        body = b"".join(b"%x\r\n%b\r\n" % (each, bytes(each)) for each in sizes)
+        sizes = [made.randint(least, most) for _ in range(count)]
+        body = b"".join(b"%x\r\n%b\r\n" % (each, made.randbytes(each)) for each in sizes)
         head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryDirectory() as folder:
             server = threading.Thread(target=_answer, args=(listener, head + body + b"0\r\n\r\n"))
@@ -231,7 +235,7 @@ def _tiny() -> None:
             server.join()
         took = json.loads(done.stdout)[0]
         spent = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
-        named = f"{size - varies} to {size + varies}" if varies else f"{size}"
+        named = f"{least} to {most}" if most > least else f"{least}"
         print(
             f"chunks of {named:>11} bytes: {sum(sizes) / 1e6 / took:6.1f} MB/s, {spent:.2f} s of CPU for {count} of them"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from itertools import cycle
 
 import h11
@@ -119,6 +120,17 @@ def test_many_chunks_that_are_alike_and_one_that_is_not(size):
     assert by_papin(encode(pieces)) == (b"".join(pieces), True)
 
 
+@pytest.mark.parametrize("longest", [2, 15, 300])
+@pytest.mark.parametrize("odd", [b"\r\n", b"\r", b"\n", b"\r\n1", b"1\r\n", b"1\r\n\r\n1\r\n"])
+def test_many_short_chunks_of_any_sizes_with_line_breaks_in_them(longest, odd):
+    chance = random.Random(1)
+    pieces = [chance.randbytes(chance.randint(1, longest)) for _ in range(20_000)]
+    for at in (0, 1, 500, 501, 19_999):
+        pieces[at] = odd
+    assert by_papin(encode(pieces)) == (b"".join(pieces), True)
+    assert by_papin(encode(pieces), [1000], [77]) == (b"".join(pieces), True)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -133,6 +145,8 @@ def test_many_chunks_that_are_alike_and_one_that_is_not(size):
         b"2\r\nabc\r\n",
         b"1\r\na\n\n",
         b"1\r\na\r\n" * 100 + b"1\r\naX\r\n",
+        b"1\r\na\r\n2\r\nab\r\n" * 100 + b"2\r\na\r\n2\r\n",
+        b"1\r\na\r\n2\r\nab\r\n" * 100 + b"\r\nabc\r\n",
         b"0\r\nno colon\r\n\r\n",
         b"0\r\n" + b"a: b\r\n" * 20_000,
         b"0\r\na: " + b"b" * (70 << 10),

@@ -1,7 +1,8 @@
 """The chunked coding of HTTP/1.1 (RFC 9112, section 7.1), taken off in bulk and without any I/O.
 
 h11 needs some twenty microseconds for each chunk, whatever its size, and servers cut as they like. Here a chunk costs
-half of one, and chunks that are all alike next to nothing: they stand in columns, which are copied as wholes.
+half of one, and chunks that are all alike next to nothing: they stand in columns, which are copied as wholes. Short
+ones of any sizes cost a tenth of one: what came is split into lines, which are compared with what they should be.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ _SURPLUS = 64 << 10  # bytes of extensions in all: nobody has a use for them
 _NEEDED = 20  # bytes of such a line that are no surplus
 _STRAIGHT = 32 << 10  # bytes left of a chunk that are better read into their place at once
 _NARROW = 128  # the longest chunks that are looked at in columns
+_WINDOW = 8 << 10  # raw bytes of short chunks that are split into lines in one go
+_SPLITTING = 2 << 10  # raw bytes that this has to bring on average to be gone on with
+_PLAIN = {size: b"%x" % size for size in range(1, 1 << 8)}  # the lines before short chunks, as most servers write them
 _KNOWN = 1024  # lines that are remembered
 _END = b"\r\n"
 
@@ -153,19 +157,27 @@ class Dechunker:
         """Take as many chunks as came as wholes and fit into `out`; what is special is left to the states."""
         raw = bytes(self._view[self._start : min(self._stop, self._start + 8 * len(out) + _LINE)])
         at, body = self._columns(raw, len(out))
-        pieces, count = [body], len(body)
-        alike = at - count
+        pieces, count, odd = [body], len(body), 0
+        plain = at - count
         find, sizes = raw.find, self._sizes
-        while (end := find(_END, at)) > at:
+        credit = 0 if find(_END, at) - at < len(b"100") else -1
+        while True:
+            if credit >= 0:
+                step, body = _mixed(raw[at : at + min(_WINDOW, len(out) - count)])
+                credit += step - _SPLITTING
+                pieces.append(body)
+                at, count, plain = at + step, count + len(body), plain + step - len(body)
+            end = find(_END, at)
+            if end <= at:
+                break
             line = raw[at:end]
             size = sizes.get(line) or self._size(line)
             begin, stop = end + 2, end + 2 + size
             if not size or count + size > len(out) or raw[stop : stop + 2] != _END:
                 break
             pieces.append(raw[begin:stop])
-            count += size
-            at = stop + 2
-        self._count_surplus(at - count - alike - len(pieces) * (_NEEDED + 2 * len(_END)))
+            at, count, odd = stop + 2, count + size, odd + 1
+        self._count_surplus(at - count - plain - odd * (_NEEDED + 2 * len(_END)))
         out[:count] = b"".join(pieces)
         self._start += at
         return count
@@ -185,3 +197,15 @@ class Dechunker:
         for at in range(size if count else 0):
             body[at::size] = raw[first + at : count * stride : stride]
         return count * stride, bytes(body)
+
+
+def _mixed(raw: bytes) -> tuple[int, bytes]:
+    """Return where the short chunks at the beginning end that are as plain as can be, and their bodies."""
+    lines = raw.split(_END)
+    count = (len(lines) - 1) // 2
+    headers, bodies = lines[: 2 * count : 2], lines[1 : 2 * count : 2]
+    expected = [*map(_PLAIN.get, map(len, bodies))]
+    if headers != expected:  # a body has a line break in it, or a header is not that plain: so far it is right
+        count = next(at for at, pair in enumerate(zip(headers, expected, strict=True)) if pair[0] != pair[1])
+    body = b"".join(bodies[:count])
+    return len(b"".join(headers[:count])) + len(body) + 2 * len(_END) * count, body
