@@ -100,6 +100,12 @@ class Config:
         """
         return decode(self._source, (kind, name), type)
 
+    def catalogs(self) -> Mapping[str, tuple[str, Any]]:
+        """Return the kind of each catalog that is another instance by its name, and its table as it was written."""
+        written = self._source.data.get("catalogs", {})
+        own = {name: kind for (table, name), kind in self.instances.items() if table == "catalogs" and kind != name}
+        return {name: (kind, written.get(name)) for name, kind in own.items()}
+
     def rows(self, tables: Tables) -> Iterator[Row]:
         """Yield every setting of papin and of `tables`, with where it comes from; what is secret is not told."""
         yield from _rows(self._source, (), self.core)

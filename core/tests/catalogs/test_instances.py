@@ -186,6 +186,55 @@ async def test_a_search_without_a_kernel_finds_what_is_added_refreshed_and_not_w
         assert found() == ["other:anvil"]
 
 
+async def test_what_another_process_adds_changes_and_removes_is_noticed_by_a_running_one(kernel):
+    async with kernel("") as running, open_kernel(environ={"PAPIN_HOME": str(kernel.home)}) as other:
+
+        async def found():
+            return [card.entry.ref for card in (await running.discovery.search("anvil")).cards]
+
+        assert await found() == []
+        await other.catalogs.add("team", "https://team.example/a")
+        assert await found() == ["team:anvil"]
+        await other.catalogs.remove("team")
+        assert await found() == []
+        assert "team" not in [each.name for each in await running.catalogs.list()]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda running: running.catalogs.resolve("team:anvil"),
+        lambda running: running.catalogs.refresh(["team"]),
+        lambda running: running.discovery.show("team:anvil"),
+    ],
+    ids=["resolve", "refresh", "show"],
+)
+async def test_whatever_is_asked_first_knows_a_catalog_that_was_written_down_meanwhile(kernel, tmp_path, ask):
+    async with kernel("") as running:
+        await running.catalogs.list()
+        (kernel.home / "config.toml").write_text(f'[catalogs.team]\nkind = "shelf"\naddress = "{tmp_path / "a"}"\n')
+        assert await ask(running)
+
+
+async def test_an_address_that_is_changed_and_a_file_that_is_broken_for_a_while(kernel):
+    table = '[catalogs.team]\nkind = "shelf"\naddress = "https://{}.example/a"\n'
+    file = kernel.home / "config.toml"
+
+    async def address():
+        return (await running.catalogs.resolve("team:anvil")).files[0].sources[0].url
+
+    async with kernel(table.format("one")) as running:
+        assert await address() == "https://one.example/a"
+        file.write_text(table.format("second"))
+        assert await address() == "https://second.example/a"
+        file.write_text("[catalogs")
+        assert await address() == "https://second.example/a"
+        file.write_text(table.format("three"))
+        assert await address() == "https://three.example/a"
+        file.write_text("[catalogs.team]\nkind = 'nobody'\n")
+        assert {each.name: each.state for each in await running.catalogs.list()}["team"] == "failed"
+
+
 async def test_two_that_add_the_same_name_at_once(kernel):
     outcomes = []
     async with kernel("") as opened:

@@ -23,7 +23,7 @@ from papin.discovery import Refreshed
 from papin.errors import Ambiguous, NameInvalid, NotFound, PapinError
 from papin.events import CatalogRefreshed
 from papin.models import CatalogEntry, Variant
-from papin.names import CatalogRef
+from papin.names import CatalogRef, PathRef, UrlRef
 from papin.query import Query, parse
 
 _SHOWN = 5
@@ -89,6 +89,15 @@ class Catalogs:
         """The name of each catalog by what a person types before the colon."""
         return {found.descriptor.prefix: name for name, found in self._services.plugins.catalogs.items()}
 
+    async def parse(self, ref: str) -> CatalogRef | UrlRef | PathRef:
+        """Return what `ref` refers to, with the catalogs that are configured now.
+
+        Raises:
+            NameInvalid: nothing.
+        """
+        await self._own.follow()
+        return names.parse(ref, catalogs=self.prefixes)
+
     def _descriptor(self, name: str) -> Catalog:
         descriptor: Catalog = self._services.plugins.catalogs[name].descriptor
         return descriptor
@@ -139,6 +148,7 @@ class Catalogs:
         Raises:
             NotFound: there is no catalog of such a name.
         """
+        await self._own.follow()
         known = self._services.plugins.catalogs
         for name in names:
             if name not in known:
@@ -210,6 +220,7 @@ class Catalogs:
 
     async def refresh_local(self) -> None:
         """Bring in what the catalogs tell without a network; which is quick where nothing has changed."""
+        await self._own.follow()
         there = [found.descriptor for found in self._services.plugins.catalogs.values()]
         known = [about.name for about in there if about.local or about.bundled]
         await refresh_all(self._services, known, _ignore)
@@ -269,7 +280,7 @@ class Catalogs:
             NotFound: no catalog has it.
             Ambiguous: several have it.
         """
-        parsed = names.parse(ref, catalogs=self.prefixes)
+        parsed = await self.parse(ref)
         if not isinstance(parsed, CatalogRef):
             raise NameInvalid(f"{ref} is not the name of a model in a catalog", next_step="papin catalogs list")
         known = self._services.plugins.catalogs

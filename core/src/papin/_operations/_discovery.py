@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 import trio
 
-from papin import names, query
+from papin import query
 from papin._index import _read, _write
 from papin._index._installed import installed_in
 from papin._operations import _rows
@@ -140,7 +140,7 @@ class Discovery:
             NameInvalid: it is not a catalog reference.
             NotFound: no catalog has it; the nearest are listed.
         """
-        parsed = names.parse(ref, catalogs=self._catalogs.prefixes)
+        parsed = await self._catalogs.parse(ref)
         if not isinstance(parsed, CatalogRef):
             raise NameInvalid(f"{ref} is not the name of a model in a catalog", next_step="papin models search WORDS")
         if parsed.catalog is None:

@@ -12,7 +12,6 @@ from typing import Literal
 import msgspec
 import trio
 
-from papin import names
 from papin._jobs import JobHandle
 from papin._operations import _wanted
 from papin._operations._aftercare import look_after
@@ -90,7 +89,7 @@ class Downloads:
             NameInvalid: the reference, the name, the digest, the limit or the hours are not well formed.
             NotFound: there is no provider to share it with of that name.
         """
-        names.parse(ref, catalogs=self._catalogs.prefixes)
+        await self._catalogs.parse(ref)
         parse_hours(between or "")
         needs_share = bool(share_with) and not self._providers.descriptor(share_with).runs_files
         request = Request(ref=ref, name=name, sha256=sha256, share_with=share_with if needs_share else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,17 +15,20 @@ from papin._index import _write
 from papin._operations._openers import ContextMaker
 from papin._operations._refreshing import refresh
 from papin._operations._services import Services
-from papin._plugins import instance_of
+from papin._plugins import instance_among
 from papin.config import Config
 from papin.discovery import Refreshed
-from papin.errors import Conflict, NameInvalid, NotFound, PluginFailed, from_problem
+from papin.errors import ConfigInvalid, Conflict, NameInvalid, NotFound, PluginFailed, from_problem
 
 __all__ = ["OwnCatalogs"]
 
+_log = logging.getLogger("papin.kernel")
 _TABLE = "catalogs"
 _WEB = ("http://", "https://")
 _SHOWN = 40
 _TAKEN_BACK_WITHIN = 10.0
+
+_Stamp = tuple[int, ...]
 
 
 class OwnCatalogs:
@@ -34,6 +38,9 @@ class OwnCatalogs:
         self._services = services
         self._contexts = contexts
         self._load = load
+        self._known = services.config.catalogs()
+        self._stamp: _Stamp | None = None
+        self._changes = 0
 
     async def add(self, name: str, address: str, folder: Path | None) -> Refreshed:
         """Add a catalog and read it; one that cannot be read was a slip, and is taken back."""
@@ -46,7 +53,9 @@ class OwnCatalogs:
             await trio.to_thread.run_sync(put, {configuration.KIND: kind, "address": place})
             read = False
             try:
-                await self._open(name, kind)
+                config = await trio.to_thread.run_sync(self._load)
+                if name not in self._known:
+                    self._put(name, config)
                 done = await refresh(self._services, name, lambda _: None)
                 if done.problem is not None:
                     raise from_problem(done.problem)
@@ -56,6 +65,33 @@ class OwnCatalogs:
                 if not read:
                     with trio.move_on_after(_TAKEN_BACK_WITHIN, shield=True):
                         await self._forget(name)
+
+    async def follow(self) -> None:
+        """Open and close what was added, changed and removed in the configuration by others since it was read.
+
+        One that cannot be read now is left for the next time that it changes.
+        """
+        changes = self._changes
+        stamp, config = await trio.to_thread.run_sync(self._changed)
+        if config is None or changes != self._changes:  # what we do ourselves meanwhile is newer than what was read
+            return
+        self._stamp = stamp
+        told = config.catalogs()
+        for name in [name for name, each in self._known.items() if told.get(name) != each]:
+            self._close(name)
+        for name in [name for name, each in told.items() if self._known.get(name) != each]:
+            self._put(name, config)
+
+    def _changed(self) -> tuple[_Stamp, Config | None]:
+        stamp = _stamp_of(self._services.config.file)
+        if stamp == self._stamp:
+            return stamp, None
+        try:
+            return stamp, self._load()
+        except ConfigInvalid as error:
+            _log.warning("%s", error.message)
+            self._stamp = stamp
+            return stamp, None
 
     async def remove(self, name: str) -> int:
         """Take a catalog out, and what it told out of the index; return how many models that were."""
@@ -86,19 +122,37 @@ class OwnCatalogs:
     def _own(self, config: Config) -> list[str]:
         return [instance for table, instance in config.instances if table == _TABLE]
 
-    async def _open(self, name: str, kind: str) -> None:
+    def _put(self, name: str, config: Config) -> None:
+        """Make a catalog of the configuration one of ours; what needs another one of the same name has closed that."""
         plugins = self._services.plugins
-        found = instance_of(plugins.templates[kind], name)
-        config = await trio.to_thread.run_sync(self._load)
+        kinds = {each: found for each, found in plugins.catalogs.items() if each not in self._known}
+        kind, _ = told = config.catalogs()[name]
+        found = instance_among({**kinds, **plugins.templates}, _TABLE, name, kind)
         self._services.sessions.add(f"catalog {name}", self._contexts.opener(_TABLE, found, config))
         plugins.catalogs = {**plugins.catalogs, name: found}  # whoever goes through them goes on with what was there
+        self._known = {**self._known, name: told}
+        self._changes += 1
 
-    async def _forget(self, name: str) -> int:
-        await trio.to_thread.run_sync(configuration.put_table, self._services.config.file, (_TABLE, name), None)
+    def _close(self, name: str) -> None:
         plugins = self._services.plugins
         plugins.catalogs = {each: found for each, found in plugins.catalogs.items() if each != name}
         self._services.sessions.remove(f"catalog {name}")
+        self._known = {each: told for each, told in self._known.items() if each != name}
+        self._changes += 1
+
+    async def _forget(self, name: str) -> int:
+        await trio.to_thread.run_sync(configuration.put_table, self._services.config.file, (_TABLE, name), None)
+        self._close(name)
         return await self._services.index_change(partial(_write.forget, catalog=name))
+
+
+def _stamp_of(file: Path) -> _Stamp:
+    """Return what differs once a file was written, or replaced by another; nothing where there is none to look at."""
+    try:
+        found = file.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def place_of(address: str, folder: Path | None) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import trio
 
-from papin import names
 from papin._operations import _wanted
 from papin._operations._catalogs import Catalogs
 from papin._operations._holdings import holding_of, variant_of_holding
@@ -66,7 +65,7 @@ class Planner:
         if request.provider:
             holding = await holding_of(self._services, request.provider, request.ref)
             return _wanted.check_files(variant_of_holding(holding))
-        parsed = names.parse(request.ref, catalogs=self._catalogs.prefixes)
+        parsed = await self._catalogs.parse(request.ref)
         if isinstance(parsed, UrlRef):
             variant = _wanted.variant_of_url(parsed, request.sha256)
         elif isinstance(parsed, PathRef):

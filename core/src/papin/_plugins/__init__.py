@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from papin._plugins.discovery import BUDGET, discover
     from papin._plugins.found import Found, Plugins
-    from papin._plugins.instances import add_instances, instance_of
+    from papin._plugins.instances import add_instances, instance_among, instance_of
     from papin._plugins.sessions import Opener, Sessions, hold_sessions
     from papin._plugins.single import find_frontend
     from papin._plugins.watchdog import watch_loop
@@ -28,6 +28,7 @@ __all__ = [
     "discover",
     "find_frontend",
     "hold_sessions",
+    "instance_among",
     "instance_of",
     "watch_loop",
 ]
@@ -35,7 +36,7 @@ __all__ = [
 _HOMES = {
     "discovery": ("BUDGET", "discover"),
     "found": ("Found", "Plugins"),
-    "instances": ("add_instances", "instance_of"),
+    "instances": ("add_instances", "instance_among", "instance_of"),
     "sessions": ("Opener", "Sessions", "hold_sessions"),
     "single": ("find_frontend",),
     "watchdog": ("watch_loop",),

@@ -21,21 +21,23 @@ def add_instances(plugins: Plugins, instances: Mapping[tuple[str, str], str]) ->
         "providers": {**plugins.providers},
         "catalogs": {**plugins.catalogs},
     }
-    taken = {each.descriptor.prefix for each in plugins.catalogs.values()}
     for (table, name), kind in instances.items():
-        found = kinds[table].get(kind)
-        word = INSTANCES[table]
-        if found is None:
-            step = f"Install the plugin that has it, or change it: papin config set {table}.{name}.kind KIND"
-            made = _broken(word, name, f"there is no {word} of kind {kind!r:.60}", step)
-        elif (name in kinds[table] or (table == "catalogs" and name in taken)) and kind != name:
-            step = f"Give the table [{table}.{name}] another name."
-            made = _broken(word, name, f"{name} is a {word} itself, and cannot be a {kind} too", step)
-        else:
-            made = instance_of(found, name)
-        getattr(plugins, table)[name] = made
+        getattr(plugins, table)[name] = instance_among(kinds[table], table, name, kind)
     for name in [name for name, each in plugins.catalogs.items() if each.descriptor.template]:
         plugins.templates[name] = plugins.catalogs.pop(name)
+
+
+def instance_among(kinds: Mapping[str, Found[Any]], table: str, name: str, kind: str) -> Found[Any]:
+    """Return an instance of one of `kinds`, or one that says why it cannot be when it is opened."""
+    word = INSTANCES[table]
+    taken = {*kinds, *(each.descriptor.prefix for each in kinds.values() if table == "catalogs")}
+    if kind not in kinds:
+        step = f"Install the plugin that has it, or change it: papin config set {table}.{name}.kind KIND"
+        return _broken(word, name, f"there is no {word} of kind {kind!r:.60}", step)
+    if name in taken and kind != name:
+        step = f"Give the table [{table}.{name}] another name."
+        return _broken(word, name, f"{name} is a {word} itself, and cannot be a {kind} too", step)
+    return instance_of(kinds[kind], name)
 
 
 def instance_of(found: Found[D], name: str) -> Found[D]:
