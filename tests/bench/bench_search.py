@@ -65,6 +65,8 @@ SEARCHES = (
     "qwen3 instruct",
     "qw",
     "instruct",
+    "instruc",
+    "instruct qwen3 mistral",
     "lama",
     "gemma3 arch:gemma size:<=8b",
     "instruct arch:qwen3 size:<=8b quant:q4 can:vision fits:yes",

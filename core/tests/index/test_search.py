@@ -182,6 +182,15 @@ def test_an_exact_name_comes_first_however_popular_the_others_are(index):
         _search._RARE = before
 
 
+def test_begins_of_many_words_that_many_have_are_found_by_popularity_or_name(index, monkeypatch):
+    monkeypatch.setattr(_search, "_RARE", 3)
+    put(index, *(entry(f"lake{n}", title=f"lake{n} sea{n}", downloads=n) for n in range(12)), entry("lakes"))
+    popular = [f"lake{n}" for n in reversed(range(12))]
+    assert names(index, "la se") == popular
+    assert names(index, "lak") == [*popular, "lakes"]
+    assert names(index, "la se format:gguf sort:name", limit=3) == ["lake0", "lake1", "lake10"]
+
+
 @pytest.mark.parametrize("text", ["smol", "smollm2"])
 def test_of_models_that_are_called_alike_one_of_known_size_comes_first(index, text):
     put(index, entry("smollm2", title="SmolLM2", catalog="library"), catalog="library")

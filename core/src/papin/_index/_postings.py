@@ -11,6 +11,7 @@ import sqlite3
 import struct
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 
 __all__ = ["MAGNITUDES", "POSTED", "Postings", "keys_of", "magnitude", "members"]
 
@@ -102,4 +103,9 @@ def _numbers(column: str, value: int | None) -> Collection[int]:
         return ()
     if column in _AMOUNTS:
         return (magnitude(value),)
-    return keys_of(value) if column in _MEMBERS else (value,)
+    return _members_of(value) if column in _MEMBERS else (value,)
+
+
+@lru_cache(4096)  # few sets are new
+def _members_of(mask: int) -> tuple[int, ...]:
+    return tuple(keys_of(mask))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["FILE_NAME", "SORTED", "STATEMENTS", "VERSION"]
+__all__ = ["FILE_NAME", "STATEMENTS", "VERSION"]
 
 VERSION: Final = 2
 
@@ -98,7 +98,7 @@ _UPDATES = "CREATE TABLE updates (model TEXT PRIMARY KEY, offer BLOB NOT NULL) W
 # What searching needs to know of this machine, as the kernel found it last.
 _HERE = "CREATE TABLE here (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
 
-SORTED: Final = ("downloads", "likes", "trending", "created", "updated")
+_SORTED: Final = ("downloads", "likes", "trending", "created", "updated")
 """The columns whose order can be walked, largest first, without looking into the rows themselves."""
 
 _COVERED = "arch, license, publisher, access, can, formats, quants, parameters, context, need, size, catalog, card"
@@ -110,7 +110,7 @@ STATEMENTS: Final = (
     "CREATE INDEX entries_by_card ON entries (card)",
     "CREATE INDEX entries_by_identity ON entries (identity)",
     "CREATE INDEX entries_by_publisher ON entries (publisher)",
-    *(f"CREATE INDEX entries_by_{column} ON entries ({column} DESC, {_COVERED})" for column in SORTED),
+    *(f"CREATE INDEX entries_by_{column} ON entries ({column} DESC, {_COVERED})" for column in _SORTED),
     _DETAILS,
     _WORDS,
     "CREATE VIRTUAL TABLE terms USING fts5vocab(words, 'row')",

@@ -19,7 +19,6 @@ import msgspec
 from papin._index._conditions import Condition, Here, condition
 from papin._index._facets import known
 from papin._index._postings import keys_of, members
-from papin._index._schema import SORTED
 from papin._index._spelling import Word, mend, tokens, word_of
 from papin.query import Query
 
@@ -29,7 +28,7 @@ _RARE = 1500
 _COMMON = 10_000
 _FEW = 300
 _ALL = -1  # all keys there ever may be, as a set of bits
-_COLUMNS = {"new": "created"}
+_COLUMNS = {"match": "downloads", "new": "created", "name": "identity"}
 _TITLE_WEIGHT, _ABOUT_WEIGHT = 8.0, 1.0
 _POPULAR = 0.15
 _EXACTLY = 1000.0
@@ -108,7 +107,8 @@ class _Asked:
         self._parameters = tuple(each for one in conditions for each in one.parameters)
         self._named = "-".join(word.typed for word in self._words)
         self._match = " AND ".join(word.match for word in self._words)
-        self._many = _COMMON * sum(word.terms for word in self._words)
+        terms = [word.terms for word in self._words]
+        self._many = _COMMON * sum(terms) if all(terms) else None
         self._may = _ALL
         for each in parts:
             self._may &= each.may
@@ -119,7 +119,7 @@ class _Asked:
     def _count(self) -> int:
         """Return how many entries have all words; where these are too many, only that."""
         query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-        count: int = self._do(query, (self._match, self._many + 1)).fetchone()[0]
+        count: int = self._do(query, (self._match, (self._many or _RARE) + 1)).fetchone()[0]
         return count
 
     def finds(self) -> bool:
@@ -139,7 +139,7 @@ class _Asked:
             return
         if self._sort == "match":
             yield from self._named_so()
-        if count > self._many and all(word.terms for word in self._words):
+        if self._many is not None and count > self._many:
             has = "SELECT 1 FROM words WHERE words MATCH ? AND rowid = ?"
             yield from (row for row in self._walk() if self._do(has, (self._match, row[0])).fetchone())
         else:
@@ -149,13 +149,13 @@ class _Asked:
         return " AND ".join(each for each in (self._where, *others) if each) or "1"
 
     def _walk(self, has: str = "", *parameters: str) -> Iterator[tuple[int, int]]:
-        column = _COLUMNS.get(self._sort, "downloads" if self._sort == "match" else self._sort)
-        walked = f"entries e INDEXED BY entries_by_{column}" if column in SORTED else "entries e"
+        column = _COLUMNS.get(self._sort, self._sort)
+        walked = f"entries e INDEXED BY entries_by_{column}" if column != "size" else "entries e"
         few: tuple[str, ...] = ()
         if self._few:
             walked = "json_each(?) few CROSS JOIN entries e ON e.key = few.value"
             few = (json.dumps(keys_of(self._may)),)
-        order = {"size": "e.parameters IS NULL, e.parameters", "name": "e.identity"}.get(column, f"e.{column} DESC")
+        order = {"size": "e.parameters IS NULL, e.parameters", "identity": "e.identity"}.get(column, f"e.{column} DESC")
         query = f"SELECT e.key, e.card FROM {walked} WHERE {self._and(has)} ORDER BY {order}"  # noqa: S608
         yield from self._do(query, (*few, *self._parameters, *parameters))
 
