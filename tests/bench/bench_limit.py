@@ -1,7 +1,8 @@
 """How exact a limit on the speed is over ten seconds: `python tests/bench/bench_limit.py [MB a second]`.
 
 Real processes download over loopback from a server that would be faster. What came is read from their records, with the
-times that stand there: for one download with a limit of its own, and for two in two processes that share one.
+times that stand there: for one download with a limit of its own, and for two in two processes that share one, both as
+fast as they may be and one of them slow.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -43,13 +44,13 @@ def _now(environ: dict[str, str]) -> dict[str, tuple[int, float]]:
         return {job.id: (job.progress.done, job.updated_at.timestamp()) for job in jobs if job.progress}
 
 
-def _measure(folder: Path, url: str, names: Sequence[str], first: Sequence[str] = (), *words: str) -> float:
-    """Return the bytes a second of downloads of `names`, each in a process of its own."""
+def _measure(folder: Path, url: str, names: Mapping[str, Sequence[str]], first: Sequence[str] = ()) -> float:
+    """Return the bytes a second of downloads of `names`, each in a process of its own with options of its own."""
     environ = {**os.environ, "PAPIN_HOME": str(folder)}
     if first:
         subprocess.run([*_PAPIN, *first], env=environ, check=True, stdout=subprocess.DEVNULL)
     with ExitStack() as stack:
-        for name in names:
+        for name, words in names.items():
             command = [*_PAPIN, "models", "download", f"{url}/{name}", *words]
             child = stack.enter_context(subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL))
             stack.callback(child.kill)
@@ -77,10 +78,13 @@ def main(limit: int) -> None:
         server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder / "www")))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        rate = _measure(folder / "one", url, ["a.gguf"], (), "--limit", str(limit))
+        rate = _measure(folder / "one", url, {"a.gguf": ("--limit", str(limit))})
         _show("one download with its own limit", rate, limit)
-        rate = _measure(folder / "two", url, ["a.gguf", "b.gguf"], ("downloads", "limit", str(limit)))
+        together = ("downloads", "limit", str(limit))
+        rate = _measure(folder / "two", url, {"a.gguf": (), "b.gguf": ()}, together)
         _show("two processes, one limit for all", rate, limit)
+        rate = _measure(folder / "slow", url, {"a.gguf": (), "b.gguf": ("--limit", str(limit // 10))}, together)
+        _show("the same, and one of them is slow", rate, limit)
         server.shutdown()
 
 

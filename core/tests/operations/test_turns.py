@@ -176,7 +176,7 @@ class World:
         self.set_by = 0.0  # seconds that somebody sets the clock on the wall by
         self.ledger = Ledger(self.registry, self)
         self.wakeups = Wakeups(self.run)
-        self.limits = Limits(self.ledger, self.wakeups, 1000)
+        self.limits = Limits(self.run, self.ledger, self.wakeups, 1000)
         self.turns = Turns(
             Line(self.run, 2),
             self.limits,
@@ -345,10 +345,12 @@ async def test_limits_change_while_it_runs(world):
     assert changed.is_set()
 
 
-async def test_processes_share_the_limit(world):
+async def test_a_process_that_is_alone_may_have_all_of_the_limit(world):
     async def fetch(pace):
+        await pace.take(0)
         return world.limits._together.rate
 
     job = world.add(_job(1))
     world.add(_job(2))
-    assert await world.turns.run(job, world.handle, fetch) == 500
+    assert await world.turns.run(job, world.handle, fetch) == 1000
+    assert (world.run / "pace").stat().st_size == 16

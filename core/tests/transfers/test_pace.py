@@ -1,12 +1,13 @@
 """The limit on the speed is kept on trio's clock, alone and within another one, and may change at any time."""
 
+import fcntl
 import math
 
 import pytest
 import trio
 import trio.testing
 
-from papin._transfers import Pace
+from papin._transfers import Pace, SharedBucket
 
 MIB = 1 << 20
 
@@ -91,3 +92,68 @@ async def test_nothing_may_come_until_it_may(autojump_clock):
         await pace.take(1)
     assert scope.cancelled_caught
     assert not math.isinf(trio.current_time())
+
+
+class Unthreaded(SharedBucket):
+    """Draws at once and on trio's clock, which would jump while a thread does it."""
+
+    async def draw(self, count, rate):
+        return self._draw(count, rate, trio.current_time())
+
+
+def processes(path, count, rate):
+    """Paces as so many processes have them, which share one limit."""
+    return [Pace(rate, bucket=Unthreaded(path)) for _ in range(count)]
+
+
+async def test_processes_share_one_limit_exactly(autojump_clock, tmp_path):
+    taken = []
+
+    async def one(pace):
+        taken.append(await flow(pace, 10))
+
+    async with trio.open_nursery() as nursery:
+        for pace in processes(tmp_path / "pace", 3, 3 * MIB):
+            nursery.start_soon(one, pace)
+    assert sum(taken) == pytest.approx(30 * MIB, rel=0.05)
+    assert max(taken) < 1.2 * min(taken)
+
+
+async def test_what_a_slow_process_leaves_another_one_gets(autojump_clock, tmp_path):
+    slow, fast, _idle = processes(tmp_path / "pace", 3, 2 * MIB)
+    taken = []
+
+    async def trickle():
+        taken.append(await flow(Pace(MIB // 10, within=slow), 10))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trickle)
+        taken.append(await flow(fast, 10))
+    assert sum(taken) == pytest.approx(20 * MIB, rel=0.05)
+    assert min(taken) == pytest.approx(MIB, rel=0.05)
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 16, (1e300).hex().encode()])
+async def test_a_shared_file_that_makes_no_sense(autojump_clock, tmp_path, content):
+    (tmp_path / "pace").write_bytes(content)
+    (pace,) = processes(tmp_path / "pace", 1, MIB)
+    assert await flow(pace, 10) == pytest.approx(10 * MIB, rel=0.05)
+
+
+async def test_somebody_who_stopped_with_the_shared_file_in_his_hand(autojump_clock, tmp_path):
+    (pace,) = processes(tmp_path / "pace", 1, MIB)
+    with (tmp_path / "pace").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert await flow(pace, 10) == pytest.approx(10 * MIB, rel=0.05)
+
+
+async def test_a_shared_file_that_cannot_be_made(autojump_clock, tmp_path):
+    (pace,) = processes(tmp_path / "missing" / "pace", 1, MIB)
+    assert await flow(pace, 10) == pytest.approx(10 * MIB, rel=0.05)
+
+
+async def test_what_one_process_draws_another_one_waits_for(tmp_path):
+    one, other = SharedBucket(tmp_path / "pace"), SharedBucket(tmp_path / "pace")
+    assert await one.draw(10 * MIB, 1000.0) <= 10 * MIB
+    assert await other.draw(MIB, 1000.0) > 10.5 * MIB
+    assert await one.draw(MIB, 1000.0) > 11.5 * MIB

@@ -48,7 +48,7 @@ class Downloads:
         self._planner = Planner(services, catalogs)
         core, run = services.config.core, services.paths.run
         records, wakeups = services.records, services.jobs.wakeups
-        self._limits = Limits(records, wakeups, core.download_limit)
+        self._limits = Limits(run, records, wakeups, core.download_limit)
         self.after_update: Callable[[str], Awaitable[Model]] | None = None
         self.share: Callable[[str, str], Awaitable[Model]] | None = None
         """What is left to do when a model was updated, told its id; set by who knows."""

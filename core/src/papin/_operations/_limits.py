@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from papin._jobs import Ledger, Wakeups
-from papin._transfers import Pace
+from papin._transfers import Pace, SharedBucket
 from papin.errors import PapinError
+from papin.names import place
 
 _log = logging.getLogger("papin.downloads")
 
@@ -16,14 +18,14 @@ _log = logging.getLogger("papin.downloads")
 class Limits:
     """The paces of the downloads of this process. `configured` is in bytes a second for all together, 0 for no limit.
 
-    Each process takes its share of that limit: as many parts of it as it has of the downloads that run now.
+    What came under that limit is counted in one file of the folder `run`, so that what one process leaves others get.
     """
 
-    def __init__(self, records: Ledger, wakeups: Wakeups, configured: int) -> None:
+    def __init__(self, run: Path, records: Ledger, wakeups: Wakeups, configured: int) -> None:
         self._records = records
         self._wakeups = wakeups
         self._configured = configured
-        self._together = Pace()
+        self._together = Pace(bucket=SharedBucket(place(run, "pace")))
         self._own: dict[str, Pace] = {}
 
     @contextmanager
@@ -39,8 +41,7 @@ class Limits:
         """Bring the paces to what is recorded."""
         running, limit = await self._records.read(lambda read: (read.running_downloads(), read.speed_limit()))
         limit = self._configured if limit is None else limit
-        share = len(self._own) / max(1, len(running.keys() | self._own.keys()))
-        _set(self._together, limit * share if limit else None)
+        _set(self._together, limit or None)
         for job_id, pace in self._own.items():
             _set(pace, running.get(job_id, pace.rate))
 

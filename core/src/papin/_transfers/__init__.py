@@ -11,13 +11,14 @@ from the network is cut into chunks, which several connections may fetch at the 
     _pipe       what follows behind the connections, overlapping: writing, making durable, hashing in order (`_hasher`)
     _ledger     which chunks are there, on their way, or free
     _payload    the bytes on disk (`_data`); `_notes` what is known of them, from which another process resumes
-    _pace       a limit on the speed; `_retry` when to try again; `_meter` the progress
+    _pace       a limit on the speed, by a `_bucket`; `_retry` when to try again; `_meter` the progress
 
 `_lanes`, `_ledger` and `_judge` decide and touch nothing.
 """
 
+from papin._transfers._bucket import SharedBucket
 from papin._transfers._fetch import Fetched, fetch, staging_key
 from papin._transfers._judge import refuse_web_page, strong_etag
 from papin._transfers._pace import Pace
 
-__all__ = ["Fetched", "Pace", "fetch", "refuse_web_page", "staging_key", "strong_etag"]
+__all__ = ["Fetched", "Pace", "SharedBucket", "fetch", "refuse_web_page", "staging_key", "strong_etag"]
