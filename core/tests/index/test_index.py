@@ -143,6 +143,29 @@ def test_variants_that_make_no_sense_are_left_out(index):
     assert [each.variant for entry in index.read(_read.entries) for each in entry.variants] == ["Q4_0"]
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"size": 2**63 - 1},
+        {"parameters": 2**63 - 1},
+        {"trending": float("nan")},
+        {"trending": float("inf")},
+        {"variant": {"bits_per_weight": 1e308, "parameters": 8 * 10**9}},
+        {"variant": {"bits_per_weight": float("nan"), "parameters": 8 * 10**9}},
+        {"variant": {"parameters": 2**80}},
+        {"variant": {"parameters": -(2**70)}},
+    ],
+    ids=str,
+)
+def test_numbers_that_nothing_can_hold_are_bounded_and_the_entry_is_taken(index, facts):
+    of_variant = facts.get("variant", {})
+    told = entry("alpha", "Q4_K_M", **{key: value for key, value in facts.items() if key != "variant"})
+    odd = msgspec.structs.replace(told, variants=(msgspec.structs.replace(told.variants[0], **of_variant),))
+    assert put(index, odd, B).changed == 2
+    assert names(index, "fits:yes") == (["alpha"] if "bits_per_weight" in of_variant else [])
+    assert names(index, "sort:name") == ["alpha", "beta"]
+
+
 def test_more_kinds_of_formats_than_there_are_bits_are_still_shown(index):
     put(index, *(entry(f"m{number}", "Q4_0", formats=(f"{number:03}" * 5,)) for number in range(100)))
     assert names(index, f"format:{'007' * 5}") == ["m7"]

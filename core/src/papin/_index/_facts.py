@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from functools import lru_cache
+from math import isfinite
 from typing import NamedTuple
 
 import msgspec
@@ -25,6 +26,7 @@ _SUMMARY = 2000
 _ADDRESS = 1000
 _TYPICAL_BITS = 4.89  # Q4_K_M: what most builds of a model have, where nobody tells
 _LARGEST = (1 << 63) - 1
+_WIDEST = 64
 
 
 class Facts(NamedTuple):
@@ -48,6 +50,10 @@ def _text(text: str, most: int) -> str:
 
 def _number(number: int | None) -> int | None:
     return number if number is not None and 0 <= number <= _LARGEST else None
+
+
+def _bits(bits: float | None) -> float | None:
+    return bits if bits is not None and 0 < bits <= _WIDEST else None
 
 
 def clean(entry: CatalogEntry, catalog: str, prefix: str) -> CatalogEntry:
@@ -76,6 +82,7 @@ def clean(entry: CatalogEntry, catalog: str, prefix: str) -> CatalogEntry:
         context_length=_number(entry.context_length),
         downloads=_number(entry.downloads),
         likes=_number(entry.likes),
+        trending=entry.trending if entry.trending is not None and isfinite(entry.trending) else None,
         capabilities=tuple(_text(each, _TITLE) for each in entry.capabilities[:_WORDS]),
         formats=tuple(_text(each, _TITLE).lower() for each in formats[:_WORDS]),
         variants=variants,
@@ -105,8 +112,8 @@ def _variant(variant: Variant, entry: CatalogEntry, parameters: int | None) -> V
         license=_text(variant.license, _TITLE).lower(),
         architecture=variant.architecture or entry.architecture,
         quantization=_text(quantization, _TITLE),
-        bits_per_weight=variant.bits_per_weight or bits_of(quantization),
-        parameters=variant.parameters or parameters_of(variant.variant) or parameters,
+        bits_per_weight=_bits(variant.bits_per_weight) or bits_of(quantization),
+        parameters=_number(variant.parameters) or parameters_of(variant.variant) or parameters,
         context_length=variant.context_length or entry.context_length,
         capabilities=() if variant.capabilities == entry.capabilities else variant.capabilities[:_WORDS],
     )
@@ -123,7 +130,7 @@ def facts_of(entry: CatalogEntry) -> Facts:
         identity=identity(entry),
         quantizations=frozenset(each for each in known if each and not each.endswith("BPW")),
         parameters=entry.parameters,
-        need=min(needs, default=None),
+        need=min(*needs, _LARGEST) if needs else None,
         size=min(sizes, default=None),
     )
 
