@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,21 +16,9 @@ import trio
 
 from papin.kernel import Kernel
 from papin.models import HttpSource, Job, Variant, WantedFile
+from papin.testing.samples import tiny_gguf
 
 LAUNCH = [sys.executable, "-c", "import sys; from papin.launch import main; sys.exit(main())"]
-
-
-def tiny_gguf(seed: int = 0, payload: int = 4096) -> bytes:
-    """Return a valid GGUF v3 file with one tensor of 32-bit floats, `payload` bytes long; the seed makes it unique."""
-
-    def text(value: str) -> bytes:
-        return struct.pack("<Q", len(value)) + value.encode()
-
-    pairs = text("general.architecture") + struct.pack("<I", 8) + text("llama")
-    pairs += text("general.name") + struct.pack("<I", 8) + text(f"tiny {seed}")
-    tensor = text("token_embd.weight") + struct.pack("<IQIQ", 1, payload // 4, 0, 0)
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 2) + pairs + tensor
-    return head + bytes(-len(head) % 32) + bytes((seed + at) % 256 for at in range(256)) * (payload // 256)
 
 
 CATALOG = """

@@ -7,8 +7,7 @@ import trio
 
 from papin.testing.fault_scripts import cut, ok, redirect, refuse
 from papin.testing.fault_server import fault_server
-
-from .conftest import tiny_gguf
+from papin.testing.samples import tiny_gguf
 
 CANARY = "canary-5f0c2a"
 BODY = tiny_gguf(payload=1 << 20)

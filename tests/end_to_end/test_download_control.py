@@ -7,8 +7,7 @@ import trio
 from papin.kernel import open_kernel
 from papin.testing.fault_scripts import limited
 from papin.testing.fault_server import fault_server
-
-from .conftest import tiny_gguf
+from papin.testing.samples import tiny_gguf
 
 BODY = tiny_gguf(payload=1 << 20)
 

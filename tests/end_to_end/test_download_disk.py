@@ -9,8 +9,9 @@ import trio
 
 from papin.testing.fault_scripts import limited
 from papin.testing.fault_server import fault_server
+from papin.testing.samples import tiny_gguf
 
-from .conftest import arrived, tiny_gguf
+from .conftest import arrived
 
 BODY = tiny_gguf(payload=6 << 20)
 

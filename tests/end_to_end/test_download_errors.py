@@ -15,8 +15,9 @@ from papin.errors import Problem
 from papin.models import Job
 from papin.testing.fault_scripts import compressed, multipart, redirect, refuse, web_page
 from papin.testing.fault_server import fault_server
+from papin.testing.samples import tiny_gguf
 
-from .conftest import Program, tiny_gguf
+from .conftest import Program
 
 BODY = tiny_gguf()
 DIGEST = "0" * 64

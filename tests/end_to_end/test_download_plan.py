@@ -11,8 +11,9 @@ from papin.errors import DiskSpace, LoginRequired, NotFound
 from papin.kernel import open_kernel
 from papin.testing.fault_scripts import cut, limited, no_length, ok, refuse, web_page
 from papin.testing.fault_server import fault_server
+from papin.testing.samples import tiny_gguf
 
-from .conftest import states, tiny_gguf, wanted
+from .conftest import states, wanted
 
 BODY = tiny_gguf(payload=1 << 20)
 

@@ -12,8 +12,9 @@ from papin.events import DownloadProgressed
 from papin.kernel import open_kernel
 from papin.testing.fault_scripts import flipped, limited, ok, refuse
 from papin.testing.fault_server import fault_server
+from papin.testing.samples import tiny_gguf
 
-from .conftest import arrived, states, tiny_gguf, wanted
+from .conftest import arrived, states, wanted
 
 BODY = tiny_gguf(payload=2 << 20)
 

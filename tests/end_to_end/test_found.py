@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from .conftest import tiny_gguf
+from papin.testing.samples import tiny_gguf
 
 CONFIG = """
 [providers.lmstudio]

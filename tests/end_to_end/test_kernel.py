@@ -8,8 +8,7 @@ import trio
 
 from papin.errors import Conflict, FormatInvalid, NameInvalid, NotFound
 from papin.kernel import open_kernel
-
-from .conftest import tiny_gguf
+from papin.testing.samples import tiny_gguf
 
 
 async def installed(kernel, path, name=None):

@@ -10,8 +10,9 @@ import trio
 from papin.kernel import open_kernel
 from papin.testing.fault_scripts import endless, lying_length, no_range, redirect, refuse, text
 from papin.testing.fault_server import fault_server
+from papin.testing.samples import tiny_gguf
 
-from .conftest import tiny_gguf, wanted
+from .conftest import wanted
 
 KIB = 1024
 VOCABULARY = 1 << 18

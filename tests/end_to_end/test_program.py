@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from .conftest import tiny_gguf
+from papin.testing.samples import tiny_gguf
 
 
 def events(papin):

@@ -12,8 +12,9 @@ from papin.library import open_library
 from papin.models import Variant
 from papin.testing.fault_scripts import flipped
 from papin.testing.fault_server import fault_server
+from papin.testing.samples import tiny_gguf
 
-from .conftest import states, tiny_gguf, wanted
+from .conftest import states, wanted
 
 OLD, NEW = tiny_gguf(1), tiny_gguf(2)
 

@@ -5,24 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
-import struct
 import subprocess
 import sys
 from pathlib import Path
 
 LAUNCH = [sys.executable, "-c", "import sys; from papin.launch import main; sys.exit(main())"]
-
-
-def tiny_gguf() -> bytes:
-    """Return a valid GGUF v3 file with one tensor."""
-
-    def text(value: str) -> bytes:
-        return struct.pack("<Q", len(value)) + value.encode()
-
-    pair = text("general.architecture") + struct.pack("<I", 8) + text("llama")
-    tensor = text("token_embd.weight") + struct.pack("<IQIQ", 1, 1024, 0, 0)
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + pair + tensor
-    return head + bytes(-len(head) % 32) + bytes(4096)
 
 
 class Server:

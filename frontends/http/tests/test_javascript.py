@@ -13,10 +13,11 @@ import pytest
 import trio
 
 from papin.events import ModelChanged
+from papin.testing.samples import tiny_gguf
 
 from .client import until
 from .conftest import TOKEN, serving
-from .program import Server, tiny_gguf
+from .program import Server
 
 CLIENT = Path(str(files("papin_http").joinpath("client")))
 SCRIPTS = Path(__file__).with_name("node")

@@ -10,8 +10,10 @@ import sys
 import pytest
 import trio
 
+from papin.testing.samples import tiny_gguf
+
 from .client import Client
-from .program import Server, tiny_gguf
+from .program import Server
 
 API = "/api/v1"
 

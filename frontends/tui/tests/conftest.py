@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import struct
 from contextlib import asynccontextmanager
 
 import pytest
@@ -13,18 +12,6 @@ from papin_tui._bridge import open_bridge
 from papin_tui._show import Table
 
 PATIENCE = 60
-
-
-def tiny_gguf(seed: int = 0, payload: int = 4096) -> bytes:
-    """Return a valid GGUF v3 file with one tensor of `payload` bytes."""
-
-    def text(value):
-        return struct.pack("<Q", len(value)) + value.encode()
-
-    pairs = text("general.architecture") + struct.pack("<I", 8) + text("llama")
-    tensor = text("token_embd.weight") + struct.pack("<IQIQ", 1, payload // 4, 0, 0)
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + pairs + tensor
-    return head + bytes(-len(head) % 32) + bytes((seed + at) % 256 for at in range(256)) * (payload // 256)
 
 
 @pytest.fixture(autouse=True)

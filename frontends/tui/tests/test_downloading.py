@@ -7,8 +7,9 @@ import trio
 
 from papin.testing.fault_scripts import limited
 from papin.testing.fault_server import fault_server
+from papin.testing.samples import tiny_gguf
 
-from .conftest import on_screen, tiny_gguf
+from .conftest import on_screen
 
 BODY = tiny_gguf(payload=1 << 20)
 

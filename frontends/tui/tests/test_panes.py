@@ -1,6 +1,8 @@
 """The application as a person uses it, with a real kernel."""
 
-from .conftest import on_screen, tiny_gguf
+from papin.testing.samples import tiny_gguf
+
+from .conftest import on_screen
 
 
 async def install(screen, folder, name, seed=0):

@@ -1,7 +1,8 @@
-"""Models, inventories and candidates, made up but always the same for the same seed."""
+"""Models, their files, inventories and candidates, made up but always the same for the same seed."""
 
 from __future__ import annotations
 
+import struct
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -9,7 +10,7 @@ from papin.models import HttpSource, Model, StoredFile, Variant, WantedFile
 from papin.policies import Inventory
 from papin.recommenders import Candidate
 
-__all__ = ["NOW", "sample_candidates", "sample_inventory", "sample_models"]
+__all__ = ["NOW", "sample_candidates", "sample_inventory", "sample_models", "tiny_gguf"]
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -86,3 +87,16 @@ def _candidate(random: Random, number: int) -> Candidate:
     )
     memory = size + (size >> 3) if random.random() < 0.8 else None  # noqa: PLR2004  most of them
     return Candidate(variant=variant, memory=memory, installed=random.random() < 0.2)  # noqa: PLR2004  a fifth of them
+
+
+def tiny_gguf(seed: int = 0, payload: int = 4096) -> bytes:
+    """Return a valid GGUF v3 file with one tensor of 32-bit floats, `payload` bytes long; the seed makes it unique."""
+
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    pairs = text("general.architecture") + struct.pack("<I", 8) + text("llama")
+    pairs += text("general.name") + struct.pack("<I", 8) + text(f"tiny {seed}")
+    tensor = text("token_embd.weight") + struct.pack("<IQIQ", 1, payload // 4, 0, 0)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 2) + pairs + tensor
+    return head + bytes(-len(head) % 32) + bytes((seed + at) % 256 for at in range(256)) * (payload // 256)
