@@ -1,4 +1,8 @@
-"""What a frontend implements: a sync `main` that owns its event loop and returns the exit status."""
+"""What a frontend implements: a sync `main` that owns its event loop and returns the exit status.
+
+An expected error that it lets through is shown on stderr as everywhere: code, message, next step; the status is 2 for
+a wrong configuration and 1 for the others.
+"""
 
 from __future__ import annotations
 

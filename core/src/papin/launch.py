@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
-from papin.errors import ConfigInvalid, PapinError, PluginFailed
+from papin.errors import ConfigInvalid, PapinError, PluginFailed, expected
 
 if TYPE_CHECKING:
     from papin.frontends import Frontend
@@ -63,8 +63,11 @@ def main() -> int:
         return 130
     except BrokenPipeError:
         return _nobody_reads()
-    except PapinError as error:
-        return _show(error)
+    except (PapinError, ExceptionGroup) as error:
+        known = expected(error)
+        if known is None:
+            raise
+        return _show(known)
     return status
 
 
@@ -107,11 +110,9 @@ def _missing(name: str, problems: list[str]) -> NoReturn:
 
 
 def _show(error: PapinError) -> int:
-    lines = [
-        f"{error.code}  {error.title}: {error.message}",
-        *([f"Next: {error.next_step}"] if error.next_step else []),
-    ]
-    sys.stderr.write("\n".join(lines) + "\n")
+    from papin.sentences import describe  # noqa: PLC0415  only when something failed
+
+    sys.stderr.write(f"{describe(error.problem())}\n")
     return 2 if isinstance(error, ConfigInvalid) else 1
 
 

@@ -181,6 +181,11 @@ def test_a_usage_error_is_2(papin):
             1,
             "ERR_DISK_SPACE  Insufficient disk space: full\nNext: Make room.\n",
         ),
+        (
+            "from papin.errors import NotFound; raise ExceptionGroup('a nursery', [NotFound('nothing')])",
+            1,
+            "ERR_NOT_FOUND  Not found: nothing\n",
+        ),
         ("from papin.errors import NotFound; raise NotFound('nothing')", 1, "ERR_NOT_FOUND  Not found: nothing\n"),
         (
             "from papin.errors import ConfigInvalid; raise ConfigInvalid('bad')",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,6 @@ import trio
 
 from papin import config as configuration
 from papin.config import Config
-from papin.errors import ConfigInvalid, PapinError, expected
 from papin.frontends import Launch
 from papin.kernel import Kernel, open_kernel
 from papin_http import _app, _arguments, _serve, _token
@@ -53,15 +51,6 @@ def _announce(address: str, token_file: Path) -> None:
     print("Ctrl-C ends it.", flush=True)  # noqa: T201  # as above
 
 
-def _show(error: PapinError) -> int:
-    """Show `error` on stderr as all frontends do; return the status: a wrong configuration is wrong usage."""
-    problem = error.problem()
-    print(f"{problem.code}  {problem.title}: {problem.message}", file=sys.stderr)  # noqa: T201  # as above
-    if problem.next_step:
-        print(f"Next: {problem.next_step}", file=sys.stderr)  # noqa: T201  # as above
-    return 2 if isinstance(error, ConfigInvalid) else 1
-
-
 async def _serve_kernel(kernel: Kernel, asked: Asked, listener: socket.socket, stop: _Stop) -> None:
     port = listener.getsockname()[1]
     file, token = await trio.to_thread.run_sync(_token.read_or_make, kernel.folders("http").data)
@@ -98,8 +87,3 @@ def main(launch: Launch) -> int:
         return trio.run(_run, config, asked)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except (PapinError, ExceptionGroup) as error:
-        known = expected(error)
-        if known is None:
-            raise
-        return _show(known)

@@ -9,9 +9,8 @@ import sys
 
 from papin import config as configuration
 from papin.config import Config
-from papin.errors import ConfigInvalid, PapinError, expected
+from papin.errors import ConfigInvalid
 from papin.frontends import Launch
-from papin.sentences import describe
 from papin_tui._app import PapinApp
 from papin_tui._bridge import open_bridge
 
@@ -21,19 +20,13 @@ _INTERRUPTED = 130
 
 
 def main(launch: Launch) -> int:
-    """Draw until the person leaves; return the exit status, 2 for wrong usage or configuration, 1 for other errors."""
+    """Draw until the person leaves; return the exit status."""
     asked = _read(launch)
     try:
         _check_terminal()
         return asyncio.run(_run(configuration.load(), offline=True if asked.offline else None))
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except (PapinError, BaseExceptionGroup) as error:
-        known = expected(error)
-        if known is None:
-            raise
-        print(describe(known.problem()), file=sys.stderr)  # noqa: T201  # the screen is the user's again
-        return 2 if isinstance(known, ConfigInvalid) else 1
 
 
 def _read(launch: Launch) -> argparse.Namespace:
