@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from papin import words
 from papin.answers import DownloadPlan, RemovalPlan, space_text
+from papin.discovery import Refreshed
 from papin.errors import Problem
 from papin.models import Job, Model, Progress
 from papin.safe import name, prose
@@ -22,6 +23,7 @@ __all__ = [
     "download_verdict",
     "freed",
     "models",
+    "refreshed",
     "remaining",
     "removal",
     "removed",
@@ -114,8 +116,8 @@ def removal(plan: RemovalPlan) -> str:
 
 
 def models(found: Sequence[Model]) -> str:
-    """Return `2 models, 1.3 GB`: bytes that several models share are counted once."""
-    payloads = {file.sha256: file.size for model in found for file in model.files}
+    """Return `2 models, 1.3 GB`: bytes that several models are known to share are counted once."""
+    payloads = {file.sha256 or (model.id, file.name): file.size for model in found for file in model.files}
     return f"{words.count(len(found), 'model')}, {words.size(sum(payloads.values()))}"
 
 
@@ -127,3 +129,17 @@ def freed(bytes_: int) -> str:
 def removed(plan: RemovalPlan) -> str:
     """Return what removing a model did."""
     return f"Removed {name(plan.model)}; {freed(plan.frees)}."
+
+
+def refreshed(done: Refreshed) -> str:
+    """Return what a refresh of one catalog brought, as one line, or two where it failed."""
+    if done.problem is not None:
+        return f"{name(done.catalog)}: {describe(done.problem)}"
+    if not done.changed and not done.gone and not done.refused:
+        return f"{name(done.catalog)}: nothing new"
+    facts = [
+        f"{words.count(done.changed, 'model')} new or changed" if done.changed else "",
+        f"{done.gone} gone" if done.gone else "",
+        f"{done.refused} refused" if done.refused else "",
+    ]
+    return f"{name(done.catalog)}: {', '.join(each for each in facts if each)}"

@@ -5,6 +5,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from papin import sentences
 from papin.discovery import Card, Found, Judged, ModelPage, Refreshed, Row, Source, Update, UpdateCheck
 from papin.errors import Problem
 from papin.models import CatalogEntry, Header, Variant
@@ -94,15 +95,15 @@ def test_nothing_that_a_catalog_says_reaches_the_terminal_as_it_is(now):
     card = msgspec.structs.replace(CARD, entry=evil, why=EVIL, installed=(EVIL,))
     assert safe(discovery.cards([card], None))
     assert safe(discovery.page(ModelPage(entry=evil, variants=(judged("Q4_0"),), sources=CARD.sources), now, None))
-    assert safe(discovery.refreshed(Refreshed(catalog=EVIL, changed=1)))
+    assert safe(sentences.refreshed(Refreshed(catalog=EVIL, changed=1)))
 
 
 def test_what_a_refresh_brought():
-    assert discovery.refreshed(Refreshed(catalog="hub")) == "hub: nothing new"
-    assert discovery.refreshed(Refreshed(catalog="hub", changed=2, gone=1, refused=3)) == (
+    assert sentences.refreshed(Refreshed(catalog="hub")) == "hub: nothing new"
+    assert sentences.refreshed(Refreshed(catalog="hub", changed=2, gone=1, refused=3)) == (
         "hub: 2 models new or changed, 1 gone, 3 refused"
     )
-    assert "the hub is away" in discovery.refreshed(Refreshed(catalog="hub", problem=PROBLEM))
+    assert "the hub is away" in sentences.refreshed(Refreshed(catalog="hub", problem=PROBLEM))
 
 
 def test_updates():

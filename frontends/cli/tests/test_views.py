@@ -25,7 +25,7 @@ from papin.discovery import Update
 from papin.errors import Problem
 from papin.inventories import Inventory, Listing, ProviderDetails, ProviderFile, ProviderModel
 from papin.library import Summary
-from papin.models import Engine, Job, LoadedModel, Placement, Progress
+from papin.models import Engine, Job, LoadedModel, Placement, Progress, StoredFile
 from papin.policies import Removal
 from papin.recommenders import Recommendation
 from papin.storages import Account
@@ -68,6 +68,11 @@ def test_the_list_of_models(make_model, now):
 
 def test_bytes_that_models_share_are_summed_once(make_model):
     assert sentences.models([make_model("a"), make_model("b")]) == "2 models, 98.4 MB"
+    unknown = [
+        make_model(each, files=(StoredFile(name="m.gguf", size=98_400_000, sha256="", storage="store"),))
+        for each in "ab"
+    ]
+    assert sentences.models(unknown) == "2 models, 196.8 MB", "of unknown digest nothing is known to be the same"
 
 
 def test_an_empty_list_says_what_to_do(now):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from papin import events
+from papin import events, sentences
 from papin.answers import ProviderStatus
 from papin.discovery import Card, Found, Refreshed, Row, Source, Update
 from papin.errors import NotFound
@@ -121,8 +121,8 @@ def test_what_a_search_found(found, text):
 
 
 def test_what_a_refresh_brought():
-    assert _find.refreshed(Refreshed(catalog="hf", changed=3, gone=1)) == "hf: 3 new or changed, 1 gone"
-    assert "ERR_NOT_FOUND" in _find.refreshed(Refreshed(catalog="hf", problem=PROBLEM))
+    assert sentences.refreshed(Refreshed(catalog="hf", changed=3, gone=1)) == "hf: 3 models new or changed, 1 gone"
+    assert "ERR_NOT_FOUND" in sentences.refreshed(Refreshed(catalog="hf", problem=PROBLEM))
 
 
 def make_status(state="ready", **more):

@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
 from papin import words
-from papin.discovery import Card, Found, Refreshed, Row
+from papin.discovery import Card, Found, Row
 from papin.safe import line, name
-from papin.sentences import describe
+from papin.sentences import refreshed
 from papin_tui._card import CardPage, download
 from papin_tui._pane import Pane
 from papin_tui._show import FITS, Column, Table, cell
@@ -159,10 +159,3 @@ def summary(found: Found) -> str:
         return f"Nothing is found for {name(found.query)}; leave some of it out, or press o to ask online."
     each = " or ".join(map(name, found.emptied_by))
     return f"Nothing is found for {name(found.query)}; leave out {each}, or press o to ask online."
-
-
-def refreshed(done: Refreshed) -> str:
-    """Return what a refresh of one catalog brought."""
-    if done.problem is not None:
-        return f"{name(done.catalog)}: {describe(done.problem)}"
-    return f"{name(done.catalog)}: {done.changed} new or changed, {done.gone} gone"

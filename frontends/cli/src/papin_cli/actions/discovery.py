@@ -9,6 +9,7 @@ from pathlib import Path
 from papin import words
 from papin.discovery import Refreshed
 from papin.safe import name
+from papin.sentences import refreshed
 from papin_cli._session import Session
 from papin_cli.views import discovery as view
 
@@ -61,7 +62,7 @@ async def refresh(session: Session, catalogs: Sequence[str]) -> int:
     if out.json:
         out.document(done)
     for each in done:
-        out.text(view.refreshed(each))
+        out.text(refreshed(each))
     return 1 if done and all(each.problem for each in done) else 0
 
 

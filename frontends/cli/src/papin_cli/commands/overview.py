@@ -17,12 +17,13 @@ __all__ = ["show"]
 
 def show(app: App) -> None:
     """Show how things stand: what is recorded at once, and then what programs have to be asked for."""
-    from papin_cli.actions.parts import overview  # noqa: PLC0415 - imports trio
     from papin_cli.views import overview as view  # noqa: PLC0415 - needs msgspec
 
     known = None if app.out.json else read(app, _recorded)
     if known is not None:
         app.out.text(view.begin(known), end="")
+    from papin_cli.actions.parts import overview  # noqa: PLC0415 - imports trio, which takes longer than all above
+
     in_session(app, lambda session: overview(session, known))
 
 

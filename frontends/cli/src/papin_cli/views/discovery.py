@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from papin import facts, words
-from papin.discovery import Card, Found, Judged, ModelPage, Refreshed, Row
+from papin.discovery import Card, Found, Judged, ModelPage, Row
 from papin.safe import line, name
 from papin.sentences import describe
 from papin_cli._table import Column, render
 
-__all__ = ["cards", "found", "page", "refreshed", "row", "rows"]
+__all__ = ["cards", "found", "page", "row", "rows"]
 
 _FITS = {"gpu": "on the GPU", "memory": "yes", "no": "no", "unknown": "?"}
 _CARDS = (
@@ -112,17 +112,3 @@ def _variant(judged: Judged) -> tuple[str, ...]:
         name(judged.installed),
         judged.note,
     )
-
-
-def refreshed(done: Refreshed) -> str:
-    """Return what a refresh of one catalog brought, as one line, or two where it failed."""
-    if done.problem is not None:
-        return f"{name(done.catalog)}: {describe(done.problem)}"
-    if not done.changed and not done.gone and not done.refused:
-        return f"{name(done.catalog)}: nothing new"
-    facts = [
-        f"{words.count(done.changed, 'model')} new or changed" if done.changed else "",
-        f"{done.gone} gone" if done.gone else "",
-        f"{done.refused} refused" if done.refused else "",
-    ]
-    return f"{name(done.catalog)}: {', '.join(each for each in facts if each)}"
