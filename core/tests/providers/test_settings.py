@@ -33,6 +33,15 @@ async def test_what_is_in_memory_counts_and_what_a_program_does_by_itself_is_not
         assert told(await kernel.models.settings("qwen3")) == {"n_ctx": (1024, "provider")}
 
 
+async def test_settings_are_shown_though_nobody_says_what_is_in_memory(folders, put_model):
+    put_model(folders.add("folder"), "qwen3")
+    async with folders.open() as kernel:
+        await kernel.models.configure("qwen3", "folder", {"n_ctx": 1024})
+    folders.add("folder", behaviour="fails")
+    async with folders.open() as kernel:
+        assert told(await kernel.models.settings("qwen3", provider="folder")) == {"n_ctx": (1024, "provider")}
+
+
 @pytest.mark.parametrize("change", [{"nonsense": 1}, {"n_ctx": "many"}])
 async def test_what_cannot_be_meant_is_refused(folders, put_model, change):
     put_model(folders.add("folder"), "qwen3")

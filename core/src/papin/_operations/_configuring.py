@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
@@ -64,7 +65,9 @@ class Configuring(Running):
             defaults = msgspec.to_builtins(session.defaults(model)) if isinstance(session, Defaults) else {}
             configures = isinstance(session, Configures)
             kept = await session.settings(reference) if reference and isinstance(session, Configures) else {}
-            loaded = await session.loaded() if isinstance(session, Loads) else ()
+            loaded: Sequence[LoadedModel] = ()
+            with suppress(PapinError):  # what is in memory is more than was asked for
+                loaded = await session.loaded() if isinstance(session, Loads) else ()
             values = {**defaults, **kept, **_in_memory(loaded, model, reference)}
             return _Theirs(values, configures=configures and reference is not None, follows_model=follows_model)
 
