@@ -66,7 +66,7 @@ class Kernel:
         self.models = Models(services, self.providers)
         self.catalogs = Catalogs(services, own)
         self.downloads = Downloads(services, self.catalogs, self.providers)
-        self.downloads.share = self.models.share
+        self.downloads.bringing.share = self.models.share
         self.storage = Storage(services, self.models, self.providers)
         self.advice = Advice(services, self.catalogs, self.models)
         self.discovery = Discovery(services, self.catalogs, self.advice)

@@ -52,6 +52,8 @@ async def test_a_download_shares_what_it_brought_and_only_warns_where_it_cannot(
     async with folders.open() as kernel:
         with pytest.raises(NotFound):
             await kernel.downloads.start(str(tiny), share_with="nobody")
+        with pytest.raises(NotFound):
+            await kernel.downloads.plan(str(tiny), share_with="nobody")
         for _ in range(2):  # what is installed is shared all the same
             job = await kernel.downloads.start(str(tiny), share_with="folder")
             done = await kernel.downloads.wait(job.id)

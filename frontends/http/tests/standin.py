@@ -260,13 +260,13 @@ class StandInDownloads:
         self.jobs: list[Job] = []
         self.asked: list = []
 
-    async def plan(self, ref, *, name=None, sha256=None):
+    async def plan(self, ref, *, name=None, sha256=None, share_with=""):
+        self._check_provider(share_with)
         file = PlannedFile(name="m.gguf", size=3, partial=1)
         return DownloadPlan(ref=ref, model=name or "m", files=(file,), size=3, fetch=2, free=9, fits=True)
 
     async def start(self, ref, *, name=None, sha256=None, limit=None, between=None, share_with=""):
-        if share_with not in {"", "llamacpp"}:
-            raise NotFound(f"There is no provider {share_with}", next_step="Providers here: llamacpp.")
+        self._check_provider(share_with)
         self.asked.append((ref, name, sha256))
         job = Job(
             id=f"j{len(self.jobs)}",
@@ -281,6 +281,10 @@ class StandInDownloads:
         self.jobs.append(job)
         self._journal.record(DownloadQueued(job=job.id, subject=ref))
         return job
+
+    def _check_provider(self, name):
+        if name not in {"", "llamacpp"}:
+            raise NotFound(f"There is no provider {name}", next_step="Providers here: llamacpp.")
 
     async def pull(self, provider, ref):
         return await self.start(ref)

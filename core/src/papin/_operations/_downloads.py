@@ -14,24 +14,21 @@ import trio
 
 from papin._jobs import JobHandle
 from papin._operations import _wanted
-from papin._operations._aftercare import look_after
+from papin._operations._bringing import Bringing
 from papin._operations._catalogs import Catalogs
 from papin._operations._holdings import check_linkable, holding_of, variant_of_holding
 from papin._operations._hours import parse_hours
-from papin._operations._install import install
 from papin._operations._limits import Limits
 from papin._operations._line import Line
-from papin._operations._planning import Planner, staging_keys
+from papin._operations._planning import Planner
 from papin._operations._providers import Providers
-from papin._operations._pulling import pull, pull_request
+from papin._operations._pulling import pull_request
 from papin._operations._services import Services
 from papin._operations._turns import Turns
 from papin._operations._wanted import Request
-from papin._operations._whole import Whole
-from papin._transfers import Pace
 from papin.answers import DownloadPlan
-from papin.errors import Cancelled, Conflict, NameInvalid, NotFound, PapinError, from_problem
-from papin.models import Job, Model, Progress
+from papin.errors import Cancelled, Conflict, NameInvalid, NotFound, from_problem
+from papin.models import Job, Model
 
 ENDED = ("completed", "failed", "cancelled")
 RESUMABLE = ("paused", "interrupted", "failed", "cancelled")
@@ -49,20 +46,21 @@ class Downloads:
         core, run = services.config.core, services.paths.run
         records, wakeups = services.records, services.jobs.wakeups
         self._limits = Limits(run, records, wakeups, core.download_limit)
-        self.after_update: Callable[[str], Awaitable[Model]] | None = None
-        self.share: Callable[[str, str], Awaitable[Model]] | None = None
-        """What is left to do when a model was updated, told its id; set by who knows."""
-        self._turns = Turns(Line(run, core.downloads_at_once), self._limits, records, wakeups)
+        turns = Turns(Line(run, core.downloads_at_once), self._limits, records, wakeups)
+        self.bringing = Bringing(services, providers, self._planner, turns)
 
     # --- before the first byte ---
 
-    async def plan(self, ref: str, *, name: str | None = None, sha256: str | None = None) -> DownloadPlan:
+    async def plan(
+        self, ref: str, *, name: str | None = None, sha256: str | None = None, share_with: str = ""
+    ) -> DownloadPlan:
         """Return what a download of `ref` would do: files, sizes, what is here already, and whether it fits.
 
         Raises:
             NameInvalid: the reference, the name or the digest is not well formed.
-            NotFound, Ambiguous: no catalog has it, or several.
+            NotFound, Ambiguous: no catalog has it, or several; or there is no provider to share it with of that name.
         """
+        self._to_share(share_with)
         request = _wanted.check_request(Request(ref=ref, name=name, sha256=sha256))
         return await self._planner.plan(request, await self._planner.find(request, is_plan=True))
 
@@ -91,9 +89,12 @@ class Downloads:
         """
         await self._catalogs.parse(ref)
         parse_hours(between or "")
-        needs_share = bool(share_with) and not self._providers.descriptor(share_with).runs_files
-        request = Request(ref=ref, name=name, sha256=sha256, share_with=share_with if needs_share else "")
+        request = Request(ref=ref, name=name, sha256=sha256, share_with=self._to_share(share_with))
         return await self._start("download", request, _checked_limit(limit), between)
+
+    def _to_share(self, provider: str) -> str:
+        """Return the provider that is to get the model by a link of its own, or nothing where it runs papin's files."""
+        return provider if provider and not self._providers.descriptor(provider).runs_files else ""
 
     async def plan_update(self, model: Model) -> DownloadPlan:
         """Return what bringing in the version of `model` that its catalog has now would do."""
@@ -203,47 +204,8 @@ class Downloads:
         """Return what the user asked for, without what became known since."""
         return msgspec.structs.replace(await self._request(job), staged=())
 
-    def _body(self, request: Request) -> _Body:
-        return _Body(self, request)
-
-    async def carry_out(self, request: Request, handle: JobHandle) -> str:
-        """Do what a job's request says, a download when it may; return the id of the model."""
-        job = await self.status(handle.id)
-        if job.kind != "download":
-            return await self._bring_in(request, handle)
-        bring_in = partial(self._bring_in, request, handle)
-        return await self._turns.run(job, handle, bring_in, self._services.config.core.download_between)
-
-    async def _bring_in(self, request: Request, handle: JobHandle, pace: Pace | None = None) -> str:
-        model = await self._install(request, handle, pace)
-        if request.share_with and self.share is not None:
-            await _or_warn(handle, self.share(model, request.share_with))
-        return model
-
-    async def _install(self, request: Request, handle: JobHandle, pace: Pace | None) -> str:
-        if request.through:
-            return await pull(self._services, self._providers, request, handle)
-        before = handle.latest or Progress(phase="queued")
-        handle.report(Progress(phase="resolving", done=before.done, total=before.total))
-        found = await self._planner.find(request, is_plan=False)
-        await self._remember(handle.id, msgspec.structs.replace(request, staged=staging_keys(found.variant)))
-        whole = Whole(found.sizes, handle.report, done=before.done)
-        if found.installed is not None and not request.replaces:
-            whole.finished(found.installed.size)
-            whole.committing()
-            return found.installed.id
-        (await self._planner.plan(request, found)).check_fits()
-        bring = partial(install, self._services, found.variant, request.name, whole, handle=handle, pace=pace)
-        model = await bring(replaces=request.replaces)
-        if request.replaces and self.after_update is not None:
-            await _or_warn(handle, self.after_update(model.id))
-        await self._providers.notice(model)
-        await look_after(self._services)
-        return model.id
-
-    async def _remember(self, job_id: str, request: Request) -> None:
-        blob = msgspec.json.encode(request)
-        await self._services.records.change(lambda write: write.set_request(job_id, blob))
+    def _body(self, request: Request) -> Callable[[JobHandle], Awaitable[str]]:
+        return partial(self.bringing.carry_out, request)
 
     # --- watching ---
 
@@ -369,25 +331,6 @@ class Downloads:
             f"the download of {last.subject} was {last.state}",
             next_step=f"Go on with it: papin models download --resume {last.id}",
         )
-
-
-class _Body:
-    """What a job runs: `Downloads.carry_out` for one request."""
-
-    def __init__(self, downloads: Downloads, request: Request) -> None:
-        self._downloads = downloads
-        self._request = request
-
-    async def __call__(self, handle: JobHandle) -> str:
-        return await self._downloads.carry_out(self._request, handle)
-
-
-async def _or_warn(handle: JobHandle, work: Awaitable[object]) -> None:
-    """Do what comes after a model is installed; it stays so where that fails, and the job tells why."""
-    try:
-        await work
-    except PapinError as error:
-        handle.warn(f"{error.message} {error.next_step}".strip())
 
 
 def _checked_limit(rate: int | None) -> int | None:

@@ -12,7 +12,7 @@ from papin._operations._catalogs import Catalogs
 from papin._operations._holdings import holding_of, variant_of_holding
 from papin._operations._install import free_id
 from papin._operations._probe import probe_all
-from papin._operations._removal import sweep
+from papin._operations._removal import sweep, unwanted
 from papin._operations._services import Services
 from papin._operations._wanted import Held, Request
 from papin._transfers import staging_key
@@ -106,7 +106,7 @@ class Planner:
         for key in keys:
             await storage.discard(key)
         async with self._services.committing():
-            unused = await self._services.records.read(lambda read: _wanted.unwanted(read, but=job_id))
+            unused = await self._services.records.read(lambda read: unwanted(read, but=job_id))
             await sweep(self._services, [place for place in unused if place[1] in keys])
 
     async def free_id(self, variant: Variant, name: str | None) -> str:

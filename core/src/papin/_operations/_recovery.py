@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from papin._operations._removal import sweep
+from papin._operations._removal import sweep, unwanted
 from papin._operations._services import Services
-from papin._operations._wanted import unwanted
 from papin._registry import Registry, Write
 from papin.errors import PapinError
 from papin.events import ModelInstalled, RegistryRebuilt

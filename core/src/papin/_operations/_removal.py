@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from papin._operations._services import Services
+from papin._operations._wanted import as_asked
+from papin._registry import Read
 from papin.answers import KeptFile, RemovalPlan
 from papin.models import Model, Placement
 from papin.shelf import Shelf
@@ -71,6 +73,19 @@ def plan_foreign_removal(model: Model, shelf: Shelf, links: Mapping[str, int], l
         loaded_by=tuple(sorted(loaded_by)),
         owner=model.source,
     )
+
+
+def unwanted(read: Read, but: str = "") -> list[tuple[str, str]]:
+    """Return the payloads that neither a model nor a download that may go on has use for, as (storage, digest).
+
+    The download `but` is taken not to go on.
+    """
+    leftovers = read.leftovers()
+    if not leftovers:
+        return []
+    jobs = [job for job in read.jobs() if job.kind in ("download", "import") and job.state != "completed"]
+    wanted = {key for job in jobs if job.id != but for key in as_asked(read.job_request(job.id)).staged}
+    return [place for place in leftovers if place[1] not in wanted]
 
 
 async def sweep(services: Services, unused: Sequence[tuple[str, str]]) -> int:

@@ -38,7 +38,7 @@ class Updates:
         self._catalogs = catalogs
         self._models = models
         self._downloads = downloads
-        downloads.after_update = self._finish
+        downloads.bringing.after_update = self._finish
 
     # --- check ---
 

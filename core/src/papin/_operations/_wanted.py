@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import msgspec
 
 from papin import names
-from papin._registry import Read
 from papin.answers import DownloadPlan, PlannedFile, Space
 from papin.errors import Conflict, FormatInvalid, NameInvalid, NotFound
 from papin.formats import FileSet, Format
@@ -39,19 +38,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 def as_asked(blob: bytes) -> Request:
     """Return the request that a job keeps."""
     return msgspec.json.decode(blob, type=Request)
-
-
-def unwanted(read: Read, but: str = "") -> list[tuple[str, str]]:
-    """Return the payloads that neither a model nor a download that may go on has use for, as (storage, digest).
-
-    The download `but` is taken not to go on.
-    """
-    leftovers = read.leftovers()
-    if not leftovers:
-        return []
-    jobs = [job for job in read.jobs() if job.kind in ("download", "import") and job.state != "completed"]
-    wanted = {key for job in jobs if job.id != but for key in as_asked(read.job_request(job.id)).staged}
-    return [place for place in leftovers if place[1] not in wanted]
 
 
 def check_request(request: Request) -> Request:

@@ -45,7 +45,7 @@ async def start(
     kernel = kernel_of(request)
     _check_path(ref)
     if dry_run:
-        plan = await kernel.downloads.plan(ref, name=name or None, sha256=data.sha256 or None)
+        plan = await kernel.downloads.plan(ref, name=name or None, sha256=data.sha256 or None, share_with=data.provider)
         return Response(plan, status_code=200)
     job = await kernel.downloads.start(
         ref,
