@@ -14,8 +14,8 @@ CORE = {
     "papin.sizes": set(),
     "papin.safe": set(),
     "papin.words": {"papin.sizes"},
-    "papin.sentences": {f"papin.{each}" for each in ("answers", "errors", "models", "safe", "sizes", "words")}
-    | {"papin"},
+    "papin.sentences": {"papin"}
+    | {f"papin.{each}" for each in ("answers", "discovery", "errors", "models", "safe", "sizes", "words")},
     "papin.facts": {"papin", "papin.safe", "papin.words"},
     "papin.verdicts": {"papin", "papin.answers", "papin.safe", "papin.words"},
     "papin.models": {"papin.errors"},
