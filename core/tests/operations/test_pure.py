@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from papin import memory
-from papin._operations import _checks, _wanted
+from papin._operations import _checks, _rows, _wanted
 from papin._operations._aftercare import Look, is_low, sweepable
 from papin._operations._catalogs import choose
 from papin._operations._install import describe
@@ -363,3 +363,17 @@ def test_the_context_of_a_model_is_in_force_only_where_its_program_takes_it(foll
     model = Model(id="m", ref="", files=(), installed_at=datetime(2026, 1, 1, tzinfo=UTC), context_length=8192)
     [setting] = [each for each in effective(model, {}, None, follows_model=follows_model) if each.name == "n_ctx"]
     assert (setting.value, setting.source) == told
+
+
+def test_what_was_used_comes_last_one_first_with_where_it_would_run():
+    def used(name, size, day):
+        at = day and datetime(2026, 3, day, tzinfo=UTC)
+        file = StoredFile(name="m.gguf", sha256=A, size=size)
+        return Model(id=name, ref=name, files=(file,), installed_at=datetime(2026, 1, 1, tzinfo=UTC), last_used_at=at)
+
+    models = [used("small", GIB, 2), used("large", 40 * GIB, 3), used("unused", GIB, None)]
+    cards = _rows.recent(models, memory.Room(gpu=0, main=6 * GIB))
+    assert [(card.entry.name, card.fit, card.installed) for card in cards] == [
+        ("large", "no", ("large",)),
+        ("small", "memory", ("small",)),
+    ]

@@ -113,7 +113,8 @@ class Discovery:
         if row == "recommended":
             cards = await self._recommended(limit, task)
         elif row == "recent":
-            cards = _rows.recent(await self._services.records.read(lambda read: read.models()))
+            models = await self._services.records.read(lambda read: read.models())
+            cards = _rows.recent(models, (await self._catalogs.here()).room)
         else:
             found = await self.search(_rows.search_of(row, providers), limit=limit)
             cards = [card for card in found.cards if _rows.belongs(row, card.entry)]

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from papin.discovery import Card, Row
 from papin.errors import NotFound
+from papin.memory import Room, estimate_size, fit_of
 from papin.models import CatalogEntry, Model
 from papin.names import nearest
 
-__all__ = ["TASKS", "belongs", "card_of_model", "recent", "search_of", "task_of", "telling", "titles"]
+__all__ = ["TASKS", "belongs", "recent", "search_of", "task_of", "telling", "titles"]
 
 TASKS = {
     "chat": "For conversations",
@@ -84,15 +85,14 @@ def telling(rows: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(row for cards, row in found.items() if cards)
 
 
-def recent(models: Iterable[Model]) -> list[Card]:
-    """Return the installed models that were used, the last one first."""
+def recent(models: Iterable[Model], space: Room) -> list[Card]:
+    """Return the installed models that were used, the last one first, and where they would run."""
     used = [model for model in models if model.last_used_at is not None]
     used.sort(key=lambda model: (model.last_used_at, model.id), reverse=True)
-    return [card_of_model(model) for model in used]
+    return [_card_of(model, space) for model in used]
 
 
-def card_of_model(model: Model) -> Card:
-    """Return an installed model as a card."""
+def _card_of(model: Model, space: Room) -> Card:
     entry = CatalogEntry(
         ref=model.ref or model.id,
         catalog=model.source,
@@ -105,4 +105,5 @@ def card_of_model(model: Model) -> Card:
         context_length=model.context_length,
         formats=(model.format,) if model.format else (),
     )
-    return Card(entry=entry, installed=(model.id,))
+    fit = fit_of(estimate_size(model.size, None, None), space)
+    return Card(entry=entry, fit=fit, installed=(model.id,))
