@@ -369,7 +369,9 @@ def test_what_was_used_comes_last_one_first_with_where_it_would_run():
     def used(name, size, day):
         at = day and datetime(2026, 3, day, tzinfo=UTC)
         file = StoredFile(name="m.gguf", sha256=A, size=size)
-        return Model(id=name, ref=name, files=(file,), installed_at=datetime(2026, 1, 1, tzinfo=UTC), last_used_at=at)
+        return Model(
+            id=name, ref=name, size=size, files=(file,), installed_at=datetime(2026, 1, 1, tzinfo=UTC), last_used_at=at
+        )
 
     models = [used("small", GIB, 2), used("large", 40 * GIB, 3), used("unused", GIB, None)]
     cards = _rows.recent(models, memory.Room(gpu=0, main=6 * GIB))
