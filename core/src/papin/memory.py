@@ -13,6 +13,7 @@ from papin.models import Header, Variant
 
 __all__ = [
     "DEFAULT_CONTEXT",
+    "TYPICAL_BITS",
     "Room",
     "compute_bytes",
     "estimate",
@@ -31,6 +32,8 @@ _FLOAT = 4
 _HALF = 2
 DEFAULT_CONTEXT = 4096
 _FALLBACK_OVERHEAD = 1.2
+TYPICAL_BITS = 4.89
+"""Bits per weight of Q4_K_M: what most builds of a model have, where nobody tells."""
 
 
 def kv_cache_bytes(header: Header, n_ctx: int) -> int:
@@ -68,8 +71,12 @@ def estimate_size(size: int | None, parameters: int | None, bits_per_weight: flo
 
 
 def estimate_variant(variant: Variant) -> int | None:
-    """Return the bytes of memory that a variant needs, as far as its size alone tells, or None when that is unknown."""
-    return estimate_size(variant.size, variant.parameters, variant.bits_per_weight)
+    """Return the bytes of memory that a variant needs, as far as its size alone tells, or None when that is unknown.
+
+    Of a GGUF file of which neither size nor bits are told, as of a tag of Ollama, it is that of the usual build.
+    """
+    bits = variant.bits_per_weight or (TYPICAL_BITS if variant.format == "gguf" else None)
+    return estimate_size(variant.size, variant.parameters, bits)
 
 
 class Room(NamedTuple):

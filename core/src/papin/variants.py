@@ -121,6 +121,8 @@ def _balance(variant: Variant, fit: Fit, *, is_default: bool) -> str:
         return "the smallest, and still too large for this machine" if is_default else "too large for this machine"
     if fit == "unknown":
         return "its size is not known"
+    if variant.size is None:
+        return "its size is not told, so this is by its parameters"
     if is_default:
         return "best balance for this machine"
     bits = _bits(variant)

@@ -194,7 +194,7 @@ def test_begins_of_many_words_that_many_have_are_found_by_popularity_or_name(ind
 @pytest.mark.parametrize("text", ["smol", "smollm2"])
 def test_of_models_that_are_called_alike_one_of_known_size_comes_first(index, text):
     put(index, entry("smollm2", title="SmolLM2", catalog="library"), catalog="library")
-    put(index, entry("smollm2", "Q4_1", title="SmolLM2 135M Instruct", parameters=135 * 10**6))
+    put(index, entry("smollm2", "Q4_1", title="SmolLM2 135M Instruct", size=98 * 10**6))
     assert [card.entry.ref for card in find(index, text).cards] == ["shelf:smollm2", "library:smollm2"]
 
 

@@ -68,6 +68,11 @@ def test_of_equals_the_catalogs_order_counts():
 def test_a_size_that_nobody_told_is_counted_from_weights_and_bits():
     guessed = variant("Q4_K_M", size=None, bits_per_weight=4.89)
     assert estimate_variant(guessed) == pytest.approx(4.89 * GB * 1.2)
+    tag = Variant(ref="c:m:8b", catalog="c", name="m", variant="8b", parameters=8 * GB, format="gguf")
+    assert estimate_variant(tag) == estimate_variant(guessed), "a tag of Ollama tells no more"
+    (judged,) = judge([tag], Room(gpu=0, main=8 * GB))
+    assert (judged.fit, judged.note) == ("memory", "its size is not told, so this is by its parameters")
+    assert estimate_variant(msgspec.structs.replace(tag, format="safetensors")) is None, "which may have 32 bits"
     nothing = variant("Q4_K_M", size=None, parameters=None)
     assert (estimate_variant(nothing), fits(nothing, Room(gpu=0, main=1))) == (None, "unknown")
 

@@ -13,7 +13,7 @@ from papin import names
 from papin._index._identity import Identity, identity
 from papin.errors import NameInvalid
 from papin.filenames import bits_of, parameters_of, quantization_of
-from papin.memory import estimate_size, estimate_variant
+from papin.memory import TYPICAL_BITS, estimate_size, estimate_variant
 from papin.models import CatalogEntry, Variant
 
 __all__ = ["Facts", "clean", "facts_of", "pack", "unpack"]
@@ -24,7 +24,6 @@ _WORDS = 20
 _TITLE = 200
 _SUMMARY = 2000
 _ADDRESS = 1000
-_TYPICAL_BITS = 4.89  # Q4_K_M: what most builds of a model have, where nobody tells
 _LARGEST = (1 << 63) - 1
 _WIDEST = 64
 
@@ -122,7 +121,7 @@ def _variant(variant: Variant, entry: CatalogEntry, parameters: int | None) -> V
 def facts_of(entry: CatalogEntry) -> Facts:
     """Return the facts of an entry that is clean."""
     needs = [need for each in entry.variants if (need := estimate_variant(each)) is not None]
-    if not needs and (guess := estimate_size(None, entry.parameters, _TYPICAL_BITS)) is not None:
+    if not needs and (guess := estimate_size(None, entry.parameters, TYPICAL_BITS)) is not None:
         needs = [guess]
     sizes = [each.size for each in entry.variants if each.size is not None]
     known = {quantization_of(each.quantization).removeprefix("UD-") for each in entry.variants}

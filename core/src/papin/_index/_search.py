@@ -167,7 +167,7 @@ class _Asked:
         # CROSS JOIN keeps SQLite from asking the index of words for each entry.
         query = f"""
         SELECT e.key, e.card, e.name, e.identity, e.downloads, e.likes, e.trending, e.created, e.updated,
-        e.parameters, e.need, bm25(words, {_TITLE_WEIGHT}, {_ABOUT_WEIGHT})
+        e.parameters, e.size, bm25(words, {_TITLE_WEIGHT}, {_ABOUT_WEIGHT})
         FROM words CROSS JOIN entries e ON e.key = words.rowid WHERE words MATCH ? AND {self._and()}
         """  # noqa: S608  constants, and conditions of ours
         rows = [_Row(*row) for row in self._do(query, (self._match, *self._parameters))]
@@ -188,8 +188,8 @@ class _Asked:
         # bm25 is negative, and the more so the better.
         exactly = _EXACTLY if self._named in (row.identity, row.name.lower()) else 0.0
         begins = _BEGINS if row.identity.startswith(self._named) else 1.0
-        # Of two whose words match alike, the one that is known to fit here or not is the better answer.
-        known = 1.0 if row.need is None else _KNOWN
+        # Of two whose words match alike, the one whose size is told and not guessed is the better answer.
+        known = 1.0 if row.size is None else _KNOWN
         return exactly - row.rank * begins * known * (1 + _POPULAR * math.log10(1 + row.downloads))
 
 
@@ -204,5 +204,5 @@ class _Row(NamedTuple):
     created: int
     updated: int
     parameters: int | None
-    need: int | None
+    size: int | None
     rank: float
