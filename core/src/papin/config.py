@@ -61,7 +61,8 @@ class CoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     At most `downloads_at_once` downloads run at a time, all of them together with `download_limit` bytes a second (0:
     no limit), and only at the hours `download_between` (`23:00-07:00`; empty: always). The version before an update is
     kept for `keep_replaced_days`, so that one can go back. Programs that stay (`papin serve`) refresh the catalogs
-    every `refresh_catalogs_days` (0: only when somebody asks).
+    every `refresh_catalogs_days` (0: only when somebody asks), and, to tell what is stored twice, read the models of
+    other programs of which there are several of one size (`read_in_background`).
     """
 
     offline: bool = False
@@ -72,6 +73,7 @@ class CoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     download_between: Annotated[str, msgspec.Meta(pattern=_HOURS)] = ""
     keep_replaced_days: Annotated[int, msgspec.Meta(ge=0, le=36500)] = 14
     refresh_catalogs_days: Annotated[int, msgspec.Meta(ge=0, le=36500)] = 0
+    read_in_background: bool = True
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -291,6 +291,7 @@ def test_rows_tell_where_each_value_comes_from(file):
         "download_between": ("", "default"),
         "keep_replaced_days": (14, "default"),
         "refresh_catalogs_days": (0, "default"),
+        "read_in_background": (True, "default"),
         "providers.llamacpp.keep_alive": (5, "file"),
         "providers.llamacpp.limit": (3, "PAPIN_PROVIDERS__LLAMACPP__LIMIT"),
         "providers.llamacpp.folder": (None, "default"),

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from papin._operations import _dedupe
+from papin._operations import _dedupe, _hashing
+from papin.kernel import open_kernel
 from papin.links import is_same_file
 
 from_here = pytest.mark.usefixtures("small")
@@ -109,3 +110,32 @@ async def test_small_files_are_not_worth_it(folders, original):
     async with folders.open() as kernel:
         await twice(folders, kernel, original)
         assert await kernel.storage.plan_dedupe() == _dedupe.DedupePlan(duplicates=(), frees=0)
+
+
+@from_here
+async def test_programs_that_stay_read_what_may_be_there_twice(folders, original, monkeypatch):
+    folder, other = folders.add("folder"), folders.add("other")
+    shutil.copyfile(original, folder / "theirs.gguf")
+    shutil.copyfile(original, other / "again.gguf")
+    (other / "alone.gguf").write_bytes(b"of no size that anybody else has")
+    read = []
+    before = _hashing.hash_file
+    monkeypatch.setattr(_hashing, "hash_file", lambda path, **how: read.append(path.name) or before(path, **how))
+    async with folders.open() as kernel, trio.open_nursery() as nursery:
+        await kernel.providers.refresh()
+        nursery.start_soon(kernel.storage.keep_read)
+        while len(read) < 2 or len(await kernel.models.list()) > 2:
+            await trio.lowlevel.checkpoint()
+        (twice,) = [each for each in await kernel.models.list() if each.duplicated]
+        assert (twice.id, twice.duplicated) == ("folder:theirs", original.stat().st_size)
+        assert (await kernel.storage.plan_dedupe()).duplicates == (), "papin has none of it"
+        assert sorted(read) == ["again.gguf", "theirs.gguf"], "once, and nothing that is there but once"
+        nursery.cancel_scope.cancel()
+
+
+async def test_nothing_is_read_in_the_background_where_that_is_not_wished(folders, original):
+    shutil.copyfile(original, folders.add("folder") / "theirs.gguf")
+    shutil.copyfile(original, folders.add("other") / "again.gguf")
+    async with open_kernel(environ=folders.environ | {"PAPIN_READ_IN_BACKGROUND": "false"}) as kernel:
+        await kernel.storage.keep_read()
+        assert len(await kernel.models.list()) == 2

@@ -68,7 +68,7 @@ class Bringing:
         model = await bring(replaces=request.replaces)
         if request.replaces and self.after_update is not None:
             await _or_warn(handle, self.after_update(model.id))
-        await self._providers.notice(model)
+        await self._providers.notice(file.size for file in model.files)
         await look_after(self._services)
         return model.id
 

@@ -48,12 +48,12 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def worth_hashing(places: Iterable[Place]) -> tuple[tuple[Place, ...], ...]:
-    """Return groups of files of one size of which papin has one and somebody else another: only they can be twice."""
+    """Return groups of different files of one size: only they can be the same twice; papin's own come first."""
     sizes: dict[int, dict[tuple[int, int], Place]] = defaultdict(dict)
     for place in sorted(places, key=lambda each: each.sha256 == ""):  # papin's own name of a shared file counts
         sizes[place.status.st_size].setdefault(place.inode, place)
     groups = [tuple(each.values()) for size, each in sizes.items() if size >= SMALLEST]
-    return tuple(group for group in groups if len(group) > 1 and any(place.sha256 for place in group))
+    return tuple(group for group in groups if len(group) > 1)
 
 
 def refusal(ours: os.stat_result, theirs: os.stat_result, siblings: Sequence[str], name: str) -> str:
@@ -89,7 +89,7 @@ class Dedupe:
         reflinked = await self._reflinked()
         theirs = await trio.to_thread.run_sync(_theirs, inventories)
         theirs = [place for place in theirs if (place.provider, place.reference) not in reflinked]
-        groups = worth_hashing([*ours, *theirs])
+        groups = [group for group in worth_hashing([*ours, *theirs]) if group[0].sha256]
         digests = await self._digests([place for group in groups for place in group], on_progress)
         kept = {place.sha256: place for place in ours if digests.get(place.path) == place.sha256}
         found, left = [], []
@@ -104,6 +104,18 @@ class Dedupe:
             else:
                 found.append(_duplicate(place, same))
         return DedupePlan(duplicates=tuple(found), frees=sum(each.size for each in found), left=tuple(left))
+
+    async def read_twins(self, inventories: Sequence[Inventory]) -> None:
+        """Read the files that may be there twice, whoever has them, as far as they were not read before.
+
+        From then on lists tell of second copies. Of several processes one reads, and the others find it done.
+        """
+        async with self._services.locked("hashing"):
+            theirs = await trio.to_thread.run_sync(_theirs, inventories)
+            places = [place for group in worth_hashing([*await self._ours(), *theirs]) for place in group]
+            unread = [place for place in places if not place.sha256]
+            await self._digests(unread, ignore)
+            await self._providers.notice(place.status.st_size for place in unread)
 
     async def _reflinked(self) -> set[tuple[str, str]]:
         """Return where papin shared a model by a reflink, which has an inode of its own and no bytes of its own."""
@@ -148,6 +160,10 @@ class Dedupe:
                 done.append(each)
         await self._providers.refresh({each.provider for each in done})
         return DedupePlan(duplicates=tuple(done), frees=sum(each.size for each in done), left=(*plan.left, *left))
+
+
+def ignore(_: object) -> None:
+    """Report to nobody."""
 
 
 def _theirs(inventories: Iterable[Inventory]) -> list[Place]:

@@ -15,7 +15,7 @@ from papin._registry import Write
 from papin.answers import ProviderStatus, ProviderView
 from papin.errors import EngineMissing, NotFound, PapinError, ProviderFailed
 from papin.inventories import Inventory
-from papin.models import Engine, LoadedModel, Model
+from papin.models import Engine, LoadedModel
 from papin.providers import CAPABILITIES, Loads, Provider, ProviderSession, Reports, capabilities
 from papin.shelf import Shelf
 
@@ -101,9 +101,12 @@ class Providers:
         """Ask those whose folders changed since they were asked, and those that never were (`Library.is_current`)."""
         return await self._inventories.refresh_stale()
 
-    async def notice(self, model: Model) -> None:
-        """See which files of providers are those of `model`, which was just installed; nobody is asked."""
-        await self._inventories.identify_again(file.size for file in model.files)
+    async def notice(self, sizes: Iterable[int]) -> None:
+        """See which files of providers are the same as others, after some of these sizes came in or were read.
+
+        Nobody is asked.
+        """
+        await self._inventories.identify_again(sizes)
 
     async def _status(self, name: str) -> ProviderStatus:
         found = self._services.plugins.providers[name]

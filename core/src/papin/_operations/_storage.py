@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from papin._operations._dedupe import Dedupe, OnProgress
+import trio
+
+from papin._operations._dedupe import Dedupe, OnProgress, ignore
 from papin._operations._models import Models
 from papin._operations._providers import Providers
 from papin._operations._services import Services
 from papin.answers import DedupePlan
-from papin.errors import InUse
+from papin.errors import InUse, PapinError
 from papin.events import CleanupDone
 from papin.policies import Inventory, Removal
 from papin.storages import Account
+
+_log = logging.getLogger("papin.kernel")
+_LOOK_EVERY = 60.0
+"""Seconds after which programs that stay look again whether there is something to read."""
 
 
 def allowed(removals: Sequence[Removal], inventory: Inventory) -> tuple[Removal, ...]:
@@ -24,10 +31,6 @@ def allowed(removals: Sequence[Removal], inventory: Inventory) -> tuple[Removal,
         if removal.model in kept:
             chosen.setdefault(removal.model, removal)
     return tuple(chosen.values())
-
-
-def _ignore(_: object) -> None:
-    """Report to nobody."""
 
 
 class Storage:
@@ -72,7 +75,25 @@ class Storage:
         await self._services.records.change(lambda write: write.journal(done))
         return freed
 
-    async def plan_dedupe(self, *, on_progress: OnProgress = _ignore) -> DedupePlan:
+    async def keep_read(self) -> None:
+        """Read what other programs may have a second time, now and as they get more, until cancelled.
+
+        For programs that stay, so that their lists tell of second copies; each file is read once while it does not
+        change, one after the other, and no program is asked for that: what is recorded of them counts. Nothing is read
+        where `read_in_background` of the configuration is false.
+        """
+        seen: object = None
+        while self._services.config.core.read_in_background:
+            recorded = await self._services.records.read(lambda read: read.inventories())
+            if recorded != seen:
+                try:
+                    await self._dedupe.read_twins(recorded)
+                except PapinError as error:
+                    _log.warning("%s", error.message)  # it is tried again when something changes
+            seen = recorded
+            await trio.sleep(_LOOK_EVERY)
+
+    async def plan_dedupe(self, *, on_progress: OnProgress = ignore) -> DedupePlan:
         """Return which contents of papin other programs have stored a second time, and what links would free.
 
         Files of which nobody knows the digest are read for that, and not again while they do not change.

@@ -73,6 +73,7 @@ async def _run(config: Config, asked: Asked) -> int:
             await nursery.start(stop.listen, nursery.cancel_scope)
             async with open_kernel(config, offline=asked.offline) as kernel, trio.open_nursery() as background:
                 background.start_soon(kernel.catalogs.keep_fresh)
+                background.start_soon(kernel.storage.keep_read)
                 await _serve_kernel(kernel, asked, listener, stop)
                 background.cancel_scope.cancel()
             nursery.cancel_scope.cancel()

@@ -90,6 +90,7 @@ class Bridge:
         with self._scope:
             async with self._open() as self._kernel, trio.open_nursery() as nursery:
                 nursery.start_soon(self._kernel.catalogs.keep_fresh)
+                nursery.start_soon(self._kernel.storage.keep_read)
                 nursery.start_soon(self._recorded)
                 nursery.start_soon(self._passing)
                 self._nursery = nursery
