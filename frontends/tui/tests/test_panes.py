@@ -81,7 +81,7 @@ async def test_an_error_is_shown_with_its_code_and_next_step(screen, tmp_path):
 @on_screen
 async def test_a_search_answers_while_one_types_and_a_model_is_installed_from_its_page(screen, tmp_path):
     await screen.press("2", "slash", *"smol fits:yes")
-    await screen.until(lambda: "1 model for smol fits:yes" in screen.text("#card-sum"))
+    await screen.until(lambda: "2 models for smol fits:yes" in screen.text("#card-sum"))
     await screen.press("enter", "enter")
     await screen.until(lambda: "starter:smollm2" in screen.text("#facts Static"))
     await screen.press("d")
