@@ -49,8 +49,21 @@ async def test_a_new_instance_makes_the_list_stale(folders):
     with open_library(folders.environ) as library:
         assert not library.is_current()
         async with folders.open() as kernel:
-            assert [each.provider for each in await kernel.providers.refresh_stale()] == ["second"]
+            assert [each.provider for each in await kernel.providers.refresh_stale()] == ["folder", "second"]
         assert library.is_current()
+
+
+async def test_another_folder_makes_the_list_stale(folders, put_model, tmp_path):
+    put_model(folders.add("folder"), "qwen3")
+    async with folders.open() as kernel:
+        await kernel.providers.refresh_stale()
+    other = tmp_path / "other"
+    other.mkdir()
+    put_model(other, "gemma3")
+    folders.add("folder", path=str(other))
+    async with folders.open() as kernel:
+        await kernel.providers.refresh_stale()
+        assert [model.id for model in await kernel.models.list()] == ["folder:gemma3"]
 
 
 async def test_appearing_changing_and_vanishing_are_journalled(folders, put_model):

@@ -40,16 +40,19 @@ class Inventories:
         return {each.provider: each for each in found}
 
     async def refresh_stale(self) -> tuple[Inventory, ...]:
-        """Ask those providers that were never asked, or whose folders changed since; return what they have now."""
+        """Ask those providers that were never asked, or whose folders changed since; return what they have now.
+
+        All are asked when the configuration or what is installed changed: they may have other folders now.
+        """
         seen = await self._services.records.read(lambda read: read.plugin_stamps())
         recorded = await self.recorded()
         providers = tuple(self._services.plugins.providers)
-        stale = await trio.to_thread.run_sync(
-            lambda: [
-                name for name in providers if name not in recorded or not is_current(recorded[name].listing.stamps)
-            ]
-        )
         stamps = await trio.to_thread.run_sync(self._stamps)
+
+        def is_stale(name: str) -> bool:
+            return seen != stamps or name not in recorded or not is_current(recorded[name].listing.stamps)
+
+        stale = await trio.to_thread.run_sync(lambda: list(filter(is_stale, providers)))
         if stale or seen != stamps or set(recorded) - set(providers):
             return await self._refresh(stale, stamps)
         return ()
