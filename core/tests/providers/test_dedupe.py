@@ -128,7 +128,9 @@ async def test_programs_that_stay_read_what_may_be_there_twice(folders, original
             await trio.lowlevel.checkpoint()
         (twice,) = [each for each in await kernel.models.list() if each.duplicated]
         assert (twice.id, twice.duplicated) == ("folder:theirs", original.stat().st_size)
-        assert (await kernel.storage.plan_dedupe()).duplicates == (), "papin has none of it"
+        plan = await kernel.storage.plan_dedupe()
+        assert (plan.duplicates, len(plan.left)) == ((), 1), "papin has none of it"
+        assert "papin models import --from folder theirs" in plan.left[0]
         assert sorted(read) == ["again.gguf", "theirs.gguf"], "once, and nothing that is there but once"
         nursery.cancel_scope.cancel()
 

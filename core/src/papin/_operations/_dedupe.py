@@ -92,7 +92,7 @@ class Dedupe:
         groups = [group for group in worth_hashing([*ours, *theirs]) if group[0].sha256]
         digests = await self._digests([place for group in groups for place in group], on_progress)
         kept = {place.sha256: place for place in ours if digests.get(place.path) == place.sha256}
-        found, left = [], []
+        found, left = [], await self._of_others()
         for place in (place for group in groups for place in group if not place.sha256):
             same = kept.get(digests.get(place.path, ""))
             if same is None or same.inode == place.inode:
@@ -116,6 +116,16 @@ class Dedupe:
             unread = [place for place in places if not place.sha256]
             await self._digests(unread, ignore)
             await self._providers.notice(place.status.st_size for place in unread)
+
+    async def _of_others(self) -> list[str]:
+        """Return what other programs are known to have more than once, and papin not at all."""
+        shelf = await self._services.records.read(lambda read: read.shelf())
+        twice = (group.holdings[0] for group in shelf.groups if group.duplicated and not group.owner)
+        return [
+            f"{each.id} is there more than once, but not in papin, which can link it after "
+            f"papin models import --from {each.provider} {each.model.reference}"
+            for each in twice
+        ]
 
     async def _reflinked(self) -> set[tuple[str, str]]:
         """Return where papin shared a model by a reflink, which has an inode of its own and no bytes of its own."""
