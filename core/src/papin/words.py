@@ -11,8 +11,8 @@ __all__ = ["ago", "compact", "count", "moment", "past", "percent", "size", "spee
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # In days; up to so many, days say more than months.
 _MONTH, _FEW_MONTHS = 30.44, 90
-# From where on, of what, and its letter. Rounding must not give 1000M, so the next unit begins a little earlier.
-_UNITS = ((0.9995e12, 1e12, "T"), (0.9995e9, 1e9, "B"), (1e6, 1e6, "M"))
+# Rounding must not give 1000M, so the next unit begins a little earlier.
+_TRILLIONS, _BILLIONS, _MILLIONS = 0.9995e12, 0.9995e9, 1e6
 # Above a hundred a decimal place tells nothing.
 _WHOLE = 99.95
 
@@ -36,11 +36,16 @@ def compact(number: int | None) -> str:
     """Return a count of parameters as the field writes it, `135M`, `7.2B`; unknown is nothing."""
     if number is None:
         return ""
-    for least, limit, letter in _UNITS:
-        if number >= least:
-            value = number / limit
-            return f"{value:.0f}{letter}" if value >= _WHOLE else f"{value:.1f}".removesuffix(".0") + letter
-    return str(number)
+    # Spelled out, as `size_text` is: a long list asks for each of its models.
+    if number < _MILLIONS:
+        return str(number)
+    if number < _BILLIONS:
+        value, letter = number / 1e6, "M"
+    elif number < _TRILLIONS:
+        value, letter = number / 1e9, "B"
+    else:
+        value, letter = number / 1e12, "T"
+    return f"{value:.0f}{letter}" if value >= _WHOLE else f"{value:.1f}".removesuffix(".0") + letter
 
 
 def count(number: int, noun: str) -> str:

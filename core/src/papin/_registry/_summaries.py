@@ -106,9 +106,7 @@ def _installed(connection: sqlite3.Connection) -> tuple[Summary, ...]:
     tags: dict[int, tuple[str, ...]] = {}
     for key, name in connection.execute("SELECT model, name FROM tags ORDER BY model, position"):
         tags[key] = (*tags.get(key, ()), name)
-    sizes: dict[int, int] = {}
-    for version, size in connection.execute(_SIZES):
-        sizes[version] = sizes.get(version, 0) + size
+    sizes = _sums(connection.execute(_SIZES).fetchall())
     rows: list[Any] = sorted(connection.execute(_ROWS), key=itemgetter(0))
     if not rows:
         return ()
@@ -125,6 +123,16 @@ def _installed(connection: sqlite3.Connection) -> tuple[Summary, ...]:
         map(tags.get, keys, repeat(())),
     )
     return tuple(map(tuple.__new__, repeat(Summary), zip(*columns, repeat(()), repeat(0), strict=False)))
+
+
+def _sums(sizes: list[tuple[int, int]]) -> dict[int, int]:
+    """Return the sum of the sizes of each version; most models have a single file."""
+    found = dict(sizes)
+    if len(found) < len(sizes):
+        found = dict.fromkeys(found, 0)
+        for version, size in sizes:
+            found[version] += size
+    return found
 
 
 def _with_others(connection: sqlite3.Connection, found: tuple[Summary, ...]) -> tuple[Summary, ...]:

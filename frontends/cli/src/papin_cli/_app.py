@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import click
-
 from papin_cli._output import Output
 
-__all__ = ["App", "pass_app"]
+__all__ = ["App"]
 
 
 class App:
@@ -16,6 +14,3 @@ class App:
         self.program = program
         self.offline = False
         self.out = out or Output()
-
-
-pass_app = click.make_pass_decorator(App, ensure=True)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING
-
-import click
 
 from papin.errors import PapinError
 from papin_cli._app import App
 from papin_cli._output import Output, ReaderGone
-from papin_cli._root import root
 from papin_cli._stopped import Stopped
 
 if TYPE_CHECKING:
@@ -22,6 +20,8 @@ __all__ = ["COMPLETE_VARIABLE", "main"]
 
 COMPLETE_VARIABLE = "_PAPIN_COMPLETE"
 _INTERRUPTED = 130
+_PLAIN = {(): "papin_cli.commands.overview", ("models", "list"): "papin_cli._listing"}
+"""What people type most, with nothing to parse: the module whose `show` does it. click takes longer than all of it."""
 # What a shell reports of a program that wrote into a closed pipe.
 _READER_GONE = 141
 
@@ -35,20 +35,38 @@ def main(launch: Launch) -> int:
     _never_fail_to_print()
     app = App(program=launch.program, out=Output())
     try:
-        return _guarded(app, lambda: _click(app, launch))
+        return _guarded(app, lambda: _carry_out(app, launch))
     except ReaderGone:
         _close_quietly()
         return _READER_GONE
 
 
+def _carry_out(app: App, launch: Launch) -> int:
+    plain = _PLAIN.get(launch.arguments)
+    if plain is None or COMPLETE_VARIABLE in os.environ:
+        return _click(app, launch)
+    import_module(plain).show(app)
+    return 0
+
+
 def _click(app: App, launch: Launch) -> int:
-    result = root.main(
-        args=list(launch.arguments),
-        prog_name=launch.program,
-        complete_var=COMPLETE_VARIABLE,
-        standalone_mode=False,
-        obj=app,
-    )
+    import click  # noqa: PLC0415 - see `_PLAIN`
+
+    from papin_cli._root import root  # noqa: PLC0415 - as above
+
+    try:
+        result = root.main(
+            args=list(launch.arguments),
+            prog_name=launch.program,
+            complete_var=COMPLETE_VARIABLE,
+            standalone_mode=False,
+            obj=app,
+        )
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None
     # A number is an exit status; click returns those of --help and --version in the same way.
     return result if isinstance(result, int) else 0
 
@@ -56,10 +74,7 @@ def _click(app: App, launch: Launch) -> int:
 def _guarded(app: App, work: Callable[[], int]) -> int:
     try:
         return work()
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         app.out.note("\nStopped.")
         return _INTERRUPTED
     except Stopped as stopped:

@@ -28,6 +28,7 @@ __all__ = [
     "optional_installed",
     "optional_ref",
     "parse_rate",
+    "pass_app",
     "ref",
     "speed_limit",
     "yes",
@@ -58,6 +59,8 @@ def global_options(function: F) -> F:
     )
     return json(offline(function))
 
+
+pass_app = click.make_pass_decorator(App, ensure=True)
 
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from papin_cli._app import App, pass_app
-from papin_cli._params import examples
+from papin_cli._app import App
+from papin_cli._params import examples, pass_app
 
 __all__ = ["command"]
 

@@ -6,8 +6,8 @@ import click
 
 from papin import config
 from papin.safe import name
-from papin_cli._app import App, pass_app
-from papin_cli._params import ask_secret, examples, global_options
+from papin_cli._app import App
+from papin_cli._params import ask_secret, examples, global_options, pass_app
 from papin_cli.views import settings as view
 
 __all__ = ["path", "set_", "show"]

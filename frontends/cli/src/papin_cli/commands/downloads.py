@@ -7,10 +7,10 @@ from functools import partial
 
 import click
 
-from papin_cli._app import App, pass_app
+from papin_cli._app import App
 from papin_cli._kernel import in_session
 from papin_cli._library import read
-from papin_cli._params import between, examples, global_options, job, parse_rate, speed_limit
+from papin_cli._params import between, examples, global_options, job, parse_rate, pass_app, speed_limit
 from papin_cli.views import jobs as view
 
 __all__ = ["cancel", "limit", "listing", "pause", "resume", "watch"]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from papin.events import Envelope, encode
-from papin_cli._app import App, pass_app
+from papin_cli._app import App
 from papin_cli._library import read
-from papin_cli._params import examples, global_options
+from papin_cli._params import examples, global_options, pass_app
 from papin_cli.views import events as view
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from papin.safe import name
-from papin_cli._app import App, pass_app
-from papin_cli._params import ask_secret, examples, global_options
+from papin_cli._app import App
+from papin_cli._params import ask_secret, examples, global_options, pass_app
 from papin_cli.views import credentials as view
 
 __all__ = ["login", "logout"]

@@ -6,9 +6,9 @@ from functools import partial
 
 import click
 
-from papin_cli._app import App, pass_app
+from papin_cli._app import App
 from papin_cli._kernel import in_session
-from papin_cli._params import between, examples, global_options, named, optional_ref, speed_limit, yes
+from papin_cli._params import between, examples, global_options, named, optional_ref, pass_app, speed_limit, yes
 
 __all__ = ["command"]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from papin_cli._app import App, pass_app
+from papin_cli._app import App
 from papin_cli._kernel import in_session
-from papin_cli._params import examples, global_options, named
+from papin_cli._params import examples, global_options, named, pass_app
 
 __all__ = ["command"]
 

@@ -6,9 +6,9 @@ from functools import partial
 
 import click
 
-from papin_cli._app import App, pass_app
+from papin_cli._app import App
 from papin_cli._kernel import in_session
-from papin_cli._params import by_provider, context_length, examples, global_options, installed, keep_alive
+from papin_cli._params import by_provider, context_length, examples, global_options, installed, keep_alive, pass_app
 
 __all__ = ["load", "unload"]
 

@@ -6,9 +6,9 @@ from functools import partial
 
 import click
 
-from papin_cli._app import App, pass_app
+from papin_cli._app import App
 from papin_cli._kernel import in_session
-from papin_cli._params import examples, global_options, installed, yes
+from papin_cli._params import examples, global_options, installed, pass_app, yes
 
 __all__ = ["command"]
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from papin_cli._app import App, pass_app
+from papin_cli._app import App
 from papin_cli._kernel import in_session
 from papin_cli._library import read, search_words
-from papin_cli._params import examples, global_options
+from papin_cli._params import examples, global_options, pass_app
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

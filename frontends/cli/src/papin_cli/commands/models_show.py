@@ -8,10 +8,10 @@ from functools import partial
 import click
 
 from papin.errors import NotFound
-from papin_cli._app import App, pass_app
+from papin_cli._app import App
 from papin_cli._kernel import in_session
 from papin_cli._library import read
-from papin_cli._params import examples, global_options, ref
+from papin_cli._params import examples, global_options, pass_app, ref
 from papin_cli.views import models as view
 
 __all__ = ["command"]

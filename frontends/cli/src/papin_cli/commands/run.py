@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from papin_cli._app import App, pass_app
+from papin_cli._app import App
 from papin_cli._kernel import in_session
-from papin_cli._params import by_provider, context_length, examples, global_options, keep_alive, ref, yes
+from papin_cli._params import by_provider, context_length, examples, global_options, keep_alive, pass_app, ref, yes
 
 __all__ = ["Wishes", "command"]
 
