@@ -136,6 +136,33 @@ async def test_ten_providers_of_which_six_misbehave(folders, put_model, patient_
         assert statuses["bad0"] == "failed"
 
 
+async def test_what_others_have_is_recorded_while_one_hangs(folders, put_model):
+    folders.add("bad", behaviour="hangs")
+    folders.add("worse", behaviour="hangs-opening")
+    put_model(folders.add("folder"), "qwen3")
+    async with folders.open() as kernel, trio.open_nursery() as nursery:
+        with kernel.bus.subscribe() as frames:
+            nursery.start_soon(kernel.providers.refresh)
+            async for frame in frames:
+                if frame.envelope.event == ProviderAppeared(provider="folder"):
+                    break
+        nursery.cancel_scope.cancel()
+    with open_library(folders.environ) as library:
+        assert [each.id for each in library.models()] == ["folder:qwen3"]
+        assert not library.is_current(), "not all have told what they have"
+
+
+async def test_one_that_does_not_open_is_given_up_once(folders, patient_clock):
+    folders.add("bad", behaviour="hangs-opening")
+    async with folders.open() as kernel:
+        for ask in (kernel.providers.refresh, kernel.providers.list, kernel.providers.loaded):
+            began = trio.current_time()
+            await ask()
+            assert trio.current_time() - began <= 4.01
+        inventory = (await kernel.providers.refresh(["bad"]))[0]
+        assert "did not open within 4 s" in inventory.problem.message
+
+
 async def test_the_same_file_in_two_programs_is_one_model(folders, put_model):
     first, second = folders.add("folder"), folders.add("second")
     path = put_model(first, "mine")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from papin._operations._inventories import BOUND
+from papin._operations._round import BOUND
 from papin._operations._running import Running
 from papin._operations._settings import checked_settings, effective
 from papin.answers import SettingsView

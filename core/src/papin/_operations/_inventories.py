@@ -7,25 +7,22 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import trio
 
 from papin._operations import _listings
+from papin._operations._round import Round
 from papin._operations._services import Services
 from papin._registry import Write
-from papin.errors import NotFound, PapinError, ProviderFailed
+from papin.errors import NotFound, PapinError
 from papin.inventories import Inventory, Listing, ProviderFile, ProviderModel, Stamp, is_current, stamp
 from papin.providers import Lists
 
-BOUND = 2.0
-"""Seconds that a provider may take to tell what it has."""
-
-OPENING = 4.0
-"""Seconds that all sessions together may take to open, before that: their modules are imported then."""
-
 _Payloads = Mapping[tuple[int, int], str]
+_Recorded = Mapping[str, Inventory]
 
 
 class Inventories:
@@ -34,9 +31,9 @@ class Inventories:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    async def recorded(self) -> dict[str, Inventory]:
-        """Return what is recorded, by provider."""
-        found = await self._services.records.read(lambda read: read.inventories())
+    async def recorded(self, names: Iterable[str] | None = None) -> dict[str, Inventory]:
+        """Return what is recorded of all providers or of `names`, by provider."""
+        found = await self._services.records.read(lambda read: read.inventories(names))
         return {each.provider: each for each in found}
 
     async def refresh_stale(self) -> tuple[Inventory, ...]:
@@ -71,33 +68,38 @@ class Inventories:
         return await self._refresh(wanted, await trio.to_thread.run_sync(self._stamps))
 
     async def _refresh(self, names: Sequence[str], stamps: tuple[Stamp, ...]) -> tuple[Inventory, ...]:
-        old = await self.recorded()
-        found: dict[str, Inventory] = {}
-
-        async def ask(name: str) -> None:
-            found[name] = await self._ask(name, old.get(name))
-
-        await open_all(self._services, names)
+        old = await self.recorded(names)
+        asked = Round(self._services, names)
+        new: dict[str, Inventory] = {}
         async with trio.open_nursery() as nursery:
+            told, came = trio.open_memory_channel[Inventory](len(names))
+
+            async def ask(name: str) -> None:
+                told.send_nowait(await self._ask(asked, name, old.get(name)))
+
             for name in names:
                 nursery.start_soon(ask, name)
-        new = tuple([await self._identified(found[name]) for name in names])
+            while len(new) < len(names):
+                for each in await self._record(await _waiting(came), old):
+                    new[each.provider] = each
+        await self._conclude(stamps)
+        return tuple([new[name] for name in names])
 
-        providers = self._services.plugins.providers
+    async def _record(self, told: Iterable[Inventory], old: _Recorded) -> Sequence[Inventory]:
+        new = [await self._identified(each) for each in told]
         changed = [each for each in new if not _listings.is_recorded(old.get(each.provider), each)]
-        seen = await self._services.records.read(lambda read: read.plugin_stamps())
-
-        def apply(write: Write) -> None:
-            write.save_inventories(changed)
-            write.save_plugin_stamps(stamps, providers=providers)
-            for inventory in changed:
-                for event in _listings.changes(old.get(inventory.provider), inventory):
-                    write.journal(event)
-
-        if changed or seen != stamps or set(old) - set(providers):
+        if changed:
             # A power cut may lose it: then they are asked once more.
-            await self._services.records.change(apply, durable=False)
+            await self._services.records.change(partial(_save, changed, old), durable=False)
         return new
+
+    async def _conclude(self, stamps: tuple[Stamp, ...]) -> None:
+        """Record which providers there are, once all have told what they have."""
+        providers = self._services.plugins.providers
+        seen, asked = await self._services.records.read(lambda read: (read.plugin_stamps(), read.asked()))
+        if seen != stamps or asked - set(providers):
+            save = partial(Write.save_plugin_stamps, stamps=stamps, providers=providers)
+            await self._services.records.change(save, durable=False)
 
     async def identify_again(self, sizes: Iterable[int]) -> None:
         """Find out anew which recorded files are papin's own payloads, after some of these sizes came in."""
@@ -116,30 +118,19 @@ class Inventories:
         folders = [folder for folder in sys.path if folder.endswith("-packages")]
         return stamp([self._services.config.file, *folders])
 
-    async def _ask(self, name: str, old: Inventory | None) -> Inventory:
+    async def _ask(self, asked: Round, name: str, old: Inventory | None) -> Inventory:
         now = datetime.now(UTC)
         empty = Inventory(provider=name, at=now, listing=Listing(is_present=False))
         try:
-            listing = await self._listing(name)
+            async with asked.asking(name) as session:
+                if not isinstance(session, Lists):
+                    return empty
+                listing = await session.models()
+            listing = _listings.checked(name, listing)
         except PapinError as error:
             return _listings.kept(old, error.problem(), empty)
-        if listing is None:
-            return empty
         listing = await trio.to_thread.run_sync(_listings.remembered, old, listing)
         return Inventory(provider=name, at=now, listing=listing)
-
-    async def _listing(self, name: str) -> Listing | None:
-        with trio.move_on_after(BOUND):
-            session = await self._services.provider(name)
-            if not isinstance(session, Lists):
-                return None
-            with self._services.sessions.guard(f"provider {name}"):
-                listing = await session.models()
-            return _listings.checked(name, listing)
-        raise ProviderFailed(
-            f"{name} did not tell within {BOUND:g} s what it has",
-            next_step=f"See whether it answers: papin providers show {name}. What it had last is still listed.",
-        )
 
     async def _identified(self, inventory: Inventory) -> Inventory:
         files = [file for model in inventory.listing.models for file in model.files if file.path]
@@ -180,17 +171,20 @@ class Inventories:
         return inodes
 
 
-async def open_all(services: Services, names: Iterable[str]) -> None:
-    """Open the sessions of providers, as far as they open in time; what is wrong with one is told when it is used."""
+async def _waiting(came: trio.MemoryReceiveChannel[Inventory]) -> Sequence[Inventory]:
+    """Return all that came: together, and without those that hang, so that nobody waits for them to see the others."""
+    batch = [await came.receive()]
+    with suppress(trio.WouldBlock):
+        while True:
+            batch.append(came.receive_nowait())
+    return batch
 
-    async def open_one(name: str) -> None:
-        with suppress(PapinError):
-            await services.provider(name)
 
-    with trio.move_on_after(OPENING):
-        async with trio.open_nursery() as nursery:
-            for name in names:
-                nursery.start_soon(open_one, name)
+def _save(changed: Sequence[Inventory], old: _Recorded, write: Write) -> None:
+    write.save_inventories(changed)
+    for inventory in changed:
+        for event in _listings.changes(old.get(inventory.provider), inventory):
+            write.journal(event)
 
 
 def _stat(path: Path) -> os.stat_result:

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import trio
 
-from papin._operations._inventories import BOUND, Inventories, open_all
+from papin._operations._inventories import Inventories
+from papin._operations._round import Round
 from papin._operations._services import Services
 from papin._registry import Write
 from papin.answers import ProviderStatus, ProviderView
@@ -68,9 +69,9 @@ class Providers:
         found: dict[str, ProviderStatus] = {}
 
         async def ask(name: str) -> None:
-            found[name] = await self._status(name)
+            found[name] = await self._status(name, asked)
 
-        await open_all(self._services, self.names)
+        asked = Round(self._services, self.names)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._inventories.refresh)
             for name in self.names:
@@ -86,7 +87,7 @@ class Providers:
         """
         self.descriptor(name)
         (inventory,) = await self._inventories.refresh([name])
-        status = _counted(await self._status(name), inventory)
+        status = _counted(await self._status(name, Round(self._services, [name])), inventory)
         return ProviderView(status=status, inventory=inventory if "lists" in status.capabilities else None)
 
     async def refresh(self, names: Iterable[str] | None = None) -> tuple[Inventory, ...]:
@@ -108,7 +109,7 @@ class Providers:
         """
         await self._inventories.identify_again(sizes)
 
-    async def _status(self, name: str) -> ProviderStatus:
+    async def _status(self, name: str, asked: Round) -> ProviderStatus:
         found = self._services.plugins.providers[name]
         descriptor = self.descriptor(name)
         words: tuple[str, ...] = ()
@@ -116,7 +117,7 @@ class Providers:
         loaded: tuple[LoadedModel, ...] = ()
         problem: PapinError | None = None
         try:
-            async with self.asking(name, bound=BOUND) as session:
+            async with asked.asking(name) as session:
                 words = capabilities(session)
                 engine, loaded = await _asked(session)
         except PapinError as error:
@@ -145,13 +146,13 @@ class Providers:
 
         async def ask(name: str) -> None:
             try:
-                async with self.asking(name, bound=BOUND) as session:
+                async with asked.asking(name) as session:
                     found[name] = tuple(await session.loaded()) if isinstance(session, Loads) else ()
             except PapinError:
                 found[name] = ()  # told by `list`
 
         wanted = self.names if names is None else tuple(names)
-        await open_all(self._services, wanted)
+        asked = Round(self._services, wanted)
         async with trio.open_nursery() as nursery:
             for name in wanted:
                 nursery.start_soon(ask, name)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from papin._operations._inventories import BOUND
 from papin._operations._providers import Providers
+from papin._operations._round import BOUND
 from papin.errors import FormatInvalid, PapinError, ProviderFailed
 from papin.models import Model
 from papin.providers import Loads, Provider, ProviderSession, Reports, Shares, reference_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,6 +13,7 @@ from papin.shelf import Shelf, digests
 
 __all__ = [
     "forget_inventories",
+    "load_asked",
     "load_hashes",
     "load_inventories",
     "load_plugin_stamps",
@@ -30,15 +32,29 @@ _remark = msgspec.json.Decoder(Remark)
 _STAMPS = "plugin_stamps"
 
 
-def load_inventories(connection: sqlite3.Connection) -> tuple[Inventory, ...]:
-    """Return what is recorded of each provider, by its name; a row that no version can read counts as never made."""
+def load_inventories(connection: sqlite3.Connection, names: Iterable[str] | None = None) -> tuple[Inventory, ...]:
+    """Return what is recorded of each provider, or of those in `names`, by its name.
+
+    A row that no version can read counts as never made.
+    """
+    wanted = None if names is None else json.dumps(list(names))
+    rows = connection.execute(
+        "SELECT inventory FROM inventories WHERE ?1 IS NULL OR provider IN (SELECT value FROM json_each(?1)) "
+        "ORDER BY provider",
+        (wanted,),
+    )
     found = []
-    for (data,) in connection.execute("SELECT inventory FROM inventories ORDER BY provider"):
+    for (data,) in rows:
         try:
             found.append(_inventory.decode(data))
         except msgspec.DecodeError:
             continue
     return tuple(found)
+
+
+def load_asked(connection: sqlite3.Connection) -> set[str]:
+    """Return the names of all providers of which something is recorded."""
+    return {name for (name,) in connection.execute("SELECT provider FROM inventories")}
 
 
 def save_inventory(connection: sqlite3.Connection, inventory: Inventory) -> None:
@@ -49,10 +65,8 @@ def save_inventory(connection: sqlite3.Connection, inventory: Inventory) -> None
 
 def forget_inventories(connection: sqlite3.Connection, keep: Iterable[str]) -> None:
     """Forget the lists of all providers but those in `keep`."""
-    kept = set(keep)
-    for (provider,) in connection.execute("SELECT provider FROM inventories").fetchall():
-        if provider not in kept:
-            connection.execute("DELETE FROM inventories WHERE provider = ?", (provider,))
+    for provider in load_asked(connection) - set(keep):
+        connection.execute("DELETE FROM inventories WHERE provider = ?", (provider,))
 
 
 def load_plugin_stamps(connection: sqlite3.Connection) -> tuple[Stamp, ...] | None:

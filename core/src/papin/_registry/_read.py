@@ -8,6 +8,7 @@ import msgspec
 
 from papin._registry import _journal
 from papin._registry._inventories import (
+    load_asked,
     load_hashes,
     load_inventories,
     load_plugin_stamps,
@@ -134,10 +135,15 @@ class Read(Glance):
 
     # --- providers
 
-    def inventories(self) -> tuple[Inventory, ...]:
-        """Return what is recorded of each provider, by its name."""
+    def inventories(self, names: Iterable[str] | None = None) -> tuple[Inventory, ...]:
+        """Return what is recorded of each provider, or of those in `names`, by its name."""
         with self._snapshot() as connection:
-            return load_inventories(connection)
+            return load_inventories(connection, names)
+
+    def asked(self) -> set[str]:
+        """Return the names of all providers of which something is recorded."""
+        with self._snapshot() as connection:
+            return load_asked(connection)
 
     def plugin_stamps(self) -> tuple[Stamp, ...] | None:
         """Return what `Write.save_inventories` recorded of where plugins and settings lie; None before the first."""
