@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from papin._index import _search
 from papin._index._file import Index
 from papin._index._spelling import distance, tokens
 from papin.errors import NameInvalid, NotFound
+from papin.models import Variant
 from papin.query import parse
 
 from .shelf import HERE, entry, find, names, put
@@ -270,3 +272,21 @@ def test_any_text_can_be_searched_for(tmp_path_factory, text):
 )
 def test_distances(one, other, far):
     assert distance(one, other, 2) == distance(other, one, 2) == far
+
+
+def test_a_word_that_hardly_any_entry_has_is_mended_where_it_finds_nothing_with_the_others(index):
+    put(index, *(entry(f"llama-{n}b", title=f"Llama {n}b") for n in (1, 8, 70)), entry("old", summary="a lama of wool"))
+    assert names(index, "lama") == ["old"], "it is a word"
+    found = find(index, "lama 8b")
+    assert ([card.entry.name for card in found.cards], found.query) == (["llama-8b"], "llama 8b")
+    assert find(index, "lama zebra").emptied_by == ("zebra",)
+
+
+def test_of_a_model_of_several_sizes_the_smallest_counts(index):
+    sizes = [
+        Variant(ref=f"shelf:m:{each}b", catalog="shelf", name="m", variant=f"{each}b", parameters=each * 10**9)
+        for each in (4, 8, 32)
+    ]
+    put(index, msgspec.structs.replace(entry("m"), variants=tuple(sizes)))
+    assert names(index, "size:<=8b") == ["m"]
+    assert names(index, "size:<=3b") == []

@@ -125,10 +125,12 @@ def facts_of(entry: CatalogEntry) -> Facts:
         needs = [guess]
     sizes = [each.size for each in entry.variants if each.size is not None]
     known = {quantization_of(each.quantization).removeprefix("UD-") for each in entry.variants}
+    # Of several sizes the smallest counts, as with memory: what is asked for is mostly what is small enough.
+    smallest = min((each.parameters for each in entry.variants if each.parameters), default=None)
     return Facts(
         identity=identity(entry),
         quantizations=frozenset(each for each in known if each and not each.endswith("BPW")),
-        parameters=entry.parameters,
+        parameters=entry.parameters or smallest,
         need=min(*needs, _LARGEST) if needs else None,
         size=min(sizes, default=None),
     )

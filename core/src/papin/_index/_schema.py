@@ -1,4 +1,4 @@
-"""The tables. Whoever changes them raises `VERSION`: an index of another version is not read and is made anew."""
+"""The tables. Whoever changes them, or what is told in them, raises `VERSION`: an index of another version is not read and is made anew."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 __all__ = ["FILE_NAME", "STATEMENTS", "VERSION"]
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 FILE_NAME: Final = f"catalogs.{VERSION}.db"
 

@@ -12,6 +12,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -19,7 +20,7 @@ import msgspec
 from papin._index._conditions import Condition, Here, condition
 from papin._index._facets import known
 from papin._index._postings import keys_of, members
-from papin._index._spelling import Word, mend, tokens, word_of
+from papin._index._spelling import Word, mend, mended_further, tokens, word_of
 from papin.query import Query
 
 __all__ = ["Hits", "search"]
@@ -63,11 +64,14 @@ def search(connection: sqlite3.Connection, query: Query, limit: int, here: Here)
     conditions = [condition(connection, each, here) for each in query.filters]
     meant = msgspec.structs.replace(query, words=tuple(words), filters=tuple(each.meant for each in conditions))
     hidden = _gone(connection, here)
-    parts = [_Part(word, word_of(connection, word)) for word in words]
-    parts += [_Part(str(each.meant), each, members(connection, each.column, each.numbers)) for each in conditions]
-    keys = _first(_Asked(connection, parts, query.sort, hidden).hits(), limit + 1)
-    if keys:
-        return Hits(tuple(keys[:limit]), len(keys) > limit, meant)
+    filters = [_Part(str(each.meant), each, members(connection, each.column, each.numbers)) for each in conditions]
+    for tried in chain([words], mended_further(connection, words)):
+        asked = [*(_Part(word, word_of(connection, word)) for word in tried), *filters]
+        keys = _first(_Asked(connection, asked, query.sort, hidden).hits(), limit + 1)
+        if keys:
+            meant = msgspec.structs.replace(meant, words=tuple(tried))
+            return Hits(tuple(keys[:limit]), len(keys) > limit, meant)
+    parts = [*(_Part(word, word_of(connection, word)) for word in words), *filters]
     without = (([*parts[:number], *parts[number + 1 :]], each.shown) for number, each in enumerate(parts))
     alone = tuple(shown for rest, shown in without if _Asked(connection, rest, "downloads", hidden).finds())
     return Hits((), more=False, meant=meant, emptied_by=alone)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-__all__ = ["Word", "distance", "mend", "tokens", "word_of"]
+__all__ = ["Word", "distance", "mend", "mended_further", "tokens", "word_of"]
 
 _SHORT = 3  # what is shorter is near to everything
 _LONG = 5  # from here on two mistakes are forgiven
+_HARDLY = 3  # what so few have may be a mistake of theirs, or of who types it
 _COMMON = 1500  # what is used more is meant by itself
 _TERMS = 8  # to match so many is quicker than to match whatever begins so
 _AFTER_ALL = "\U0010ffff"
@@ -32,8 +33,24 @@ def _folded(word: str) -> str:
 
 def mend(connection: sqlite3.Connection, token: str) -> str:
     """Return `token` if a word begins so, else the nearest word, the commonest of several; itself if none is near."""
-    if len(token) < _SHORT or _is_used(connection, token):
-        return token
+    return token if len(token) < _SHORT or _is_used(connection, token) else _nearest(connection, token) or token
+
+
+def mended_further(connection: sqlite3.Connection, words: Sequence[str]) -> Iterator[list[str]]:
+    """Yield `words` with one that hardly any entry has replaced by the nearest: for when they find nothing."""
+    query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+    for number, word in enumerate(words):
+        if len(words) == 1 or len(word) < _SHORT or word.isdigit():
+            continue
+        if connection.execute(query, (f'"{word}"*', _HARDLY + 1)).fetchone()[0] > _HARDLY:
+            continue
+        other = _nearest(connection, word)
+        if other is not None:
+            yield [*words[:number], other, *words[number + 1 :]]
+
+
+def _nearest(connection: sqlite3.Connection, token: str) -> str | None:
+    """Return the nearest other word, the commonest of several; None if none is near."""
     most = 1 if len(token) < _LONG else 2
     best: tuple[int, int, str] | None = None
     # The first letter is rarely wrong, and then it is that of the second place.
@@ -42,9 +59,9 @@ def mend(connection: sqlite3.Connection, token: str) -> str:
         bounds = (first, first + _AFTER_ALL, len(token) - most, len(token) + most)
         for term, count in connection.execute(query, bounds):
             limit = most if best is None else best[0]
-            if (far := distance(token, term, limit)) <= limit:
+            if term != token and (far := distance(token, term, limit)) <= limit:
                 best = min(best or (most + 1, 0, ""), (far, -count, term))
-    return best[2] if best is not None else token
+    return best[2] if best is not None else None
 
 
 class Word(NamedTuple):
