@@ -1,4 +1,7 @@
-"""The tables. Whoever changes them, or what is told in them, raises `VERSION`: an index of another version is not read and is made anew."""
+"""The tables. Whoever changes them, or what stands in them, raises `VERSION`.
+
+An index of another version is not read and is made anew.
+"""
 
 from __future__ import annotations
 
