@@ -49,6 +49,10 @@ def test_what_emptied_a_list_is_said():
     nothing = Found(query="lake fits:yes", entries=9)
     assert "leave out fits:yes" in discovery.found(msgspec.structs.replace(nothing, emptied_by=("fits:yes",)), 80)
     assert "no single word" in discovery.found(nothing, 80)
+    mended = Found(query="lake size:<=8b", cards=(CARD,), entries=9)
+    assert discovery.found(mended, None, "lak size:..8b").startswith("Taken to mean: lake size:<=8b\n")
+    assert "Taken" not in discovery.found(mended, None, "Lake size:..8b")
+    assert "Taken" not in discovery.found(msgspec.structs.replace(mended, query="qwen2 5"), None, "Qwen2.5")
     assert "papin catalogs refresh" in discovery.found(Found(query=""), 80)
 
 

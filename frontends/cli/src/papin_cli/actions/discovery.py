@@ -21,7 +21,7 @@ async def search(session: Session, text: str, *, limit: int, online: bool) -> No
     found = await session.kernel.discovery.search(text, limit=limit, online=online)
     if session.out.json:
         session.out.document(found)
-    session.out.text(view.found(found, session.out.width), end="")
+    session.out.text(view.found(found, session.out.width, text), end="")
 
 
 async def browse(session: Session, row: str | None, *, limit: int, task: str) -> None:

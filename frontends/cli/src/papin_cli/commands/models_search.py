@@ -57,4 +57,4 @@ def command(app: App, words: tuple[str, ...], *, limit: int, online: bool) -> No
     else:
         from papin_cli.views import discovery as view  # noqa: PLC0415 - not needed with --json
 
-        app.out.text(view.found(found, app.out.width), end="")
+        app.out.text(view.found(found, app.out.width, text), end="")

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from papin import facts, words
 from papin.discovery import Card, Found, Judged, ModelPage, Row
+from papin.query import parse
 from papin.safe import line, name
 from papin.sentences import describe
 from papin_cli._table import Column, render
@@ -56,14 +57,22 @@ def _card(card: Card) -> tuple[str, ...]:
     )
 
 
-def found(result: Found, width: int | None) -> str:
-    """Return what a search found, or which filter emptied it."""
+def found(result: Found, width: int | None, typed: str = "") -> str:
+    """Return what a search found, or which filter emptied it; and what was meant where that is not what was `typed`."""
     if not result.entries:
         return "Nothing was ever asked of the catalogs.\nNext: papin catalogs refresh\n"
     if not result.cards:
         return _empty(result)
     more = "\nThere is more: add words or filters, or --limit.\n" if result.more else ""
-    return cards(result.cards, width) + more + f"\nNext: papin models show {name(result.cards[0].entry.ref)}\n"
+    mended = f"Taken to mean: {name(result.query)}\n" if typed and _is_mended(typed, result.query) else ""
+    return mended + cards(result.cards, width) + more + f"\nNext: papin models show {name(result.cards[0].entry.ref)}\n"
+
+
+def _is_mended(typed: str, meant: str) -> bool:
+    """Tell whether more changed than signs between words, and small letters."""
+    return [each for each in str(parse(typed)).lower() if each.isalnum()] != [
+        each for each in meant.lower() if each.isalnum()
+    ]
 
 
 def _empty(result: Found) -> str:
