@@ -194,7 +194,7 @@ class Model(Value, frozen=True, kw_only=True):
     """A model of this machine. `id` is short, stable and typeable; `ref` is where it came from, or empty.
 
     One that only a provider has is called `PROVIDER:REFERENCE`, and has that provider as its `source`.
-    `duplicated` bytes of it are stored a second time, as another program fetched them too.
+    `size` is of all files, shared ones too; `duplicated` bytes are there again; papin sees no file of one `elsewhere`.
     `settings` are the user's own words for how to load and run it, by the names of `ModelSettings`.
     """
 
@@ -219,8 +219,8 @@ class Model(Value, frozen=True, kw_only=True):
     last_used_at: datetime | None = None
     uses: int = 0
     size: int = 0
-    """Bytes of all files; a payload that another model shares is counted here too."""
     duplicated: int = 0
+    elsewhere: bool = False
 
 
 class Header(Value, frozen=True, kw_only=True):

@@ -116,9 +116,14 @@ def removal(plan: RemovalPlan) -> str:
 
 
 def models(found: Sequence[Model]) -> str:
-    """Return `2 models, 1.3 GB`: bytes that several models are known to share are counted once."""
-    payloads = {file.sha256 or (model.id, file.name): file.size for model in found for file in model.files}
-    return f"{words.count(len(found), 'model')}, {words.size(sum(payloads.values()))}"
+    """Return `2 models, 1.3 GB`: bytes that several models are known to share are counted once, others apart.
+
+    Those are of models that this machine does not have, or not where papin can see them.
+    """
+    here = [model for model in found if not model.elsewhere]
+    others = [model.size for model in found if model.elsewhere]
+    payloads = {file.sha256 or (model.id, file.name): file.size for model in here for file in model.files}
+    return words.models((len(here), sum(payloads.values())), (len(others), sum(others)))
 
 
 def freed(bytes_: int) -> str:

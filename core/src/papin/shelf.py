@@ -51,6 +51,13 @@ class Shelved(Value, frozen=True, kw_only=True):
         return all(each.model.state == "remote" for each in self.holdings)
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Tell whether it has bytes, and papin sees none of them: on another machine, or where it cannot look."""
+        models = [each.model for each in self.holdings]
+        is_seen = any(file.inode for model in models for file in model.files)
+        return not self.owner and not is_seen and any(model.size for model in models)
+
+    @property
     def id(self) -> str:
         """Papin's id, or the first provider's name and its own name for it."""
         return self.owner or self.holdings[0].id
@@ -199,6 +206,7 @@ class Shelf:
             uses=remark.uses,
             size=first.model.size or sum(file.size for file in first.model.files),
             duplicated=shelved.duplicated,
+            elsewhere=shelved.is_elsewhere,
         )
 
     def find(self, text: str) -> tuple[Shelved, Holding | None] | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from papin.sizes import size_text
 
-__all__ = ["ago", "compact", "count", "moment", "past", "percent", "size", "speed"]
+__all__ = ["ago", "compact", "count", "models", "moment", "past", "percent", "size", "speed"]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # In days; up to so many, days say more than months.
@@ -51,6 +52,15 @@ def compact(number: int | None) -> str:
 def count(number: int, noun: str) -> str:
     """Return `1 model`, `2 models`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def models(here: Sequence[int], elsewhere: Sequence[int]) -> str:
+    """Return `2 models, 1.3 GB`, or `... on this machine; 1 model, 40.0 GB elsewhere`; each is (number, bytes)."""
+    text = f"{count(here[0], 'model')}, {size(here[1])}"
+    if not elsewhere[0]:
+        return text
+    other = f"{count(elsewhere[0], 'model')}, {size(elsewhere[1])} elsewhere"
+    return f"{text} on this machine; {other}" if here[0] else other
 
 
 def ago(then: datetime | None, now: datetime) -> str:

@@ -63,6 +63,15 @@ def test_what_nobody_knows_anything_of_is_not_mixed_up():
     assert ids(shelf) == ["a:one", "a:three", "a:two"]
 
 
+def test_what_papin_sees_no_file_of_is_elsewhere():
+    far = ProviderModel(reference="far", size=40)
+    shelf = Shelf([inventory("a", far, listed("here", file(inode=(1, 1))), ProviderModel(reference="empty"))], {}, {})
+    assert {each.id: each.elsewhere for each in shelf.only()} == {"a:empty": False, "a:far": True, "a:here": False}
+    both = [inventory("a", listed("far", file(A))), inventory("b", listed("near", file(A, (1, 1))))]
+    assert [each.elsewhere for each in Shelf(both, {}, {}).only()] == [False]
+    assert [each.is_elsewhere for each in Shelf(both[:1], {frozenset([A]): "mine"}, {}).groups] == [False]
+
+
 @pytest.mark.parametrize(("shared", "twice"), [((A,), 0), ((), 10)])
 def test_papins_own_model_has_the_places_of_others(shared, twice):
     shelf = Shelf([inventory("ollama", listed("a:1", file(A, (1, 1))), shared=shared)], {frozenset([A]): "mine"}, {})

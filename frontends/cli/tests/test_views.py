@@ -75,6 +75,16 @@ def test_bytes_that_models_share_are_summed_once(make_model):
     assert sentences.models(unknown) == "2 models, 196.8 MB", "of unknown digest nothing is known to be the same"
 
 
+def test_what_is_elsewhere_is_summed_apart(make_model, now):
+    far = make_model("box:qwen3", files=(), size=40_000_000_000, elsewhere=True)
+    apart = "1 model, 98.4 MB on this machine; 1 model, 40.0 GB elsewhere"
+    assert sentences.models([make_model(), far]) == apart
+    assert sentences.models([far]) == "1 model, 40.0 GB elsewhere"
+    mine = Summary("mine", 98_400_000, None, "", None, None, False, ())
+    other = Summary("box:qwen3", far.size, None, "", None, None, False, (), ("box",), elsewhere=True)
+    assert models.listing([other, mine], 98_400_000, now, None).splitlines()[-1] == apart
+
+
 def test_an_empty_list_says_what_to_do(now):
     assert "papin run smollm2" in listing([], now, 80)
 

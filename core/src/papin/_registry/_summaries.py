@@ -36,6 +36,7 @@ class Summary(NamedTuple):
     tags: tuple[str, ...]
     where: tuple[str, ...] = ()
     duplicated: int = 0
+    elsewhere: bool = False
 
 
 # CROSS JOIN keeps SQLite from walking the index of the ids, which costs a third more.
@@ -122,7 +123,7 @@ def _installed(connection: sqlite3.Connection) -> tuple[Summary, ...]:
         map(favourites.__contains__, keys),
         map(tags.get, keys, repeat(())),
     )
-    return tuple(map(tuple.__new__, repeat(Summary), zip(*columns, repeat(()), repeat(0), strict=False)))
+    return tuple(map(tuple.__new__, repeat(Summary), zip(*columns, repeat(()), repeat(0), repeat(False), strict=False)))
 
 
 def _sums(sizes: list[tuple[int, int]]) -> dict[int, int]:
@@ -172,4 +173,5 @@ def _foreign(model: Model) -> Summary:
         tags=model.tags,
         where=tuple(dict.fromkeys(each.provider for each in model.placements)),
         duplicated=model.duplicated,
+        elsewhere=model.elsewhere,
     )

@@ -19,6 +19,7 @@ def command(app: App, *, refresh: bool) -> None:
     """Show the models of this machine, whichever program has them, each payload once.
 
     What other programs have is as they told it last; programs on this machine are asked again when their folders
-    changed. UPDATE stands there when a check (papin models update --check) found newer versions; nobody is asked now.
+    changed. What is elsewhere, on another machine or where papin cannot look, is summed apart. UPDATE stands there when
+    a check (papin models update --check) found newer versions; nobody is asked now.
     """
     _listing.show(app, refresh=refresh)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import compress
 from typing import TYPE_CHECKING, TypeVar
 
 from papin import facts, words
@@ -47,7 +48,7 @@ def listing(
     """
     if not models:
         return _NONE
-    ids, sizes, parameters, quantizations, contexts, used, favourites, tags, where, duplicated = zip(
+    ids, sizes, parameters, quantizations, contexts, used, favourites, tags, where, duplicated, elsewhere = zip(
         *models, strict=True
     )
     seconds = now.timestamp()
@@ -66,8 +67,11 @@ def listing(
         marks = {update.model: "weights" if update.weights else "metadata" for update in updates}
         columns.append([marks.get(model, "") for model in ids])
         shown = (*_COLUMNS, _UPDATE)
-    foreign = sum(size for size, model in zip(sizes, ids, strict=True) if ":" in model) if any(where) else 0
-    total = _sum(len(models), payloads + foreign)
+    here = payloads
+    others = list(compress(sizes, elsewhere))
+    if any(where):
+        here += sum(size for size, model in zip(sizes, ids, strict=True) if ":" in model) - sum(others)
+    total = words.models((len(models) - len(others), here), (len(others), sum(others)))
     newer = f"{updatable(updates)}\nNext: {update_step(updates)}\n" if updates else ""
     return f"{render_columns(shown, columns, width)}\n{total}{_twice(sum(duplicated))}\n{newer}"
 
@@ -101,10 +105,6 @@ def _twice(size: int) -> str:
 
 def _tags(favourite: bool, tags: Sequence[str]) -> str:  # noqa: FBT001 - a cell of a row
     return ", ".join(("favourite", *tags) if favourite else tags)
-
-
-def _sum(models: int, payloads: int) -> str:
-    return f"{words.count(models, 'model')}, {words.size(payloads)}"
 
 
 def details(model: Model, now: datetime) -> str:
