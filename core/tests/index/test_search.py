@@ -282,11 +282,12 @@ def test_a_word_that_hardly_any_entry_has_is_mended_where_it_finds_nothing_with_
     assert find(index, "lama zebra").emptied_by == ("zebra",)
 
 
-def test_of_a_model_of_several_sizes_the_smallest_counts(index):
+def test_a_model_of_several_sizes_is_found_by_any_of_them(index):
     sizes = [
         Variant(ref=f"shelf:m:{each}b", catalog="shelf", name="m", variant=f"{each}b", parameters=each * 10**9)
         for each in (4, 8, 32)
     ]
     put(index, msgspec.structs.replace(entry("m"), variants=tuple(sizes)))
     assert names(index, "size:<=8b") == ["m"]
-    assert names(index, "size:<=3b") == []
+    assert names(index, "size:>=30b") == names(index, "size:8b") == names(index, "size:5b-40b") == ["m"]
+    assert names(index, "size:<=3b") == names(index, "size:>32b") == []

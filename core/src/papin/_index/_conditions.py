@@ -113,9 +113,11 @@ def _compared(column: str) -> _Maker:
         number = amount(asked.values[0], asked.key)
         if asked.relation == "=" and column == "parameters":
             least, most = number * (1 - _ABOUT), number * (1 + _ABOUT)
-            near = range(magnitude(least), magnitude(most) + 1)
-            return Condition("e.parameters BETWEEN ? AND ?", (least, most), asked, column, near)
-        return _related(column, asked.relation, number, asked)
+            near = range(magnitude(most) + 1)
+            return Condition("e.parameters <= ? AND e.largest >= ?", (most, least), asked, column, near)
+        # A model of several sizes is met by any of them.
+        is_least = column == "parameters" and asked.relation[0] == ">"
+        return _related("largest" if is_least else column, asked.relation, number, asked)
 
     return make
 

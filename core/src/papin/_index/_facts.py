@@ -29,11 +29,12 @@ _WIDEST = 64
 
 
 class Facts(NamedTuple):
-    """What an entry is filtered and sorted by."""
+    """What an entry is filtered and sorted by; `parameters` and `largest` are those of the sizes that it comes in."""
 
     identity: Identity
     quantizations: frozenset[str]
     parameters: int | None
+    largest: int | None
     need: int | None
     size: int | None
 
@@ -125,12 +126,13 @@ def facts_of(entry: CatalogEntry) -> Facts:
         needs = [guess]
     sizes = [each.size for each in entry.variants if each.size is not None]
     known = {quantization_of(each.quantization).removeprefix("UD-") for each in entry.variants}
-    # Of several sizes the smallest counts, as with memory: what is asked for is mostly what is small enough.
-    smallest = min((each.parameters for each in entry.variants if each.parameters), default=None)
+    told = [entry.parameters] if entry.parameters else [each.parameters for each in entry.variants]
+    parameters = [each for each in told if each]
     return Facts(
         identity=identity(entry),
         quantizations=frozenset(each for each in known if each and not each.endswith("BPW")),
-        parameters=entry.parameters or smallest,
+        parameters=min(parameters, default=None),
+        largest=max(parameters, default=None),
         need=min(*needs, _LARGEST) if needs else None,
         size=min(sizes, default=None),
     )

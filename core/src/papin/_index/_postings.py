@@ -19,7 +19,7 @@ MAGNITUDES = 128
 """How many magnitudes there are."""
 
 _MEMBERS = ("can", "formats", "quants")
-_AMOUNTS = ("parameters", "context", "need", "size")
+_AMOUNTS = ("parameters", "largest", "context", "need", "size")
 
 POSTED = ("arch", "license", "access", "catalog", *_MEMBERS, *_AMOUNTS)
 """The columns of an entry whose values have sets. Publishers are too many: they have an index."""

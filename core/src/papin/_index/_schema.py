@@ -9,7 +9,7 @@ from typing import Final
 
 __all__ = ["FILE_NAME", "STATEMENTS", "VERSION"]
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 FILE_NAME: Final = f"catalogs.{VERSION}.db"
 
@@ -25,7 +25,8 @@ CREATE TABLE catalogs (
 """
 
 # What is filtered and sorted by, in narrow rows. Texts that repeat are numbers of `facets`; sets of them (`can`,
-# `formats`, `quants`) have a bit each. `need` is the memory of the smallest variant, `size` its bytes on disk.
+# `formats`, `quants`) have a bit each. `parameters` and `largest` are those of the smallest and the largest size that a
+# model comes in. `need` is the memory of the smallest variant, `size` its bytes on disk.
 _ENTRIES = """
 CREATE TABLE entries (
     key INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -41,6 +42,7 @@ CREATE TABLE entries (
     formats INTEGER NOT NULL,
     quants INTEGER NOT NULL,
     parameters INTEGER,
+    largest INTEGER,
     context INTEGER,
     need INTEGER,
     size INTEGER,
@@ -104,7 +106,9 @@ _HERE = "CREATE TABLE here (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT 
 _SORTED: Final = ("downloads", "likes", "trending", "created", "updated")
 """The columns whose order can be walked, largest first, without looking into the rows themselves."""
 
-_COVERED = "arch, license, publisher, access, can, formats, quants, parameters, context, need, size, catalog, card"
+_COVERED = (
+    "arch, license, publisher, access, can, formats, quants, parameters, largest, context, need, size, catalog, card"
+)
 
 STATEMENTS: Final = (
     _CATALOGS,

@@ -174,6 +174,7 @@ class _Writer:
             "formats": mask("format", entry.formats),
             "quants": mask("quant", sorted(facts.quantizations)),
             "parameters": facts.parameters,
+            "largest": facts.largest,
             "context": entry.context_length,
             "need": facts.need,
             "size": facts.size,
@@ -192,7 +193,8 @@ class _Writer:
             if row is not None:
                 return int(row[0])
         query = """
-        SELECT e.card, f.value, e.parameters FROM entries e JOIN facets f ON f.facet = 'arch' AND f.number = e.arch
+        SELECT e.card, f.value, CASE WHEN e.parameters = e.largest THEN e.parameters END
+        FROM entries e JOIN facets f ON f.facet = 'arch' AND f.number = e.arch
         WHERE e.identity = ? AND e.key <> ? LIMIT 50
         """
         for card, architecture, parameters in self._do(query, (known.name, key)):
