@@ -114,6 +114,17 @@ async def test_settings_are_those_in_force_each_with_its_source(environ, tiny):
     assert found["temperature"] == (None, "engine")
 
 
+async def test_what_a_file_says_of_sampling_is_the_models_default(environ, tiny):
+    tiny.write_bytes(tiny_gguf(numbers={"general.sampling.temp": 0.6, "general.sampling.top_p": 0.95}))
+    async with open_kernel(environ=environ) as kernel:
+        await installed(kernel, tiny)
+        await kernel.models.edit("tiny", settings={"top_p": 0.5})
+        view = await kernel.models.settings("tiny", provider="llamacpp")
+        found = {each.name: (each.value, each.source) for each in view.settings}
+    assert found["temperature"] == (0.6, "model")
+    assert found["top_p"] == (0.5, "saved")
+
+
 async def test_verify_finds_a_flipped_bit(environ, home, tiny, tmp_path):
     copy = tmp_path / "copy.gguf"
     shutil.copyfile(tiny, copy)

@@ -228,7 +228,7 @@ class Header(Value, frozen=True, kw_only=True):
 
     `tensor_bytes` is the size of all tensor data; `expected_size` is the least size of a file that is not truncated.
     `metadata` holds the plain scalar key/values; long arrays are told as their length.
-    `shard` is (number from 0, count).
+    `shard` is (number from 0, count). `sampling` is how its makers want it sampled, by the names of `ModelSettings`.
     """
 
     format: str
@@ -252,6 +252,7 @@ class Header(Value, frozen=True, kw_only=True):
     header_bytes: int = 0
     expected_size: int | None = None
     shard: tuple[int, int] | None = None
+    sampling: dict[str, int | float] = {}
     metadata: dict[str, str | int | float | bool] = {}
     warnings: tuple[str, ...] = ()
 
@@ -314,8 +315,7 @@ class Job(Value, frozen=True, kw_only=True):
 class LoadSettings(Value, frozen=True, kw_only=True, omit_defaults=True):
     """How to load a model, by the names that llama.cpp uses. None leaves it to the engine.
 
-    `keep_alive` is in seconds of idleness; 0 unloads after the answer, a negative number never. `cache_type_k` and
-    `cache_type_v` are the types of the KV cache (`f16`, `q8_0`, ...).
+    `keep_alive` is in seconds of idleness: 0 unloads after the answer, less never. `cache_type_k` may be `f16`, `q8_0`.
     """
 
     n_ctx: int | None = None

@@ -358,11 +358,12 @@ def test_d13_what_is_abandoned_has_to_be_so_by_two_looks(last, look, before):
     assert remembered == (last if before is None and last else look)
 
 
-@pytest.mark.parametrize(("follows_model", "told"), [(True, (8192, "model")), (False, (None, "engine"))])
-def test_the_context_of_a_model_is_in_force_only_where_its_program_takes_it(follows_model, told):
-    model = Model(id="m", ref="", files=(), installed_at=datetime(2026, 1, 1, tzinfo=UTC), context_length=8192)
-    [setting] = [each for each in effective(model, {}, None, follows_model=follows_model) if each.name == "n_ctx"]
-    assert (setting.value, setting.source) == told
+def test_a_setting_is_the_one_saved_else_the_programs_else_the_models():
+    saved = {"n_ctx": 1}
+    model = Model(id="m", ref="", files=(), installed_at=datetime(2026, 1, 1, tzinfo=UTC), settings=saved)
+    found = effective(model, {"n_ctx": 2, "top_k": 0}, None, {"n_ctx": 3, "top_k": 4, "temperature": 0.6, "odd": 5})
+    told = {each.name: (each.value, each.source) for each in found if each.source != "engine"}
+    assert told == {"n_ctx": (1, "saved"), "top_k": (0, "provider"), "temperature": (0.6, "model")}
 
 
 def test_what_was_used_comes_last_one_first_with_where_it_would_run():

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from papin._operations._headers import sampling_of
 from papin._operations._round import BOUND
 from papin._operations._running import Running
 from papin._operations._settings import checked_settings, effective
@@ -45,8 +46,12 @@ class Configuring(Running):
         name = await self._runner_or(model, provider)
         theirs = await self._theirs(model, name) if name else _Theirs({}, configures=False, follows_model=True)
         accepts = self._providers.descriptor(name).accepts if name else None
-        settings = effective(model, theirs.values, accepts, follows_model=theirs.follows_model)
+        defaults = await self._defaults(model) if theirs.follows_model else {}
+        settings = effective(model, theirs.values, accepts, defaults)
         return SettingsView(model=model.id, provider=name, settings=settings, configures=theirs.configures)
+
+    async def _defaults(self, model: Model) -> Mapping[str, Any]:
+        return {"n_ctx": model.context_length, **await sampling_of(self._services, model)}
 
     async def _runner_or(self, model: Model, provider: str | None) -> str:
         if provider is not None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import trio
 
 from papin._operations._services import Services
-from papin.errors import FormatInvalid, StorageFailed
+from papin.errors import FormatInvalid, PapinError, StorageFailed
 from papin.formats import read_file
 from papin.models import Header, Model, StoredFile
 
@@ -50,6 +50,16 @@ async def read_all_at(services: Services, files: Sequence[StoredFile], paths: Se
         return header
     headers = {files[index].name: await read_header_at(services, paths[index], files[index].name) for index in weights}
     return known.descriptor.join(headers)
+
+
+async def sampling_of(services: Services, model: Model) -> Mapping[str, int | float]:
+    """Return how the file of a model says it is to be sampled; nothing where it cannot be read."""
+    try:
+        first = first_weights(model.files)
+        paths = await services.files.paths(model)
+        return (await read_header_at(services, paths[first], model.files[first].name)).sampling
+    except PapinError:
+        return {}
 
 
 async def read_header(services: Services, model: Model) -> Header:

@@ -35,14 +35,13 @@ def checked_settings(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[
 
 
 def effective(
-    model: Model, provider: Mapping[str, Any], accepts: Collection[str] | None, *, follows_model: bool
+    model: Model, provider: Mapping[str, Any], accepts: Collection[str] | None, defaults: Mapping[str, Any]
 ) -> tuple[Setting, ...]:
     """Return every setting with its source: saved here, else the provider's own, else the model's default.
 
-    `accepts` are those that the provider can take, None where no provider runs the model. A provider that
-    `follows_model` takes the model's own default where it has none itself; what others do then is theirs to know.
+    `accepts` are those that the provider can take, None where no provider runs the model. `defaults` are the model's
+    own, where the provider takes those when it has none itself; what others do then is theirs to know.
     """
-    defaults = {"n_ctx": model.context_length} if follows_model else {}
 
     def setting(name: str) -> Setting:
         is_taken = accepts is None or name in accepts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -89,14 +90,19 @@ def _candidate(random: Random, number: int) -> Candidate:
     return Candidate(variant=variant, memory=memory, installed=random.random() < 0.2)  # noqa: PLR2004  a fifth of them
 
 
-def tiny_gguf(seed: int = 0, payload: int = 4096) -> bytes:
-    """Return a valid GGUF v3 file with one tensor of 32-bit floats, `payload` bytes long; the seed makes it unique."""
+def tiny_gguf(seed: int = 0, payload: int = 4096, numbers: Mapping[str, float] | None = None) -> bytes:
+    """Return a valid GGUF v3 file with one tensor of 32-bit floats, `payload` bytes long; the seed makes it unique.
+
+    `numbers` are further key/values, as 32-bit floats.
+    """
 
     def text(value: str) -> bytes:
         return struct.pack("<Q", len(value)) + value.encode()
 
     pairs = text("general.architecture") + struct.pack("<I", 8) + text("llama")
     pairs += text("general.name") + struct.pack("<I", 8) + text(f"tiny {seed}")
+    for key, value in (numbers or {}).items():
+        pairs += text(key) + struct.pack("<If", 6, value)
     tensor = text("token_embd.weight") + struct.pack("<IQIQ", 1, payload // 4, 0, 0)
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 2) + pairs + tensor
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 2 + len(numbers or {})) + pairs + tensor
     return head + bytes(-len(head) % 32) + bytes((seed + at) % 256 for at in range(256)) * (payload // 256)

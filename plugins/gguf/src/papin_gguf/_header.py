@@ -15,7 +15,7 @@ from papin_gguf._cursor import Cursor
 from papin_gguf._refuse import refuse, truncated
 from papin_gguf._tables import FILE_TYPES, GUESSED
 from papin_gguf._tensors import Tensors, read_tensors
-from papin_gguf._values import Scalar, Values, read_values
+from papin_gguf._values import SAMPLING, Scalar, Values, read_values
 
 _VERSIONS = (2, 3)
 _OLDEST = 1
@@ -87,6 +87,7 @@ def _describe(version: str, values: Values, tensors: Tensors, header: int, neede
         header_bytes=header,
         expected_size=needed,
         shard=_shard(values),
+        sampling=_sampling(values),
         metadata=_metadata(values),
         warnings=tuple(_warnings(version, values)),
     )
@@ -110,6 +111,16 @@ def _shard(values: Values) -> tuple[int, int] | None:
     if number >= count or count >= _SHARD_LIMIT:
         raise refuse(f"it says that it is part {number + 1} of {count}")
     return number, count
+
+
+def _sampling(values: Values) -> dict[str, int | float]:
+    told = {name: values.scalars.get(key) for key, name in SAMPLING.items()}
+    return {
+        # Of a 32-bit number seven digits are meant: 0.95, and not 0.949999988079071.
+        name: int(value) if name == "top_k" else float(f"{value:.7g}")
+        for name, value in told.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
 
 
 def _metadata(values: Values) -> dict[str, Scalar]:

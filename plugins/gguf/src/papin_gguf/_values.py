@@ -16,8 +16,18 @@ Scalar = str | int | float | bool
 
 _ALIGNMENT = "general.alignment"
 _TEMPLATE = "tokenizer.chat_template"
+SAMPLING = {
+    "general.sampling.temp": "temperature",
+    "general.sampling.top_k": "top_k",
+    "general.sampling.top_p": "top_p",
+    "general.sampling.min_p": "min_p",
+    "general.sampling.penalty_repeat": "repeat_penalty",
+}
+"""Values that llama.cpp samples with by itself, and what papin calls them."""
+
 _NEEDED = frozenset(
     {
+        *SAMPLING,
         "general.architecture",
         "general.file_type",
         "general.name",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from papin.testing.formats import drive
 from papin_gguf._header import read
 from papin_gguf.plugin import papin_formats
 
-from .writer import ARRAY, BOOL, F64, I32, LLAMA, STRING, U32, WEIGHTS, Gguf, Pair, Tensor, number, text, tiny
+from .writer import ARRAY, BOOL, F32, F64, I32, LLAMA, STRING, U32, WEIGHTS, Gguf, Pair, Tensor, number, text, tiny
 
 
 def header(pairs: tuple[Pair, ...] = (), **changes: Any) -> Header:
@@ -43,6 +44,20 @@ def test_big_endian_says_the_same_and_warns() -> None:
     one, other = drive(read(len(little)), little), drive(read(len(big)), big)
     assert (one.parameters, one.metadata, one.expected_size) == (other.parameters, other.metadata, other.expected_size)
     assert "big-endian" in other.warnings[0]
+
+
+def test_how_it_is_to_be_sampled_is_told_in_papins_words() -> None:
+    numbers = [
+        ("temp", F32, 0.6),
+        ("top_k", I32, 20),
+        ("top_p", F32, 0.95),
+        ("penalty_repeat", F64, 1.0),
+        ("min_p", F32, math.nan),
+    ]
+    pairs = tuple(Pair(f"general.sampling.{name}", kind, value) for name, kind, value in numbers)
+    told = header((*LLAMA, *pairs, text("general.sampling.sequence", "k;p;t")))
+    assert told.sampling == {"temperature": 0.6, "top_k": 20, "top_p": 0.95, "repeat_penalty": 1.0}
+    assert header((text("general.sampling.temp", "hot"),)).sampling == {}
 
 
 def test_the_chat_template_is_not_handed_on() -> None:
