@@ -36,6 +36,7 @@ CORE = {
     "papin.events": {"papin.errors", "papin.models"},
     "papin.locks": set(),
     "papin.openai": {"papin.errors", "papin.http", "papin.models"},
+    "papin.servers": {"papin", "papin.errors", "papin.http", "papin.openai"},
     "papin._marks": set(),
     "papin.hookspecs": {"papin._marks"},
     **{

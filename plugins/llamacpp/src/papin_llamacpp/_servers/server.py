@@ -10,15 +10,14 @@ from urllib.parse import quote
 
 import msgspec
 
-from papin import openai
-from papin.errors import EngineMissing, LoginRequired, PapinError, ProviderFailed, TransferFailed, TransferTimeout
+from papin import openai, servers
+from papin.errors import PapinError, ProviderFailed, TransferFailed
 from papin.http import Client, Http, Patience, Response
 from papin_llamacpp._servers.settings import ServerSettings
 from papin_llamacpp._servers.wire import ListedModel, ListedModels, Props
 
 __all__ = ["Server"]
 
-_QUICK = Patience(connect=3, header=10, silence=10)
 # A router that reads its folders anew first ends the models that are not there any more.
 _SLOW = Patience(connect=3, header=60, silence=60)
 _UNAUTHORIZED = 401
@@ -30,20 +29,20 @@ class _Health(msgspec.Struct):
     status: str = ""
 
 
-class Server:
+class Server(servers.Server):
     """The llama-server that `settings` name, for the provider `name`."""
 
     def __init__(self, http: Http, name: str, settings: ServerSettings) -> None:
-        self._http = http
-        self._name = name
-        self._key = settings.key
-        self.address = settings.url.rstrip("/")
-
-    @asynccontextmanager
-    async def client(self, patience: Patience = _QUICK) -> AsyncIterator[Client]:
-        """Open a client for it."""
-        async with self._http.client(self.address, token=self._key, patience=patience) as client:
-            yield client
+        super().__init__(
+            http,
+            name,
+            settings.url,
+            settings.key,
+            program="llama-server",
+            start="Start one (llama-server --port 8080)",
+            keys="what it was started with as --api-key",
+            who=f"the llama-server at {settings.url.rstrip('/')}",
+        )
 
     async def props(self) -> Props | None:
         """Return what it says of itself, or None while it loads its model.
@@ -51,17 +50,10 @@ class Server:
         Raises:
             EngineMissing: nothing answers there, or another program does.
             LoginRequired: it wants a key.
-        ProviderFailed: something is there, and does not answer.
+            ProviderFailed: something is there, and does not answer.
         """
         async with self.client() as client:
-            try:
-                answer = await client.request("GET", "/props")
-            except TransferTimeout as error:
-                raise ProviderFailed(
-                    f"what is at {self.address} does not answer: {error.message}", next_step="Look at what runs there."
-                ) from error
-            except TransferFailed as error:
-                raise self._missing(f"no llama-server answers at {self.address}") from error
+            answer = await self.probe(client, "/props")
             if answer.status == _NOT_YET and openai.parse_refusal(_NOT_YET, answer.body).kind == "loading":
                 return None
             if answer.status == _UNAUTHORIZED and await self._is_healthy(client):
@@ -81,28 +73,21 @@ class Server:
         except TransferFailed:
             props = Props()
         if not props.is_llama_server:
-            raise self._missing(f"what answers at {self.address} is no llama-server")
+            raise self.missing(f"what answers at {self.address} is no llama-server")
         return props
-
-    def _missing(self, what: str) -> EngineMissing:
-        return EngineMissing(
-            what,
-            next_step=f"Start one (llama-server --port 8080), or type: papin config set providers.{self._name}.url "
-            "http://HOST:PORT",
-        )
 
     async def models(self, *, reload: bool = False) -> tuple[ListedModel, ...]:
         """Return what it lists; `reload` has a router read its folders and presets first, if it can."""
-        async with self.client(_SLOW if reload else _QUICK) as client:
+        async with self.client(_SLOW if reload else servers.QUICK) as client:
             answer = await client.request("GET", "/models?reload=1" if reload else "/models")
-            return self._decoded(self._checked(answer))
+            return self._decoded(self.checked(answer))
 
     def _decoded(self, answer: Response) -> tuple[ListedModel, ...]:
         try:
             return answer.json(ListedModels).models
         except TransferFailed as error:
             raise ProviderFailed(
-                f"the llama-server at {self.address} answers nonsense: {error.message}",
+                f"{self.who} answers nonsense: {error.message}",
                 next_step="Check its version, and whether it is one.",
             ) from error
 
@@ -135,27 +120,11 @@ class Server:
             answer.raise_for_status()
             yield answer.lines(1 << 20)
 
-    @asynccontextmanager
-    async def asking(self) -> AsyncIterator[openai.Api]:
-        """Open the part of it that answers."""
-        async with self.client(openai.PATIENCE) as client:
-            yield openai.Api(client, f"The llama-server at {self.address}", errors=self.errors)
-
-    def _checked(self, answer: Response) -> Response:
-        if not answer.is_success:
-            raise self.errors(openai.parse_refusal(answer.status, answer.body))
-        return answer
-
     def errors(self, refusal: openai.Refusal) -> PapinError:
         """Return the error for a refusal, with what to type."""
-        if refusal.kind == "login":
-            return LoginRequired(
-                f"the llama-server at {self.address} wants a key: {refusal.message}",
-                next_step=f"papin config set providers.{self._name}.key - (what it was started with as --api-key)",
-            )
         if refusal.kind == "unsupported" and "embed" in refusal.message:
             return ProviderFailed(
-                f"the llama-server at {self.address} was not started to embed",
+                f"{self.who} was not started to embed",
                 next_step="Start it with --embeddings, and for a model that says nothing of it with --pooling mean.",
             )
-        return openai.explain(refusal, f"the llama-server at {self.address}")
+        return super().errors(refusal)
