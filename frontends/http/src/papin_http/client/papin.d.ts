@@ -147,6 +147,8 @@ export interface InstalledModel {
   size: number;
   /** Bytes of it that are stored a second time. */
   duplicated: number;
+  /** Its files are on another machine, as far as can be seen. */
+  elsewhere: boolean;
 }
 
 export interface PackageSource {
