@@ -9,6 +9,7 @@ from papin import memory
 from papin._operations import _checks, _rows, _wanted
 from papin._operations._aftercare import Look, is_low, sweepable
 from papin._operations._catalogs import choose
+from papin._operations._comparing import compare
 from papin._operations._install import describe
 from papin._operations._removal import plan_removal
 from papin._operations._settings import checked_settings, effective, load_settings
@@ -380,3 +381,21 @@ def test_what_was_used_comes_last_one_first_with_where_it_would_run():
         ("large", "no", ("large",)),
         ("small", "memory", ("small",)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("size", "revision", "change"),
+    [
+        (GIB, "", "same"),
+        (2 * GIB, "", "weights"),
+        (2 * GIB, "v1", "weights"),
+        (GIB, "v1", "unknown"),
+        (None, "", "unknown"),
+    ],
+)
+def test_where_no_digest_is_told_other_sizes_are_other_weights(size, revision, change):
+    file = StoredFile(name="m.gguf", sha256=A, size=GIB)
+    here = Model(id="m", ref="c:m", files=(file,), installed_at=datetime(2026, 1, 1, tzinfo=UTC), size=GIB)
+    wanted = WantedFile(name="m.gguf", size=size, sources=())
+    there = Variant(ref="c:m", catalog="c", name="m", variant="", files=(wanted,), revision=revision)
+    assert compare(here, there) == change

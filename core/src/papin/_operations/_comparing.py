@@ -23,8 +23,9 @@ def compare(model: Model, variant: Variant) -> Change:
     told = {file.sha256 for file in variant.files if file.role != "sidecar"}
     have = {file.sha256 for file in model.files if file.role != "sidecar"}
     if None in told or not told:
-        is_same = bool(model.revision) and model.revision == variant.revision
-        return "same" if is_same or _same_sizes(model, variant) else "unknown"
+        if model.revision and model.revision == variant.revision:
+            return "same"
+        return _by_sizes(model, variant)
     if told != have:
         return "weights"
     beside = {file.sha256 for file in variant.files if file.role == "sidecar" and file.sha256}
@@ -34,9 +35,11 @@ def compare(model: Model, variant: Variant) -> Change:
     return "metadata" if is_other and _MANIFEST.fullmatch(variant.revision) else "same"
 
 
-def _same_sizes(model: Model, variant: Variant) -> bool:
-    """Tell whether nothing at all contradicts: without digest and revision, that is the best there is."""
-    if model.revision or variant.revision or not variant.files:
-        return False
-    sizes = [file.size for file in variant.files]
-    return None not in sizes and sorted(map(str, sizes)) == sorted(str(file.size) for file in model.files)
+def _by_sizes(model: Model, variant: Variant) -> Change:
+    """Compare by sizes alone: other weights are another content, and the same with no revision the best there is."""
+    told = [file.size for file in variant.files if file.role != "sidecar"]
+    if None in told or not told:
+        return "unknown"
+    if sorted(map(str, told)) != sorted(str(file.size) for file in model.files if file.role != "sidecar"):
+        return "weights"
+    return "unknown" if model.revision or variant.revision else "same"
