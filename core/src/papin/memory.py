@@ -5,6 +5,7 @@ With a header it is counted; with a size or a name alone it is guessed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from papin.discovery import Fit
@@ -32,8 +33,8 @@ _FLOAT = 4
 _HALF = 2
 DEFAULT_CONTEXT = 4096
 _FALLBACK_OVERHEAD = 1.2
-TYPICAL_BITS = 4.89
-"""Bits per weight of Q4_K_M: what most builds of a model have, where nobody tells."""
+TYPICAL_BITS: Mapping[str, float] = {"gguf": 4.89, "safetensors": 16.0}
+"""Bits per weight by format, where nobody tells: most builds are Q4_K_M, and most models are published in BF16."""
 
 
 def kv_cache_bytes(header: Header, n_ctx: int) -> int:
@@ -73,10 +74,9 @@ def estimate_size(size: int | None, parameters: int | None, bits_per_weight: flo
 def estimate_variant(variant: Variant) -> int | None:
     """Return the bytes of memory that a variant needs, as far as its size alone tells, or None when that is unknown.
 
-    Of a GGUF file of which neither size nor bits are told, as of a tag of Ollama, it is that of the usual build.
+    Where neither size nor bits are told, as of a tag of Ollama, it is that of the usual build in its format.
     """
-    bits = variant.bits_per_weight or (TYPICAL_BITS if variant.format == "gguf" else None)
-    return estimate_size(variant.size, variant.parameters, bits)
+    return estimate_size(variant.size, variant.parameters, variant.bits_per_weight or TYPICAL_BITS.get(variant.format))
 
 
 class Room(NamedTuple):

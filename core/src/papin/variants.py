@@ -117,12 +117,14 @@ def _danger(variant: Variant, header: Header | None) -> str:
 
 
 def _balance(variant: Variant, fit: Fit, *, is_default: bool) -> str:
-    if fit == "no":
-        return "the smallest, and still too large for this machine" if is_default else "too large for this machine"
     if fit == "unknown":
         return "its size is not known"
-    if variant.size is None:
-        return "its size is not told, so this is by its parameters"
+    guessed = "its size is not told, so this is by its parameters" if variant.size is None else ""
+    if fit == "no":
+        large = "the smallest, and still too large for this machine" if is_default else "too large for this machine"
+        return f"{large}; {guessed}" if guessed else large
+    if guessed:
+        return guessed
     if is_default:
         return "best balance for this machine"
     bits = _bits(variant)

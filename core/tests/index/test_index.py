@@ -166,6 +166,16 @@ def test_numbers_that_nothing_can_hold_are_bounded_and_the_entry_is_taken(index,
     assert names(index, "sort:name") == ["alpha", "beta"]
 
 
+@pytest.mark.parametrize(
+    ("formats", "fitting"),
+    [((), "yes"), (("gguf",), "yes"), (("safetensors",), "no"), (("safetensors", "gguf"), "yes"), (("pytorch",), "")],
+    ids=str,
+)
+def test_what_fits_is_guessed_by_the_usual_build_of_its_formats_where_no_variant_tells(index, formats, fitting):
+    put(index, entry("alpha", formats=formats, parameters=8 * 10**9))
+    assert "".join(each for each in ("yes", "no") if names(index, f"fits:{each}")) == fitting
+
+
 def test_more_kinds_of_formats_than_there_are_bits_are_still_shown(index):
     put(index, *(entry(f"m{number}", "Q4_0", formats=(f"{number:03}" * 5,)) for number in range(100)))
     assert names(index, f"format:{'007' * 5}") == ["m7"]

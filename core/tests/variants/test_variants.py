@@ -72,7 +72,11 @@ def test_a_size_that_nobody_told_is_counted_from_weights_and_bits():
     assert estimate_variant(tag) == estimate_variant(guessed), "a tag of Ollama tells no more"
     (judged,) = judge([tag], Room(gpu=0, main=8 * GB))
     assert (judged.fit, judged.note) == ("memory", "its size is not told, so this is by its parameters")
-    assert estimate_variant(msgspec.structs.replace(tag, format="safetensors")) is None, "which may have 32 bits"
+    (judged,) = judge([tag], Room(gpu=0, main=GB))
+    guessed_too_large = "too large for this machine; its size is not told, so this is by its parameters"
+    assert (judged.fit, judged.note) == ("no", f"the smallest, and still {guessed_too_large}")
+    assert estimate_variant(msgspec.structs.replace(tag, format="safetensors")) == pytest.approx(16 * GB * 1.2), "BF16"
+    assert estimate_variant(msgspec.structs.replace(tag, format="pytorch")) is None, "which may have 32 bits"
     nothing = variant("Q4_K_M", size=None, parameters=None)
     assert (estimate_variant(nothing), fits(nothing, Room(gpu=0, main=1))) == (None, "unknown")
 

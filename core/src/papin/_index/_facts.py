@@ -121,9 +121,9 @@ def _variant(variant: Variant, entry: CatalogEntry, parameters: int | None) -> V
 
 def facts_of(entry: CatalogEntry) -> Facts:
     """Return the facts of an entry that is clean."""
-    needs = [need for each in entry.variants if (need := estimate_variant(each)) is not None]
-    if not needs and (guess := estimate_size(None, entry.parameters, TYPICAL_BITS)) is not None:
-        needs = [guess]
+    told_needs = [estimate_variant(each) for each in entry.variants]
+    usual = [estimate_size(None, entry.parameters, TYPICAL_BITS.get(each)) for each in entry.formats or ("gguf",)]
+    needs = [need for need in told_needs if need is not None] or [need for need in usual if need is not None]
     sizes = [each.size for each in entry.variants if each.size is not None]
     known = {quantization_of(each.quantization).removeprefix("UD-") for each in entry.variants}
     told = [entry.parameters] if entry.parameters else [each.parameters for each in entry.variants]

@@ -9,7 +9,7 @@ from typing import Final
 
 __all__ = ["FILE_NAME", "STATEMENTS", "VERSION"]
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 FILE_NAME: Final = f"catalogs.{VERSION}.db"
 
