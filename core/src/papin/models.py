@@ -119,8 +119,8 @@ class Variant(Value, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Sum up the size where nobody gave it."""
-        sizes = [file.size for file in self.files if file.size is not None]
-        if self.size is None and self.files and len(sizes) == len(self.files):
+        sizes = [file.size for file in self.files if file.size is not None] if self.size is None else ()
+        if sizes and len(sizes) == len(self.files):
             msgspec.structs.force_setattr(self, "size", sum(sizes))
 
 

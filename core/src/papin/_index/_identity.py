@@ -31,9 +31,11 @@ def identity(entry: CatalogEntry) -> Identity:
     further is another one, whatever its catalog names as its base.
     """
     own = _words(entry.title or entry.name)
-    base = _words(entry.base_model)
-    publishers = {word for text in (entry.base_model.rpartition("/")[0], entry.publisher) for word in _words(text)}
-    plain = base if base and set(own) <= {*base, *publishers} else own
+    plain = own
+    if entry.base_model and (base := _words(entry.base_model)):
+        publishers = (entry.base_model.rpartition("/")[0], entry.publisher)
+        if set(own) <= {*base, *(word for text in publishers for word in _words(text))}:
+            plain = base
     return Identity("-".join(plain) or entry.name.lower(), entry.architecture.lower(), entry.parameters)
 
 

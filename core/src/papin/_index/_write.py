@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import count
 from typing import Any, NamedTuple
 
 import msgspec
@@ -119,6 +120,9 @@ class _Writer:
         self._postings = Postings(connection)
         self.flush = self._postings.flush
         self._catalog = self._facets.number("catalog", catalog)
+        # Keys that no entry ever had. One is needed before its entry is there, whose card it may become.
+        row = self._do("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
+        self._new_keys = count(1 if row is None else int(row[0]) + 1)
 
     def existing(self, name: str) -> int | None:
         # The index of names does not tell cases apart; few names differ by that alone.
@@ -137,13 +141,8 @@ class _Writer:
             if self._do("SELECT entry FROM details WHERE key = ?", (key,)).fetchone()[0] == packed:
                 return False
             self.remove(key)
-        self._insert(self._next_key() if key is None else key, entry, packed)
+        self._insert(next(self._new_keys) if key is None else key, entry, packed)
         return True
-
-    def _next_key(self) -> int:
-        """Return a key that no entry ever had. It is needed before the entry is there, whose card it may become."""
-        row = self._do("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
-        return 1 if row is None else int(row[0]) + 1
 
     def _insert(self, key: int, entry: CatalogEntry, packed: bytes) -> None:
         facts, keys = facts_of(entry), digests(entry)
