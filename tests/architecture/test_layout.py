@@ -87,4 +87,5 @@ def test_nothing_is_left_unfinished():
         for node in ast.walk(source.tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert not (len(node.body) == 1 and isinstance(node.body[0], ast.Pass)), f"{source.where}:{node.lineno}"
-        assert not re.search(r"\b(TODO|FIXME|XXX)\b", source.text), source.where
+        # Written so that this line is none of them.
+        assert not re.search(r"\b(TO[D]O|FIX[M]E|X[X]X)\b", source.text), source.where
