@@ -65,13 +65,14 @@ def search(connection: sqlite3.Connection, query: Query, limit: int, here: Here)
     meant = msgspec.structs.replace(query, words=tuple(words), filters=tuple(each.meant for each in conditions))
     hidden = _gone(connection, here)
     filters = [_Part(str(each.meant), each, members(connection, each.column, each.numbers)) for each in conditions]
+    typed = {word: _Part(word, word_of(connection, word)) for word in words}
     for tried in chain([words], mended_further(connection, words)):
-        asked = [*(_Part(word, word_of(connection, word)) for word in tried), *filters]
+        asked = [*(typed.get(word) or _Part(word, word_of(connection, word)) for word in tried), *filters]
         keys = _first(_Asked(connection, asked, query.sort, hidden).hits(), limit + 1)
         if keys:
             meant = msgspec.structs.replace(meant, words=tuple(tried))
             return Hits(tuple(keys[:limit]), len(keys) > limit, meant)
-    parts = [*(_Part(word, word_of(connection, word)) for word in words), *filters]
+    parts = [*(typed[word] for word in words), *filters]
     without = (([*parts[:number], *parts[number + 1 :]], each.shown) for number, each in enumerate(parts))
     alone = tuple(shown for rest, shown in without if _Asked(connection, rest, "downloads", hidden).finds())
     return Hits((), more=False, meant=meant, emptied_by=alone)
