@@ -2,12 +2,13 @@
 
 import json
 import os
-import struct
+from functools import partial
 from itertools import count
 
 import pytest
 
 from papin.kernel import open_kernel
+from papin.testing import samples
 
 OTHERS = (
     "onnx",
@@ -95,20 +96,10 @@ def put_model():
     return put
 
 
-def tiny(seed=0):
-    def text(value):
-        return struct.pack("<Q", len(value)) + value.encode()
-
-    pairs = text("general.architecture") + struct.pack("<I", 8) + text("llama")
-    tensor = text("token_embd.weight") + struct.pack("<IQIQ", 1, 256, 0, 0)
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + pairs + tensor
-    return head + bytes(-len(head) % 32) + bytes([seed]) * 1024
-
-
 @pytest.fixture
 def tiny_gguf():
     """Return the bytes of a small GGUF file, another one for each seed."""
-    return tiny
+    return partial(samples.tiny_gguf, payload=1024)
 
 
 @pytest.fixture

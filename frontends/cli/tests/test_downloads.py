@@ -1,7 +1,6 @@
 """Downloads over a real connection that is slow, interrupted and cancelled, on a terminal and in pipes."""
 
 import hashlib
-import struct
 
 import msgspec
 import pytest
@@ -10,21 +9,15 @@ import trio
 from papin.models import Job
 from papin.testing.fault_scripts import cut, limited, no_length, ok, refuse
 from papin.testing.fault_server import fault_server
+from papin.testing.samples import tiny_gguf
 
 WEIGHTS = 2 << 20
 
 
-def text(value):
-    return struct.pack("<Q", len(value)) + value
-
-
 @pytest.fixture
 def model_file():
-    """The smallest GGUF file that is one, with two MiB of weights."""
-    key = text(b"general.architecture") + struct.pack("<I", 8) + text(b"llama")
-    tensor = text(b"w") + struct.pack("<IQIQ", 1, WEIGHTS // 4, 0, 0)
-    header = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + key + tensor
-    return header + bytes(-len(header) % 32) + bytes(WEIGHTS)
+    """A GGUF file with two MiB of weights."""
+    return tiny_gguf(payload=WEIGHTS)
 
 
 async def in_thread(function, *arguments):
