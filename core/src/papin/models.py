@@ -315,7 +315,7 @@ class Job(Value, frozen=True, kw_only=True):
 class LoadSettings(Value, frozen=True, kw_only=True, omit_defaults=True):
     """How to load a model, by the names that llama.cpp uses. None leaves it to the engine.
 
-    `keep_alive` is in seconds of idleness: 0 unloads after the answer, less never. `cache_type_k` may be `f16`, `q8_0`.
+    `keep_alive` is in seconds of idleness (0: unload after the answer, less: never); a `cache_type_...` is like `q8_0`.
     """
 
     n_ctx: int | None = None

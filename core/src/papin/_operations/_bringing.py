@@ -64,8 +64,9 @@ class Bringing:
             return found.installed.id
         await self._remember_staged(request, found, handle)
         (await self._planner.plan(request, found)).check_fits()
-        bring = partial(install, self._services, found.variant, request.name, whole, handle=handle, pace=pace)
-        model = await bring(replaces=request.replaces)
+        model = await install(
+            self._services, found.variant, request.name, whole, handle=handle, pace=pace, replaces=request.replaces
+        )
         if request.replaces and self.after_update is not None:
             await _or_warn(handle, self.after_update(model.id))
         await self._providers.notice(file.size for file in model.files)

@@ -15,7 +15,7 @@ from papin import memory, names, variants
 from papin._index import Here, Installed, State, _here, _read
 from papin._operations._own_catalogs import OwnCatalogs
 from papin._operations._refreshing import OnRefresh, refresh_all
-from papin._operations._services import Services
+from papin._operations._services import Services, ignore
 from papin._registry import Write
 from papin.answers import CatalogStatus
 from papin.catalogs import Catalog, Describes
@@ -73,10 +73,6 @@ def due(names: Iterable[str], states: Mapping[str, State], now: datetime, days: 
     return max(0.0, (min(oldest) + timedelta(days=days) - now).total_seconds())
 
 
-def _ignore(_: object) -> None:
-    """Tell nobody."""
-
-
 class Catalogs:
     """The places where models can be discovered."""
 
@@ -93,7 +89,7 @@ class Catalogs:
         """Return what `ref` refers to, with the catalogs that are configured now.
 
         Raises:
-            NameInvalid: nothing.
+            NameInvalid: `ref` is not well formed.
         """
         await self._own.follow()
         return names.parse(ref, catalogs=self.prefixes)
@@ -142,7 +138,7 @@ class Catalogs:
             problem=problem,
         )
 
-    async def refresh(self, names: Sequence[str] = (), *, on_refresh: OnRefresh = _ignore) -> tuple[Refreshed, ...]:
+    async def refresh(self, names: Sequence[str] = (), *, on_refresh: OnRefresh = ignore) -> tuple[Refreshed, ...]:
         """Ask catalogs (all, or those of these names) for what is new, telling how far each is.
 
         Raises:
@@ -223,7 +219,7 @@ class Catalogs:
         await self._own.follow()
         there = [found.descriptor for found in self._services.plugins.catalogs.values()]
         known = [about.name for about in there if about.local or about.bundled]
-        await refresh_all(self._services, known, _ignore)
+        await refresh_all(self._services, known, ignore)
 
     async def entries(self, most: int | None = None) -> tuple[CatalogEntry, ...]:
         """Return what is indexed of the catalogs that are here, the most downloaded first; at most `most`."""

@@ -16,7 +16,7 @@ from papin._operations._hashing import digest_of
 from papin._operations._listings import mark_of
 from papin._operations._models import Models
 from papin._operations._providers import Providers
-from papin._operations._services import Services
+from papin._operations._services import Services, ignore
 from papin.answers import DedupePlan, Duplicate
 from papin.errors import Conflict, StorageFailed
 from papin.inventories import Inventory
@@ -170,10 +170,6 @@ class Dedupe:
                 done.append(each)
         await self._providers.refresh({each.provider for each in done})
         return DedupePlan(duplicates=tuple(done), frees=sum(each.size for each in done), left=(*plan.left, *left))
-
-
-def ignore(_: object) -> None:
-    """Report to nobody."""
 
 
 def _theirs(inventories: Iterable[Inventory]) -> list[Place]:

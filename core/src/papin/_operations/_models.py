@@ -12,7 +12,7 @@ from papin._operations._headers import read_header
 from papin._operations._naming import Naming
 from papin._operations._providers import Providers
 from papin._operations._removing import Removing
-from papin._operations._services import Services
+from papin._operations._services import Services, ignore
 from papin._operations._settings import checked_settings
 from papin._operations._verification import OnCheck, OnProgress, verify
 from papin._registry import Write
@@ -23,10 +23,6 @@ from papin.models import Header, Model
 from papin.shelf import is_foreign
 
 Said = TypeVar("Said", Model, Remark)
-
-
-def _ignore(_: object) -> None:
-    """Report to nobody."""
 
 
 def _merged(old: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> tuple[str, ...]:
@@ -73,7 +69,7 @@ class Models(Removing, Configuring, Naming):
 
     # --- verify ---
 
-    async def verify(self, ref: str, *, on_check: OnCheck = _ignore, on_progress: OnProgress = _ignore) -> Verification:
+    async def verify(self, ref: str, *, on_check: OnCheck = ignore, on_progress: OnProgress = ignore) -> Verification:
         """Go through the check list of a model, telling each check and the progress of reading as they come."""
         return await verify(self._services, self._runner_name, await self.show(ref), on_check, on_progress)
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import trio
 
-from papin._operations._dedupe import Dedupe, OnProgress, ignore
+from papin._operations._dedupe import Dedupe, OnProgress
 from papin._operations._models import Models
 from papin._operations._providers import Providers
-from papin._operations._services import Services
+from papin._operations._services import Services, ignore
 from papin.answers import DedupePlan
 from papin.errors import InUse, PapinError
 from papin.events import CleanupDone

@@ -70,9 +70,11 @@ def found(result: Found, width: int | None, typed: str = "") -> str:
 
 def _is_mended(typed: str, meant: str) -> bool:
     """Tell whether more changed than signs between words, and small letters."""
-    return [each for each in str(parse(typed)).lower() if each.isalnum()] != [
-        each for each in meant.lower() if each.isalnum()
-    ]
+    return _plain(str(parse(typed))) != _plain(meant)
+
+
+def _plain(query: str) -> str:
+    return "".join(filter(str.isalnum, query.lower()))
 
 
 def _empty(result: Found) -> str:
