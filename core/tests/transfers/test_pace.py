@@ -2,6 +2,7 @@
 
 import fcntl
 import math
+from pathlib import Path
 
 import pytest
 import trio
@@ -10,6 +11,7 @@ import trio.testing
 from papin._transfers import Pace, SharedBucket
 
 MIB = 1 << 20
+FULL = Path("/dev/full")
 
 
 async def flow(pace, seconds, piece=None):
@@ -150,6 +152,14 @@ async def test_somebody_who_stopped_with_the_shared_file_in_his_hand(autojump_cl
 async def test_a_shared_file_that_cannot_be_made(autojump_clock, tmp_path):
     (pace,) = processes(tmp_path / "missing" / "pace", 1, MIB)
     assert await flow(pace, 10) == pytest.approx(10 * MIB, rel=0.05)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
+async def test_d3_what_cannot_be_written_into_the_shared_file_is_counted_once():
+    bucket = SharedBucket(FULL)
+    assert 0.9 * MIB < await bucket.draw(MIB, 1000.0) <= MIB
+    assert 1.9 * MIB < await bucket.draw(MIB, 1000.0) <= 2 * MIB
+    assert 2.9 * MIB < await bucket.draw(MIB, 1000.0) <= 3 * MIB
 
 
 async def test_what_one_process_draws_another_one_waits_for(tmp_path):

@@ -6,6 +6,7 @@ import fcntl
 import os
 import struct
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -73,17 +74,23 @@ class SharedBucket:
         except OSError:
             return self._add(count, rate, now)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            kept = os.pread(file, _RECORD.size, 0)
-            self._debt = Debt(*_RECORD.unpack(kept)) if len(kept) == _RECORD.size else Debt()
-            left = self._add(count, rate, now)
-            os.pwrite(file, _RECORD.pack(*self._debt), 0)
-        except OSError:
-            return self._add(count, rate, now)
-        else:
-            return left
+            return self._draw_from(file, count, rate, now)
         finally:
             os.close(file)
+
+    def _draw_from(self, file: int, count: int, rate: float, now: float) -> float:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            record = os.pread(file, _RECORD.size, 0)
+        except OSError:
+            return self._add(count, rate, now)
+        kept = Debt(*_RECORD.unpack(record)) if len(record) == _RECORD.size else Debt()
+        # The file has ours in it, unless it could not be written (the disk is full).
+        self._debt = max(kept, self._debt, key=lambda debt: debt.after(0, rate, now).bytes)
+        left = self._add(count, rate, now)
+        with suppress(OSError):
+            os.pwrite(file, _RECORD.pack(*self._debt), 0)
+        return left
 
     def _add(self, count: int, rate: float, now: float) -> float:
         self._debt = self._debt.after(count, rate, now)
