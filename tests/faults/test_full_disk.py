@@ -12,6 +12,7 @@ from papin.testing.fault_server import fault_server
 
 from .audit import audit
 from .conftest import make_gguf, some, spare
+from .disk import Disk
 from .laboratory import Telling, orphans
 
 pytestmark = pytest.mark.faults
@@ -109,16 +110,34 @@ async def test_d3_a_disk_that_somebody_else_fills_in_mid_transfer(lab, disk, bod
 
 
 async def test_d9_a_disk_that_became_read_only_is_read(lab, disk, model):
-    home = disk / "home"
-    store = {"PAPIN_STORAGES__STORE__PATH": str(disk / "store")}
     home = disk.parent / "home"
-    assert (await lab.live(home, ["take", str(model), "a"], settings=store)).status == 0
+    store = {"PAPIN_STORAGES__STORE__PATH": str(disk / "store")}
+    taken = await lab.live(home, ["take", str(model), "a"], settings=store)
+    assert taken.status == 0
     mount("-o", "remount,ro", disk)
-    life = await lab.live(home, ["state"], ["remove", "a"], settings=store)
+    life = await lab.live(home, ["state"], ["remove_if_there", "a"], settings=store)
     assert life.state["passed"] == {"a": True}
     assert life.error == "ERR_STORAGE", life
+    audit(home, taken, life, store=disk / "store")
     mount("-o", "remount,rw", disk)
-    assert (await lab.live(home, ["state"], settings=store)).state["passed"] == {"a": True}
+    after = await lab.live(home, ["state"], settings=store)
+    assert after.state["passed"] == {"a": True}
+    audit(home, taken, life, after, store=disk / "store")
+
+
+async def test_d9_a_disk_that_is_not_mounted_loses_no_model(lab, tmp_path, model):
+    home, folder = tmp_path / "home", tmp_path / "mounted"
+    store = {"PAPIN_STORAGES__STORE__PATH": str(folder / "store")}
+    with Disk(tmp_path / "image", folder):
+        taken = await lab.live(home, ["take", str(model), "a"], settings=store)
+        assert taken.status == 0
+    gone = await lab.live(home, ["remove_if_there", "a"], settings=store)
+    assert gone.error == "ERR_STORAGE", gone
+    assert list(folder.iterdir()) == []
+    with Disk(tmp_path / "image", folder):
+        after = await lab.live(home, ["state"], settings=store)
+        assert after.state["passed"] == {"a": True}
+        audit(home, taken, gone, after, store=folder / "store")
 
 
 async def test_d9_a_store_that_vanishes_in_mid_transfer(lab, tmp_path, body):
