@@ -11,7 +11,7 @@ from papin import words
 from papin.answers import DownloadPlan, RemovalPlan, space_text
 from papin.discovery import Refreshed
 from papin.errors import Problem
-from papin.models import Job, Model, Progress
+from papin.models import CatalogEntry, Job, Model, Progress
 from papin.safe import name, prose
 from papin.sizes import duration_text
 
@@ -27,6 +27,7 @@ __all__ = [
     "remaining",
     "removal",
     "removed",
+    "sizes",
     "stage",
     "state",
 ]
@@ -148,3 +149,10 @@ def refreshed(done: Refreshed) -> str:
         f"{done.refused} refused" if done.refused else "",
     ]
     return f"{name(done.catalog)}: {', '.join(each for each in facts if each)}"
+
+
+def sizes(entry: CatalogEntry) -> str:
+    """Return how many parameters a model has, `7.2B`, or the fewest and the most of its variants, `600M-235B`."""
+    told = [each.parameters for each in entry.variants if each.parameters]
+    ends = [entry.parameters] if entry.parameters or not told else [min(told), max(told)]
+    return "-".join(dict.fromkeys(map(words.compact, ends)))

@@ -291,3 +291,10 @@ def test_a_model_of_several_sizes_is_found_by_any_of_them(index):
     assert names(index, "size:<=8b") == ["m"]
     assert names(index, "size:>=30b") == names(index, "size:8b") == names(index, "size:5b-40b") == ["m"]
     assert names(index, "size:<=3b") == names(index, "size:>32b") == []
+
+
+def test_one_of_several_sizes_may_be_typed_after_the_name(index):
+    sizes = [Variant(ref=f"shelf:m:{size}", catalog="shelf", name="m", variant=size) for size in ("0.6b", "4b")]
+    put(index, msgspec.structs.replace(entry("m"), variants=tuple(sizes)))
+    assert names(index, "m 4b") == names(index, "m 0.6b") == ["m"]
+    assert names(index, "m 70b") == []

@@ -102,6 +102,19 @@ def test_nothing_that_a_catalog_says_reaches_the_terminal_as_it_is(now):
     assert safe(sentences.refreshed(Refreshed(catalog=EVIL, changed=1)))
 
 
+def test_a_model_of_several_sizes_tells_the_fewest_and_the_most_parameters():
+    tags = {"0.6b": 600_000_000, "4b": 4_000_000_000, "235b": 235_000_000_000, "latest": None}
+    variants = tuple(
+        Variant(ref=f"hub:m:{tag}", catalog="hub", name="m", variant=tag, parameters=parameters)
+        for tag, parameters in tags.items()
+    )
+    several = msgspec.structs.replace(ENTRY, parameters=None, variants=variants)
+    assert sentences.sizes(several) == "600M-235B"
+    assert sentences.sizes(msgspec.structs.replace(several, variants=variants[1:2])) == "4B"
+    assert sentences.sizes(msgspec.structs.replace(several, variants=variants[3:])) == ""
+    assert sentences.sizes(ENTRY) == "8B"
+
+
 def test_what_a_refresh_brought():
     assert sentences.refreshed(Refreshed(catalog="hub")) == "hub: nothing new"
     assert sentences.refreshed(Refreshed(catalog="hub", changed=2, gone=1, refused=3)) == (

@@ -18,6 +18,7 @@ from papin._index._postings import POSTED, Postings
 from papin._registry._times import to_stored
 from papin.catalogs import Page
 from papin.errors import NameInvalid, Problem
+from papin.filenames import parameters_of
 from papin.models import CatalogEntry
 
 __all__ = ["Stored", "fail", "forget", "put", "put_entries"]
@@ -215,5 +216,7 @@ class _Writer:
 def _about(entry: CatalogEntry) -> tuple[str, str]:
     """Return the words of an entry: those of its names, and those that are said of it."""
     title = dict.fromkeys([entry.title, entry.name, entry.base_model])
-    about = [entry.summary, entry.publisher, entry.architecture, *entry.capabilities]
+    # Of several sizes a person types the one that is wanted after the name: `qwen3 4b`.
+    sizes = [] if entry.parameters else [each.variant for each in entry.variants if parameters_of(each.variant)]
+    about = [entry.summary, entry.publisher, entry.architecture, *entry.capabilities, *sizes]
     return " ".join(each for each in title if each), " ".join(each for each in about if each)

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 from papin import words
 from papin.discovery import Card, Found, Row
 from papin.safe import line, name
-from papin.sentences import refreshed
+from papin.sentences import refreshed, sizes
 from papin_tui._card import CardPage, download
 from papin_tui._pane import Pane
 from papin_tui._show import FITS, Column, Table, cell
@@ -132,7 +132,7 @@ def row(card: Card, why: str = "") -> tuple[str, ...]:
     entry = card.entry
     return (
         name(entry.ref),
-        words.compact(entry.parameters),
+        sizes(entry),
         FITS[card.fit],
         name(", ".join(card.installed)),
         words.compact(entry.downloads),

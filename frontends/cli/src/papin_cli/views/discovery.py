@@ -9,7 +9,7 @@ from papin import facts, words
 from papin.discovery import Card, Found, Judged, ModelPage, Row
 from papin.query import parse
 from papin.safe import line, name
-from papin.sentences import describe
+from papin.sentences import describe, sizes
 from papin_cli._table import Column, render
 
 __all__ = ["cards", "found", "page", "row", "rows"]
@@ -46,7 +46,7 @@ def _card(card: Card) -> tuple[str, ...]:
     also = dict.fromkeys(source.catalog for source in card.sources if source.catalog != entry.catalog)
     return (
         name(entry.ref),
-        words.compact(entry.parameters),
+        sizes(entry),
         _FITS[card.fit],
         name(", ".join(card.installed)),
         name(", ".join(also)),
