@@ -174,6 +174,92 @@ async def test_who_wants_the_same_file_by_another_name_waits_for_that_download_a
         assert server.sent < 2 * len(BODY)
 
 
+def until(shown):
+    """A script that is slow until `shown` is set."""
+
+    async def script(exchange):
+        send = exchange.send
+
+        async def paced(data):
+            for at in range(0, len(data), 16384):
+                await send(data[at : at + 16384])
+                with trio.move_on_after(0.1):
+                    await shown.wait()
+
+        exchange.send = paced
+        await ok()(exchange)
+
+    return script
+
+
+async def mirrored(child, other):
+    """Read what a child says, with --json, until it shows a speed of the job `other`; return its progress until then."""
+
+    def read():
+        seen = []
+        for line in child.stdout:
+            job = json.loads(line).get("job")
+            if job and job["progress"] and other in job["waiting"]:
+                seen.append(job["progress"])
+                if seen[-1]["done"] and seen[-1].get("speed"):
+                    return seen
+        raise AssertionError("it ended before")
+
+    return await trio.to_thread.run_sync(read)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["size known", "size unknown"])
+async def test_who_waits_for_a_download_of_another_process_sees_its_progress(environ, papin, shelf, tmp_path, known):
+    shown = trio.Event()
+    environ["PYTHONPATH"] = str(tmp_path / "site")
+    async with fault_server(BODY, default=until(shown)) as server:
+        for name in ("a", "b"):
+            shelf(name, wanted("m.gguf", server.url, body=BODY))
+        refs = ("shelf:a", "shelf:b") if known else (server.url, server.url)
+        first = papin.start("models", "download", refs[0], "--name", "a", "--json")
+        await arrived(first)
+        [job] = json.loads(papin("downloads", "list", "--json").stdout)
+        second = papin.start("models", "download", refs[1], "--name", "b", "--json")
+        seen = await mirrored(second, job["id"])
+        assert {each["total"] for each in seen if each["done"]} == {len(BODY)}
+        assert 0 < seen[-1]["remaining"] < 100
+        shown.set()
+        said = await end_of(second)
+        await end_of(first)
+        done = [each["done"] for each in seen]
+        done += [each["job"]["progress"]["done"] for each in said if "job" in each]
+        assert done == sorted(done)
+        assert done[-1] == len(BODY)
+        assert server.sent <= 1.02 * len(BODY)
+    assert {each["state"] for each in json.loads(papin("downloads", "list", "--json").stdout)} == {"completed"}
+
+
+@pytest.mark.parametrize("ends", ["the one that waits", "the one that fetches"])
+async def test_either_of_two_that_want_the_same_can_be_cancelled(environ, papin, shelf, ends):
+    shown = trio.Event()
+    async with fault_server(BODY, default=until(shown)) as server, open_kernel(environ=environ) as kernel:
+        for name in ("a", "b"):
+            shelf(name, wanted("m.gguf", server.url, body=BODY))
+        first = await kernel.downloads.start("shelf:a")
+        async with aclosing(kernel.downloads.follow(first.id)) as changes:
+            async for each in changes:
+                if each.progress and each.progress.done:
+                    break
+        second = await kernel.downloads.start("shelf:b")
+        async with aclosing(kernel.downloads.follow(second.id)) as changes:
+            async for each in changes:
+                if each.progress and each.progress.done:
+                    break
+        assert each.waiting.startswith(f"for {first.id}")
+        ended, stays = (second, first) if ends == "the one that waits" else (first, second)
+        await kernel.downloads.cancel(ended.id)
+        assert (await kernel.downloads.status(ended.id)).state == "cancelled"
+        shown.set()
+        last = (await states(kernel, stays))[-1]
+        assert (last.state, last.progress.done) == ("completed", len(BODY))
+        assert server.sent < 2 * len(BODY)
+
+
 async def test_what_arrived_is_kept_by_cancel_unless_it_is_discarded(environ, papin):
     async with fault_server(BODY, default=limited(200_000)) as server, open_kernel(environ=environ) as kernel:
 

@@ -8,7 +8,7 @@ import pytest
 
 from papin.testing.fault_server import fault_server
 
-from .audit import audit
+from .audit import audit, store_of
 from .conftest import some, spare
 from .laboratory import orphans
 
@@ -18,6 +18,29 @@ pytestmark = pytest.mark.faults
 def sent_for(server, point):
     """Bytes that went to the lives in the home of that number."""
     return sum(each.sent for each in server.requests if each.target.endswith(f"?{point}"))
+
+
+async def test_i3_d10_a_payload_that_came_before_the_kill_and_whose_digest_nobody_knew_is_found(lab, homes, body):
+    home = homes / "home"
+    async with fault_server(body) as server:
+        steps = ["download", server.url, "m", None]
+        # The payload has its name, and the model is not recorded yet.
+        life = await lab.live(home, steps, root=str(store_of(home) / "models"), kinds=["name"], at=1)
+        assert life.status == -9, life
+        assert (store_of(home) / "blobs/sha256" / digest_path(body)).exists()
+        audit(home, life, server=server)
+        assert server.sent == len(body)
+        after = await lab.live(home, steps, ["state"])
+        assert after.status == 0, after
+        assert after.state["passed"] == {"m": True}
+        assert orphans(home, after.state["digests"]) == []
+        assert server.sent == len(body)
+        audit(home, life, after, server=server)
+
+
+def digest_path(body):
+    sha256 = hashlib.sha256(body).hexdigest()
+    return f"{sha256[:2]}/{sha256}"
 
 
 async def test_d10_kill_9_at_every_call_of_a_download(lab, homes, body):

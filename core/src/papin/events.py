@@ -73,7 +73,7 @@ class DownloadQueued(Event, frozen=True, kw_only=True):
 
 
 class DownloadStarted(Event, frozen=True, kw_only=True):
-    """Its first byte is being fetched; `total` is in bytes where it is known."""
+    """Its first byte is being fetched, by it or by the job that it waits for; `total` is in bytes where it is known."""
 
     job: str
     subject: str

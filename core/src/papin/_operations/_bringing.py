@@ -15,7 +15,7 @@ from papin._operations._providers import Providers
 from papin._operations._pulling import pull
 from papin._operations._services import Services
 from papin._operations._turns import Turns
-from papin._operations._wanted import Request
+from papin._operations._wanted import Request, as_asked
 from papin._operations._whole import Whole
 from papin._transfers import Pace
 from papin.errors import PapinError
@@ -54,6 +54,8 @@ class Bringing:
         return model
 
     async def _install(self, request: Request, handle: JobHandle, pace: Pace | None) -> str:
+        # As it is recorded now: it may be begun again in this process, and then knows what arrived.
+        request = as_asked(await self._services.records.read(lambda read: read.job_request(handle.id)))
         before = handle.latest or Progress(phase="queued")
         handle.report(Progress(phase="resolving", done=before.done, total=before.total))
         found = await self._planner.find(request, is_plan=False)

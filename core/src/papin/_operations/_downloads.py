@@ -202,7 +202,7 @@ class Downloads:
 
     async def _asked(self, job: Job) -> Request:
         """Return what the user asked for, without what became known since."""
-        return msgspec.structs.replace(await self._request(job), staged=())
+        return msgspec.structs.replace(await self._request(job), staged=(), arrived={})
 
     def _body(self, request: Request) -> Callable[[JobHandle], Awaitable[str]]:
         return partial(self.bringing.carry_out, request)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import msgspec
+import trio
 
 from papin import names
 from papin._jobs import JobHandle
+from papin._operations._elsewhere import Elsewhere
 from papin._operations._headers import read_all_at
 from papin._operations._removal import sweep
 from papin._operations._services import Services
-from papin._operations._wanted import as_asked
+from papin._operations._wanted import Arrived, as_asked
 from papin._operations._whole import Whole
-from papin._registry import OPEN, Read, Write
-from papin._transfers import Pace, fetch, staging_key
-from papin.errors import Conflict, FormatInvalid, NotFound
+from papin._registry import Read, Write
+from papin._transfers import Fetched, Pace, Received, fetch, staging_key
+from papin.errors import Conflict, FormatInvalid, NotFound, PapinError
 from papin.events import ModelChanged, ModelInstalled
-from papin.models import Header, Model, StoredFile, Variant
+from papin.models import Header, HttpSource, Model, StoredFile, Variant, WantedFile
 
 
 async def fetch_all(
@@ -32,19 +35,21 @@ async def fetch_all(
     storage = await services.storage(name)
     stored = []
 
-    def waits(why: str, seconds: float) -> None:
-        until = datetime.now(UTC) + timedelta(seconds=seconds) if why else None
-        handle.wait_for(f"until {until.astimezone():%H:%M:%S} to try again: {why}" if until else "", until)
-
-    async def expects(sha256: str, size: int) -> None:
-        # Known before it is there: the next start removes what neither a model nor a download turned out to want.
-        await services.records.change(lambda write: write.expect_payload(name, sha256, size))
-
     for wanted in variant.files:
-        if other := await _other_at(services, staging_key(wanted), handle.id):
-            handle.wait_for(f"for {other}, which fetches the same file")
         report = whole.of_file(wanted.name)
-        fetched = await fetch(wanted, storage, services.http, report, pace=pace, waits=waits, expects=expects)
+        elsewhere = Elsewhere(services, storage, wanted, handle, report)
+
+        def waits(why: str, seconds: float, elsewhere: Elsewhere = elsewhere) -> None:
+            elsewhere.over()
+            until = datetime.now(UTC) + timedelta(seconds=seconds) if why else None
+            handle.wait_for(f"until {until.astimezone():%H:%M:%S} to try again: {why}" if until else "", until)
+
+        async def expects(received: Received, wanted: WantedFile = wanted) -> None:
+            # Known before it is there: the next start removes what neither a model nor a download turned out to want.
+            await services.records.change(lambda write: _expect(write, name, wanted, received, handle.id))
+
+        get = partial(fetch, wanted, storage, services.http, report, pace=pace, waits=waits, expects=expects)
+        fetched = await _get(partial(get, learns=elsewhere.learnt), elsewhere)
         whole.finished(fetched.size)
         for wrong in fetched.blamed:
             handle.warn(f"a source of {wanted.name} was dropped: {wrong}")
@@ -56,14 +61,29 @@ async def fetch_all(
     return variant, tuple(stored)
 
 
-async def _other_at(services: Services, key: str, job_id: str) -> str:
-    """Return the id of another open job that fetches what is staged under `key`, or nothing."""
+async def _get(get: Callable[[], Awaitable[Fetched]], elsewhere: Elsewhere) -> Fetched:
+    """Return what `get` does; while that waits for another job, show how far that one is."""
+    failed: PapinError | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(elsewhere.watch)
+        try:
+            fetched = await get()
+        except PapinError as error:
+            failed = error
+        elsewhere.over()
+    if failed is not None:
+        raise failed
+    return fetched
 
-    def ask(read: Read) -> str:
-        others = (job.id for job in read.jobs() if job.state in OPEN and job.id != job_id)
-        return next((each for each in others if key in as_asked(read.job_request(each)).staged), "")
 
-    return await services.records.read(ask)
+def _expect(write: Write, storage: str, wanted: WantedFile, received: Received, job_id: str) -> None:
+    write.expect_payload(storage, received.sha256, received.size)
+    if wanted.sha256 is None and isinstance(wanted.sources[0], HttpSource):
+        # Its job is how it is found again: by where it came from.
+        request = as_asked(write.job_request(job_id))
+        came = Arrived(received.sha256, received.size, received.etag)
+        arrived = {**request.arrived, staging_key(wanted): came}
+        write.set_request(job_id, msgspec.json.encode(msgspec.structs.replace(request, arrived=arrived)))
 
 
 def describe(variant: Variant, files: Sequence[StoredFile], header: Header, model_id: str, now: datetime) -> Model:

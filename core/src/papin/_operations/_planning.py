@@ -75,7 +75,16 @@ class Planner:
             )
         else:
             variant = _wanted.promise(await self._catalogs.resolve(request.ref), request.sha256)
-        return _wanted.check_files(variant)
+        return await self._with_arrived(_wanted.check_files(variant), request)
+
+    async def _with_arrived(self, variant: Variant, request: Request) -> Variant:
+        # A whole file needs no proof that it is the one that the server has now: nothing is joined to it.
+        arrived = {}
+        for file in variant.files:
+            came = None if file.sha256 else request.arrived.get(staging_key(file))
+            if came is not None and await (await self._services.storage()).locate(came.sha256) is not None:
+                arrived[file.name] = came
+        return _wanted.as_arrived(variant, arrived)
 
     async def plan(self, request: Request, found: Found) -> DownloadPlan:
         """Return the plan for what was found.
@@ -107,7 +116,7 @@ class Planner:
             await storage.discard(key)
         async with self._services.committing():
             unused = await self._services.records.read(lambda read: unwanted(read, but=job_id))
-            await sweep(self._services, [place for place in unused if place[1] in keys])
+            await sweep(self._services, [place for place in unused if place[1] in request.keeps.union(keys)])
 
     async def free_id(self, variant: Variant, name: str | None) -> str:
         """Return the id that the model would get. Raises `Conflict` when another one has the wished name."""

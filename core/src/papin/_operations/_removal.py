@@ -84,7 +84,7 @@ def unwanted(read: Read, but: str = "") -> list[tuple[str, str]]:
     if not leftovers:
         return []
     jobs = [job for job in read.jobs() if job.kind in ("download", "import") and job.state != "completed"]
-    wanted = {key for job in jobs if job.id != but for key in as_asked(read.job_request(job.id)).staged}
+    wanted = {key for job in jobs if job.id != but for key in as_asked(read.job_request(job.id)).keeps}
     return [place for place in leftovers if place[1] not in wanted]
 
 

@@ -17,12 +17,21 @@ from papin.names import PathRef, UrlRef
 from papin.storages import Room
 
 
+class Arrived(msgspec.Struct, frozen=True):
+    """What a file turned out to be of which nobody had promised a digest; `etag` is the validator of its server."""
+
+    sha256: str
+    size: int
+    etag: str = ""
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for, as a job keeps it: enough to do it again in another process.
 
     With a `provider`, `ref` is that program's own name for a model that it has. `replaces` is the id of the model of
     which this is to be the new version, `share_with` a provider that is to have it too. `staged` are the keys under
-    which its files arrive, once they are known, so that what arrived can be discarded without asking anybody.
+    which its files arrive, once they are known, so that what arrived can be discarded without asking anybody. `arrived`
+    are those of which nobody knew the digest before, by these keys.
     """
 
     ref: str
@@ -33,6 +42,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     replaces: str = ""
     share_with: str = ""
     staged: tuple[str, ...] = ()
+    arrived: dict[str, Arrived] = {}
+
+    @property
+    def keeps(self) -> frozenset[str]:
+        """The keys and the digests of what is kept for it."""
+        return frozenset([*self.staged, *(each.sha256 for each in self.arrived.values())])
 
 
 def as_asked(blob: bytes) -> Request:
@@ -155,6 +170,16 @@ def recognised(variant: Variant, etag: str, before: Sequence[Model]) -> Variant:
         return variant
     file = msgspec.structs.replace(variant.files[0], sha256=same[0].files[0].sha256)
     return msgspec.structs.replace(variant, files=(file,))
+
+
+def as_arrived(variant: Variant, arrived: Mapping[str, Arrived]) -> Variant:
+    """Return `variant` with what those of its files are that arrived before, by their names."""
+    files = tuple(
+        msgspec.structs.replace(file, sha256=came.sha256, size=came.size) if (came := arrived.get(file.name)) else file
+        for file in variant.files
+    )
+    etags = [each.etag for each in arrived.values()] if len(files) == 1 else []
+    return msgspec.structs.replace(variant, files=files, revision=variant.revision or "".join(etags))
 
 
 def make_plan(

@@ -19,6 +19,18 @@ from the network is cut into chunks, which several connections may fetch at the 
 from papin._transfers._bucket import SharedBucket
 from papin._transfers._fetch import Fetched, fetch, staging_key
 from papin._transfers._judge import refuse_web_page, strong_etag
+from papin._transfers._meter import Meter
 from papin._transfers._pace import Pace
+from papin._transfers._received import Received
 
-__all__ = ["Fetched", "Pace", "SharedBucket", "fetch", "refuse_web_page", "staging_key", "strong_etag"]
+__all__ = [
+    "Fetched",
+    "Meter",
+    "Pace",
+    "Received",
+    "SharedBucket",
+    "fetch",
+    "refuse_web_page",
+    "staging_key",
+    "strong_etag",
+]

@@ -14,7 +14,7 @@ import msgspec
 from papin._transfers._disk import in_thread
 from papin._transfers._engine import Engine
 from papin._transfers._hosts import Hosts
-from papin._transfers._local import Found, locate, take_local
+from papin._transfers._local import locate, take_local
 from papin._transfers._meter import Meter
 from papin._transfers._mirrors import Mirrors, all_of
 from papin._transfers._pace import Pace
@@ -43,17 +43,32 @@ class Fetched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def staging_key(wanted: WantedFile) -> str:
-    """Return under which key the bytes of a file from an address are staged: its digest, or that of the address."""
-    first = next((source.url for source in wanted.sources if isinstance(source, HttpSource)), "")
-    return wanted.sha256 or hashlib.sha256(f"url\0{first}".encode()).hexdigest()
+    """Return under which key the bytes of a file are staged: its digest, or that of where it comes from."""
+    first = ""
+    match next(iter(wanted.sources), None):
+        case HttpSource(url=url):
+            first = f"url\0{url}"
+        case FileSource(path=path):
+            first = f"file\0{path}"
+        case PackageSource(distribution=distribution, path=path):
+            first = f"package\0{distribution}\0{path}"
+    return wanted.sha256 or hashlib.sha256(first.encode(errors="surrogateescape")).hexdigest()
 
 
-Expects = Callable[[str, int], Awaitable[None]]
-"""Awaited before a payload gets its final name, with its digest and its size in bytes."""
+Expects = Callable[[Received], Awaitable[None]]
+"""Awaited before a payload gets its final name, with what it is."""
 
 
-async def expect_nothing(_sha256: str, _size: int) -> None:
+async def expect_nothing(_received: Received) -> None:
     """Take what `Expects` are told."""
+
+
+Learns = Callable[[], Awaitable[Received | None]]
+"""Awaited once nobody else is at a file: returns what somebody who was waited for made of it."""
+
+
+async def learn_nothing() -> None:
+    """Tell what `Learns` do, which is nothing."""
 
 
 async def fetch(
@@ -66,14 +81,16 @@ async def fetch(
     hosts: Hosts = _HOSTS,
     waits: Waits = tell_nobody,
     expects: Expects = expect_nothing,
+    learns: Learns = learn_nothing,
 ) -> Fetched:
     """Get `wanted` into `storage` from the first of its sources that can give it, unless it is there already.
 
     Addresses that follow each other are mirrors: when one fails, the next goes on with what is missing. `report` is
     called from the event loop, often: whoever shows progress throttles it. `pace` limits the speed, `hosts` the
-    connections; `waits` is told when and why it waits before it tries again; `expects` records what is about to be
-    kept, so that a crash loses track of nothing. Cancelling leaves what arrived to be resumed. Two that fetch the same
-    at once, in whichever process, fetch it once.
+    connections; `waits` is told when and why it waits before it tries again, and with nothing when it need not wait for
+    others any more; `expects` records what is about to be kept, so that a crash loses track of nothing, and `learns`
+    tells what others kept meanwhile of which nobody knew the digest. Cancelling leaves what arrived to be resumed. Two
+    that fetch the same at once, in whichever process, fetch it once.
 
     Raises:
         DiskSpace, StorageFailed: it cannot be kept; no other source would help.
@@ -99,8 +116,9 @@ async def fetch(
                     hosts=hosts,
                     waits=waits,
                     expects=expects,
+                    learns=learns,
                 )
-            return await _take(list(sources), wanted, storage, meter, expects)
+            return await _take(list(sources), wanted, storage, meter, waits=waits, expects=expects)
         except PapinError as error:
             # A source on this machine that cannot be read is a reason to try the next; a storage that fails is not.
             if is_remote and isinstance(error, StorageFailed):
@@ -109,23 +127,32 @@ async def fetch(
     raise all_of(errors, wanted.name)
 
 
-async def _present(wanted: WantedFile, storage: StorageSession, meter: Meter) -> Fetched | None:
-    path = await storage.locate(wanted.sha256) if wanted.sha256 else None
-    if path is None or wanted.sha256 is None:
+async def _present(
+    wanted: WantedFile, storage: StorageSession, meter: Meter, learnt: Received | None = None
+) -> Fetched | None:
+    sha256 = learnt.sha256 if learnt else wanted.sha256
+    path = await storage.locate(sha256) if sha256 else None
+    if path is None or sha256 is None:
         return None
     size = (await in_thread(path.stat)).st_size
     meter.finish(size)
-    return Fetched(sha256=wanted.sha256, size=size, path=path, how="present")
+    return Fetched(sha256=sha256, size=size, path=path, how="present", etag=learnt.etag if learnt else "")
 
 
 async def _take(
-    sources: Sequence[DownloadSource], wanted: WantedFile, storage: StorageSession, meter: Meter, expects: Expects
+    sources: Sequence[DownloadSource],
+    wanted: WantedFile,
+    storage: StorageSession,
+    meter: Meter,
+    *,
+    waits: Waits,
+    expects: Expects,
 ) -> Fetched:
     errors: list[PapinError] = []
     for source in sources:
         assert not isinstance(source, HttpSource)
         try:
-            return await _take_one(source, wanted, storage, meter, expects)
+            return await _take_one(source, wanted, storage, meter, waits=waits, expects=expects)
         except PapinError as error:
             errors.append(error)
     raise all_of(errors, wanted.name)
@@ -136,10 +163,13 @@ async def _take_one(
     wanted: WantedFile,
     storage: StorageSession,
     meter: Meter,
+    *,
+    waits: Waits,
     expects: Expects,
 ) -> Fetched:
     found = await in_thread(locate, source)
-    async with storage.stage(wanted.sha256 or _key_of(found), size=None) as staging:
+    async with storage.stage(staging_key(wanted), size=None) as staging:
+        waits("", 0)
         # Whoever had it open before us may have finished it.
         present = await _present(wanted, storage, meter)
         if present:
@@ -159,10 +189,11 @@ async def _download(
     hosts: Hosts,
     waits: Waits,
     expects: Expects,
+    learns: Learns,
 ) -> Fetched:
     async with storage.stage(staging_key(wanted), size=wanted.size) as staging:
         waits("", 0)  # whoever had it open before us is done with it
-        present = await _present(wanted, storage, meter)
+        present = await _present(wanted, storage, meter, None if wanted.sha256 else await learns())
         if present:
             return present
         async with AsyncExitStack() as clients:
@@ -173,17 +204,11 @@ async def _download(
         return await _admit(storage, staging, received, meter, expects)
 
 
-def _key_of(found: Found) -> str:
-    return hashlib.sha256(
-        f"file\0{found.path}\0{found.size}\0{found.changed}".encode(errors="surrogateescape")
-    ).hexdigest()
-
-
 async def _admit(
     storage: StorageSession, staging: Staging, received: Received, meter: Meter, expects: Expects
 ) -> Fetched:
     meter.enter("committing", total=received.size)
-    await expects(received.sha256, received.size)
+    await expects(received)
     path = await storage.admit(staging, sha256=received.sha256, size=received.size)
     meter.finish(received.size)
     return Fetched(

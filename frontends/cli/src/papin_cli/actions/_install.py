@@ -72,7 +72,7 @@ async def follow(session: Session, starting: Awaitable[Job]) -> Model:
     """
     kernel, out = session.kernel, session.out
     started = await starting
-    waiting, warnings = "", started.warnings
+    waiting, warnings, progress = "", started.warnings, None
     go_on = f"Go on with: papin models download --resume {name(started.id)}"
     with session.interrupts.advice(go_on), showing(out, started.kind) as show:
         async with aclosing(kernel.downloads.attend(started.id)) as jobs:
@@ -84,8 +84,11 @@ async def follow(session: Session, starting: Awaitable[Job]) -> Model:
                 for warning in job.warnings[len(warnings) :]:
                     out.note(f"Warning: {name(warning)}")
                 waiting, warnings = job.waiting, job.warnings
-                if job.progress is not None and not waiting:
-                    show(job.progress)
+                # Who waits for a job that fetches the same sees how far that is.
+                moves = job.progress != progress
+                progress = job.progress
+                if progress is not None and (not waiting or (moves and progress.phase == "downloading")):
+                    show(progress)
     finished = await kernel.downloads.wait(started.id)
     if finished.state != "completed":
         raise Cancelled(f"the download of {finished.subject} was {finished.state}", next_step=go_on)
