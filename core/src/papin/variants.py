@@ -9,7 +9,7 @@ from papin.filenames import bits_of
 from papin.memory import Room, estimate, estimate_variant, fit_of
 from papin.models import Header, Variant
 
-__all__ = ["choose", "fits", "in_order", "judge", "preference"]
+__all__ = ["choose", "choose_each", "fits", "in_order", "judge", "preference"]
 
 # Four and a half bits and more lose little; below that, quality falls faster than size.
 _BEST = 4.89  # Q4_K_M
@@ -50,13 +50,25 @@ def choose(variants: Sequence[Variant], space: Room, formats: Collection[str] = 
     Pickles come last, since loading them may run code. What a provider here can run (`formats`; empty: not known) comes
     before the rest, what fits before what may fit, and then the best balance. Where nothing fits, it is the smallest.
     """
-    safe = [each for each in variants if each.format != _PICKLED] or variants
-    runnable = [each for each in safe if not formats or not each.format or each.format in formats] or safe
+    runnable = _runnable(variants, formats)
     fitting = [each for each in runnable if fits(each, space) in ("gpu", "memory")]
     unknown = [each for each in runnable if fits(each, space) == "unknown"]
     if fitting or unknown:
         return min(fitting or unknown, key=preference)
     return min(runnable, key=lambda each: estimate_variant(each) or 0, default=None)
+
+
+def choose_each(variants: Sequence[Variant], space: Room, formats: Collection[str] = ()) -> list[Variant]:
+    """Return what `choose` takes of each size (in parameters) that a model comes in."""
+    sizes: dict[int | None, list[Variant]] = {}
+    for each in _runnable(variants, formats):
+        sizes.setdefault(each.parameters, []).append(each)
+    return [chosen for size in sizes.values() if (chosen := choose(size, space, formats)) is not None]
+
+
+def _runnable(variants: Sequence[Variant], formats: Collection[str]) -> Sequence[Variant]:
+    safe = [each for each in variants if each.format != _PICKLED] or variants
+    return [each for each in safe if not formats or not each.format or each.format in formats] or safe
 
 
 def judge(

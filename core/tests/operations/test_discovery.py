@@ -249,6 +249,22 @@ async def test_rows(hub):
                 await kernel.discovery.browse("popular", limit=limit)
 
 
+async def test_of_a_model_of_several_sizes_the_one_that_suits_is_recommended_and_named(hub):
+    sizes = [
+        Variant(ref=f"hub:acme/river:{size}b", catalog="hub", name="acme/river", variant=f"{size}b",
+                parameters=size * 10**9, format="gguf")
+        for size in (1, 4, 4000)
+    ]  # fmt: skip
+    hub.tell(pages=pages((msgspec.structs.replace(entry("acme/river"), variants=tuple(sizes)),)))
+    async with hub.kernel() as kernel:
+        await kernel.catalogs.refresh(["hub"])
+        found = [each.ref for each in await kernel.advice.recommend() if each.ref.startswith("hub:acme/river")]
+        assert found == ["hub:acme/river:4b"]
+        row = await kernel.discovery.browse("recommended")
+        (card,) = (each for each in row.cards if each.entry.name == "acme/river")
+        assert card.why.startswith("4b needs about ")
+
+
 async def test_what_is_recommended_for_a_task_can_do_it_and_says_so(hub):
     coder = entry("acme/coder", ("Q4_K_M", 0.2), capabilities=("chat", "code"))
     hub.tell(pages=pages((A, C, coder)))

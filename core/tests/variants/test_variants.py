@@ -6,7 +6,7 @@ import pytest
 from papin.machine import Gpu, Machine, Memory
 from papin.memory import Room, estimate_variant, room
 from papin.models import Header, Variant
-from papin.variants import choose, fits, in_order, judge
+from papin.variants import choose, choose_each, fits, in_order, judge
 
 GB = 10**9
 SIZES = {"F16": 16 * GB, "Q8_0": 8.5 * GB, "Q4_K_M": 4.9 * GB, "Q4_0": 4.6 * GB, "Q2_K": 3.2 * GB, "UD-Q4_K_XL": 5 * GB}
@@ -63,6 +63,15 @@ def test_of_equals_the_catalogs_order_counts():
     ]
     assert choose(tags, Room(gpu=0, main=64 * GB)) is tags[0]
     assert choose(tags, Room(gpu=0, main=2 * GB)) is tags[1]
+
+
+def test_of_each_size_that_a_model_comes_in_one_is_chosen():
+    small = [msgspec.structs.replace(each, ref=f"{each.ref}-small", parameters=GB, size=each.size // 8) for each in ALL]
+    space = Room(gpu=0, main=8 * GB)
+    assert [each.ref for each in choose_each([*ALL, *small], space)] == ["c:m:Q4_K_M", "c:m:Q4_K_M-small"]
+    assert choose_each(ALL, space) == [choose(ALL, space)]
+    assert choose_each([msgspec.structs.replace(ALL[0], format="exl2"), *small], space, {"gguf"}) == [small[2]]
+    assert choose_each([], space) == []
 
 
 def test_a_size_that_nobody_told_is_counted_from_weights_and_bits():

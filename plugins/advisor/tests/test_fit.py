@@ -140,6 +140,27 @@ def test_an_impossible_share_is_refused(share):
         msgspec.convert({"memory_share": share}, FitSettings)
 
 
+def test_without_a_task_what_does_not_chat_comes_after_what_does_and_says_so():
+    completes, embeds = (
+        candidate("completes", 2, billions=3, can=("code", "text")),
+        candidate("e", 1, can=("embedding",)),
+    )
+    chats, told = candidate("chats", 1, billions=1, can=("chat", "text")), candidate("told-nothing", 1, billions=1)
+    found = ranked(machine(8), completes, embeds, told, chats)
+    assert refs(found)[:3] == ["chats", "told-nothing", "completes"]
+    assert found[2].reason.startswith("made for code and not to chat; needs about 2.0 GB")
+    assert all(each.score > 0 and each.fits for each in found)
+    assert refs(ranked(machine(1), LARGE, embeds))[-1] == "large", "what does not fit stays behind"
+
+
+def test_of_two_alike_the_one_that_can_more_comes_first():
+    chats, more = (
+        candidate("chats", 1, billions=1, can=("chat",)),
+        candidate("more", 1, billions=1, can=("chat", "tools")),
+    )
+    assert refs(ranked(machine(8), chats, more)) == ["more", "chats"]
+
+
 def test_for_a_task_only_what_is_made_for_it_is_named_and_says_so():
     coder, other = candidate("coder", 1, billions=1, can=("chat", "code")), candidate("other", 6, billions=8)
     found = recommend(machine(64, 24), (), [other, coder], FitSettings(), "code")

@@ -122,9 +122,12 @@ class Discovery:
 
     async def _recommended(self, limit: int, task: str) -> list[Card]:
         ranked = [each for each in await self._advice.recommend(task) if each.fits]
-        reasons = {each.ref: each.reason for each in reversed(ranked)}
         entries = {variant.ref: entry for entry in await self._catalogs.promising(task) for variant in entry.variants}
-        best = [(entries[ref], reasons[ref]) for ref in dict.fromkeys(each.ref for each in ranked) if ref in entries]
+        reasons: dict[str, tuple[CatalogEntry, str]] = {}
+        for each in ranked:
+            if entry := entries.get(each.ref):
+                reasons.setdefault(entry.ref, (entry, _rows.reason_of(entry, each)))
+        best = list(reasons.values())
         here = await self._catalogs.here()
         installed = await self._services.records.read(installed_in)
         wanted = [entry for entry, _ in best[:limit]]

@@ -9,8 +9,9 @@ from papin.errors import NotFound
 from papin.memory import Room, estimate_size, fit_of
 from papin.models import CatalogEntry, Model
 from papin.names import nearest
+from papin.recommenders import Recommendation
 
-__all__ = ["TASKS", "belongs", "recent", "search_of", "task_of", "telling", "titles"]
+__all__ = ["TASKS", "belongs", "reason_of", "recent", "search_of", "task_of", "telling", "titles"]
 
 TASKS = {
     "chat": "For conversations",
@@ -83,6 +84,13 @@ def telling(rows: Iterable[Row]) -> tuple[Row, ...]:
     for row in rows:
         found.setdefault(tuple(card.entry.ref for card in row.cards), row)
     return tuple(row for cards, row in found.items() if cards)
+
+
+def reason_of(entry: CatalogEntry, advice: Recommendation) -> str:
+    """Return why a model is recommended; where it comes in several sizes, which one is meant."""
+    sizes = {each.parameters for each in entry.variants}
+    meant = next((each.variant for each in entry.variants if each.ref == advice.ref), "")
+    return f"{meant} {advice.reason}" if meant and len(sizes) > 1 else advice.reason
 
 
 def recent(models: Iterable[Model], space: Room) -> list[Card]:

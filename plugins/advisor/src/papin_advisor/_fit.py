@@ -25,6 +25,9 @@ _LARGEST = 70_000_000_000
 _SMALL = 3_000_000_000
 _LIKED = 0.05
 _INSTALLED = 0.15
+_ABLE = 0.01  # for each capability: of two alike the one that can more
+# Who names no task wants to chat: what only completes code or turns texts into vectors is for those who ask for it.
+_SPECIAL = 0.3
 # How much of what a model knows is left by the number of bits of a weight.
 _QUALITY = {1: 0.4, 2: 0.7, 3: 0.85, 4: 0.94, 5: 0.97, 6: 0.99}
 
@@ -44,18 +47,25 @@ def recommend(
 ) -> list[Recommendation]:
     """Return `candidates`, best first. Scores above 0 fit; one point more means on the GPU.
 
-    With a task, only what is made for it is returned, and its reasons say so. Nobody's list of capabilities is whole:
-    what can code or chat is told of few models, but one that is told of neither is not recommended for it.
+    Without a task, what is told to do other things than chat comes after what fits as well and chats. With a task, only
+    what is made for it is returned, and its reasons say so. Nobody's list of capabilities is whole: what can code or
+    chat is told of few models, but one that is told of neither is not recommended for it.
     """
     space = room(machine, settings.memory_share)
     liked = _liked(installed)
     able = [each for each in candidates if not task or task in each.variant.capabilities]
-    judged = {each.variant.ref: _for(task, _judge(each, space, liked)) for each in able}
+    judged = {each.variant.ref: _for(task, each, _judge(each, space, liked)) for each in able}
     return sorted(judged.values(), key=lambda each: (-each.score, each.ref))
 
 
-def _for(task: str, judged: Recommendation) -> Recommendation:
-    return msgspec.structs.replace(judged, reason=f"made for {task}; {judged.reason}") if task else judged
+def _for(task: str, candidate: Candidate, judged: Recommendation) -> Recommendation:
+    if task:
+        return msgspec.structs.replace(judged, reason=f"made for {task}; {judged.reason}")
+    special = [each for each in candidate.variant.capabilities if each != "text"]
+    if not special or "chat" in special or judged.score <= 0:
+        return judged
+    reason = f"made for {', '.join(special)} and not to chat; {judged.reason}"
+    return msgspec.structs.replace(judged, score=round(judged.score * _SPECIAL, 6), reason=reason)
 
 
 def _judge(candidate: Candidate, space: Room, liked: Counter[str]) -> Recommendation:
@@ -86,6 +96,7 @@ def _worth(candidate: Candidate, liked: Counter[str]) -> float:
     size = variant.parameters or (variant.size or 0) * 8 // _bits(variant)
     capable = math.log1p(size / 1e9) / math.log1p(_LARGEST / 1e9)
     worth = 0.1 + 0.65 * min(1.0, capable) * _QUALITY.get(_bits(variant), 1.0)
+    worth += _ABLE * len(variant.capabilities)
     if variant.architecture and liked.total():
         worth += _LIKED * liked[variant.architecture] / liked.total()
     return max(0.01, worth - (_INSTALLED if candidate.installed else 0))
