@@ -42,7 +42,8 @@ class Source(Value, frozen=True, kw_only=True):
 class Card(Value, frozen=True, kw_only=True):
     """A model as a list shows it: what the best matching catalog tells, and all sources of the same model.
 
-    `memory` is what its smallest variant needs, in bytes; `installed` are the ids of models that are here; `why` says
+    `memory` is what its smallest variant needs, in bytes; it and `fit` are `guessed` from its parameters where nobody
+    tells how large any of its variants is. `installed` are the ids of models that are here; `why` says
     why it stands in a row of recommendations.
     """
 
@@ -50,6 +51,7 @@ class Card(Value, frozen=True, kw_only=True):
     sources: tuple[Source, ...] = ()
     fit: Fit = "unknown"
     memory: int | None = None
+    guessed: bool = False
     installed: tuple[str, ...] = ()
     why: str = ""
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from papin import words
 from papin.answers import DownloadPlan, RemovalPlan, space_text
-from papin.discovery import Refreshed
+from papin.discovery import Fit, Refreshed
 from papin.errors import Problem
 from papin.models import CatalogEntry, Job, Model, Progress
 from papin.safe import name, prose
@@ -21,6 +21,7 @@ __all__ = [
     "doing",
     "download_summary",
     "download_verdict",
+    "fits",
     "freed",
     "models",
     "refreshed",
@@ -39,6 +40,8 @@ _DOING = {
     "verifying": "Verifying",
     "committing": "Recording",
 }
+_FITS: dict[Fit, str] = {"gpu": "on the GPU", "memory": "yes", "no": "no", "unknown": "?"}
+_GUESSED: dict[Fit, str] = {"gpu": "likely", "memory": "likely", "no": "unlikely", "unknown": "?"}
 
 
 def describe(problem: Problem) -> str:
@@ -156,3 +159,8 @@ def sizes(entry: CatalogEntry) -> str:
     told = [each.parameters for each in entry.variants if each.parameters]
     ends = [entry.parameters] if entry.parameters or not told else [min(told), max(told)]
     return "-".join(dict.fromkeys(map(words.compact, ends)))
+
+
+def fits(fit: Fit, *, guessed: bool) -> str:
+    """Return whether a model fits on this machine; `guessed` where nobody tells how large it is."""
+    return (_GUESSED if guessed else _FITS)[fit]

@@ -298,3 +298,18 @@ def test_one_of_several_sizes_may_be_typed_after_the_name(index):
     put(index, msgspec.structs.replace(entry("m"), variants=tuple(sizes)))
     assert names(index, "m 4b") == names(index, "m 0.6b") == ["m"]
     assert names(index, "m 70b") == []
+
+
+def test_a_card_says_when_its_fit_is_guessed(index):
+    put(
+        index,
+        entry("told", "Q4_K_M", size=5 * 10**9),
+        entry("guessed", "Q4_K_M", parameters=8 * 10**9),
+        entry("unknown"),
+    )
+    cards = {card.entry.name: card for card in find(index, "").cards}
+    assert {name: (card.memory is not None, card.guessed) for name, card in cards.items()} == {
+        "told": (True, False),
+        "guessed": (True, True),
+        "unknown": (False, False),
+    }

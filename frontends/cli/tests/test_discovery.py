@@ -45,6 +45,16 @@ def test_a_list_of_cards():
         assert part in text
 
 
+def test_a_fit_that_is_guessed_says_so():
+    def shown(fit):
+        return discovery.cards([msgspec.structs.replace(CARD, fit=fit, guessed=True)], None).splitlines()[1]
+
+    assert "likely" in shown("memory").split()
+    assert "likely" in shown("gpu").split()
+    assert "unlikely" in shown("no").split()
+    assert "?" in shown("unknown").split()
+
+
 def test_what_emptied_a_list_is_said():
     nothing = Found(query="lake fits:yes", entries=9)
     assert "leave out fits:yes" in discovery.found(msgspec.structs.replace(nothing, emptied_by=("fits:yes",)), 80)

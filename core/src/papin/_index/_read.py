@@ -107,6 +107,7 @@ def _cards(connection: sqlite3.Connection, keys: Sequence[int], here: Here, inst
             sources=tuple(_there(sources[card], here))[:_SOURCES],
             fit=fit_of(need, here.room),
             memory=need,
+            guessed=need is not None and all(each.size is None for each in entries_by_key[key].variants),
             installed=ids[card],
         )
         cards.append(made)

@@ -16,7 +16,7 @@ from papin import facts, sentences, words
 from papin.discovery import Judged, ModelPage
 from papin.safe import name
 from papin_tui._desk import Desk
-from papin_tui._show import FITS, Column, Table
+from papin_tui._show import Column, Table
 
 __all__ = ["CardPage", "download"]
 
@@ -79,7 +79,7 @@ def row(judged: Judged) -> tuple[str, ...]:
         words.size(each.size),
         f"{each.bits_per_weight:.1f}" if each.bits_per_weight else "",
         words.size(judged.memory) if judged.memory is not None else "",
-        FITS[judged.fit],
+        sentences.fits(judged.fit, guessed=judged.variant.size is None),
         name(judged.installed),
         name(judged.note),
     )

@@ -12,10 +12,10 @@ from textual.widgets import Input, Static
 from papin import words
 from papin.discovery import Card, Found, Row
 from papin.safe import line, name
-from papin.sentences import refreshed, sizes
+from papin.sentences import fits, refreshed, sizes
 from papin_tui._card import CardPage, download
 from papin_tui._pane import Pane
-from papin_tui._show import FITS, Column, Table, cell
+from papin_tui._show import Column, Table, cell
 
 __all__ = ["FindPane"]
 
@@ -133,7 +133,7 @@ def row(card: Card, why: str = "") -> tuple[str, ...]:
     return (
         name(entry.ref),
         sizes(entry),
-        FITS[card.fit],
+        fits(card.fit, guessed=card.guessed),
         name(", ".join(card.installed)),
         words.compact(entry.downloads),
         name(entry.license) or ("gated" if entry.access == "gated" else ""),

@@ -10,11 +10,7 @@ from rich.text import Text
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
-from papin.discovery import Fit
-
-__all__ = ["FITS", "Column", "Table", "cell"]
-
-FITS: Mapping[Fit, str] = {"gpu": "on the GPU", "memory": "yes", "no": "no", "unknown": "?"}
+__all__ = ["Column", "Table", "cell"]
 
 
 class Column(NamedTuple):

@@ -9,12 +9,11 @@ from papin import facts, words
 from papin.discovery import Card, Found, Judged, ModelPage, Row
 from papin.query import parse
 from papin.safe import line, name
-from papin.sentences import describe, sizes
+from papin.sentences import describe, fits, sizes
 from papin_cli._table import Column, render
 
 __all__ = ["cards", "found", "page", "row", "rows"]
 
-_FITS = {"gpu": "on the GPU", "memory": "yes", "no": "no", "unknown": "?"}
 _CARDS = (
     Column(title="MODEL", least=200),  # never cut: it is there to be pasted
     Column(title="SIZE", right=True),
@@ -47,7 +46,7 @@ def _card(card: Card) -> tuple[str, ...]:
     return (
         name(entry.ref),
         sizes(entry),
-        _FITS[card.fit],
+        fits(card.fit, guessed=card.guessed),
         name(", ".join(card.installed)),
         name(", ".join(also)),
         words.compact(entry.downloads),
@@ -119,7 +118,7 @@ def _variant(judged: Judged) -> tuple[str, ...]:
         name(each.variant or each.ref),
         words.size(each.size),
         bits,
-        _FITS[judged.fit],
+        fits(judged.fit, guessed=judged.variant.size is None),
         name(judged.installed),
         judged.note,
     )

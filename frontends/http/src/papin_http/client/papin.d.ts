@@ -241,6 +241,8 @@ export interface Card {
   sources: Source[];
   fit: Fit;
   memory: number | null;
+  /** Nobody tells how large it is: `fit` and `memory` are by its parameters. */
+  guessed: boolean;
   installed: string[];
   why: string;
 }
