@@ -399,3 +399,14 @@ def test_where_no_digest_is_told_other_sizes_are_other_weights(size, revision, c
     wanted = WantedFile(name="m.gguf", size=size, sources=())
     there = Variant(ref="c:m", catalog="c", name="m", variant="", files=(wanted,), revision=revision)
     assert compare(here, there) == change
+
+
+@pytest.mark.parametrize(("here", "there", "change"), [("1", "1", "same"), ("1", "2", "weights"), ("", "2", "unknown")])
+def test_a_file_of_this_machine_that_changed_is_taken_again(here, there, change):
+    file = StoredFile(name="m.gguf", sha256=A, size=GIB)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    model = Model(id="m", ref="c:m", files=(file,), installed_at=now, size=GIB, revision=here)
+    wanted = WantedFile(name="m.gguf", size=GIB, sources=(FileSource(path="m.gguf"),))
+    assert (
+        compare(model, Variant(ref="c:m", catalog="c", name="m", variant="", files=(wanted,), revision=there)) == change
+    )

@@ -1,6 +1,7 @@
 """Catalogs of one's own: folders with and without an index, and indexes at web addresses."""
 
 import json
+import os
 from http.server import BaseHTTPRequestHandler
 
 import pytest
@@ -137,6 +138,20 @@ async def test_a_folder_of_files_is_a_catalog(opened, folder):
         assert found.files[0].sources == (FileSource(path=str(folder / "tiny" / "Tiny-8B-Q8_0.gguf")),)
         with pytest.raises(NotFound):
             await session.resolve("half", None)
+
+
+async def test_a_file_that_is_replaced_by_one_of_its_size_is_another_revision(opened, folder):
+    file = folder / "tiny-Q8_0.gguf"
+    write(file)
+    os.utime(file, ns=(0, 1_000_000_000_123_456_789))
+    async with opened(folder) as session:
+        assert (await session.resolve("tiny", None)).revision == "2001-09-09T01:46:40.123456789Z"
+        known = (await session.refresh("")).state
+        os.utime(file, ns=(0, 1_000_000_000_123_456_790))
+        assert (await session.resolve("tiny", None)).revision == "2001-09-09T01:46:40.123456790Z"
+        assert [entry.name for entry in (await session.refresh(known)).entries] == ["tiny"]
+        os.utime(file, ns=(0, -(1 << 62)))
+        assert (await session.resolve("tiny", None)).revision
 
 
 async def test_links_are_not_entered_and_odd_names_left_out(opened, folder):

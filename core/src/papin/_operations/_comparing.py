@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from papin.models import Model, Variant
+from papin.models import FileSource, Model, Variant
 
 __all__ = ["Change", "compare"]
 
@@ -36,10 +36,15 @@ def compare(model: Model, variant: Variant) -> Change:
 
 
 def _by_sizes(model: Model, variant: Variant) -> Change:
-    """Compare by sizes alone: other weights are another content, and the same with no revision the best there is."""
+    """Compare by sizes alone: other weights are another content, and the same with no revision the best there is.
+
+    Of files on this machine another revision is as good as another content: to take them again costs only a look.
+    """
     told = [file.size for file in variant.files if file.role != "sidecar"]
     if None in told or not told:
         return "unknown"
     if sorted(map(str, told)) != sorted(str(file.size) for file in model.files if file.role != "sidecar"):
+        return "weights"
+    if model.revision and all(isinstance(each, FileSource) for file in variant.files for each in file.sources):
         return "weights"
     return "unknown" if model.revision or variant.revision else "same"

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -25,7 +26,7 @@ from papin.filenames import bits_of, parameters_of, read_file_name
 from papin.models import Capability, CatalogEntry, DownloadSource, FileRole, Variant, WantedFile
 from papin.repositories import Build, builds
 
-__all__ = ["Locate", "decode", "entries_of_folder", "entries_of_index"]
+__all__ = ["LocalFile", "Locate", "decode", "entries_of_folder", "entries_of_index"]
 
 Locate = Callable[[str], DownloadSource]
 """Turns the `url` of a file into where it comes from; raises `NameInvalid` for what leads elsewhere."""
@@ -161,11 +162,21 @@ def _card(catalog: str, name: str, variants: tuple[Variant, ...], model: _Model 
 # --- a folder without an index -----------------------------------------------------------------------------------
 
 
-def entries_of_folder(sizes: Mapping[str, int], catalog: str, locate: Locate) -> tuple[CatalogEntry, ...]:
-    """Return what files of these paths (relative to their folder) and sizes are: builds of one stem are one model."""
+class LocalFile(NamedTuple):
+    """What tells a file from another one in its place: bytes, and when it was changed, in nanoseconds since 1970."""
+
+    size: int
+    changed: int
+
+
+def entries_of_folder(files: Mapping[str, LocalFile], catalog: str, locate: Locate) -> tuple[CatalogEntry, ...]:
+    """Return what files of these paths (relative to their folder) are: builds of one stem are one model.
+
+    The revision of a build is the time of the last change to a file of it.
+    """
     found: dict[str, dict[str, Variant]] = {}
-    for folder in sorted({path.rpartition("/")[0] for path in sizes}):
-        here = {path: size for path, size in sizes.items() if path.rpartition("/")[0] == folder}
+    for folder in sorted({path.rpartition("/")[0] for path in files}):
+        here = {path: file for path, file in files.items() if path.rpartition("/")[0] == folder}
         for build in builds(here):
             if build.is_complete:
                 name = _stem(build)
@@ -184,11 +195,11 @@ def _stem(build: Build) -> str:
     return names.make_id(plain or stem, ())
 
 
-def _of_build(build: Build, name: str, catalog: str, sizes: Mapping[str, int], locate: Locate) -> Variant:
+def _of_build(build: Build, name: str, catalog: str, here: Mapping[str, LocalFile], locate: Locate) -> Variant:
     roles: dict[str, FileRole] = {**dict.fromkeys(build.weights, "weights"), **dict.fromkeys(build.mmproj, "mmproj")}
     roles |= dict.fromkeys(build.sidecars, "sidecar")
     files = tuple(
-        WantedFile(name=names.make_file_name(path), sources=(locate(path),), role=role, size=sizes[path] or None)
+        WantedFile(name=names.make_file_name(path), sources=(locate(path),), role=role, size=here[path].size or None)
         for path, role in roles.items()
     )
     return Variant(
@@ -201,4 +212,14 @@ def _of_build(build: Build, name: str, catalog: str, sizes: Mapping[str, int], l
         quantization=build.quantization,
         bits_per_weight=bits_of(build.quantization) if build.quantization else None,
         format=build.format,
+        revision=_time(max(here[path].changed for path in roles)),
     )
+
+
+def _time(nanoseconds: int) -> str:
+    """Return a time as `2026-11-27T18:14:16.123456789Z`."""
+    seconds, rest = divmod(nanoseconds, 10**9)
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09}Z"
+    except (ValueError, OverflowError, OSError):  # years that no calendar here has
+        return str(nanoseconds)

@@ -16,7 +16,7 @@ from papin.catalogs import Page, all_of
 from papin.context import Context
 from papin.errors import NameInvalid, NotFound, StorageFailed
 from papin.models import CatalogEntry, DownloadSource, FileSource, HttpSource, Variant
-from papin_starter._index import decode, entries_of_folder, entries_of_index
+from papin_starter._index import LocalFile, decode, entries_of_folder, entries_of_index
 from papin_starter._session import find
 from papin_starter.settings import IndexSettings
 
@@ -59,7 +59,7 @@ class FolderCatalog:
                 with index.open("rb") as file:
                     models = decode(file.read(_LARGEST), str(index))
                 return entries_of_index(models, self._name, self._locate, str(index))
-            return entries_of_folder(self._sizes(), self._name, self._locate)
+            return entries_of_folder(self._files(), self._name, self._locate)
         except OSError as error:
             raise StorageFailed(
                 f"the folder {self._root} of the catalog {self._name} cannot be read: {error.strerror}",
@@ -72,9 +72,9 @@ class FolderCatalog:
         path = self._root.absolute().joinpath(*(names.check(part, "file") for part in url.split("/")))
         return FileSource(path=str(path))
 
-    def _sizes(self) -> dict[str, int]:
-        """Return the regular files below the folder that have plain names, with their sizes; links are not entered."""
-        found: dict[str, int] = {}
+    def _files(self) -> dict[str, LocalFile]:
+        """Return the regular files below the folder that have plain names; links are not entered."""
+        found: dict[str, LocalFile] = {}
         waiting = [("", 0)]
         while waiting and len(found) < _MOST_FILES:
             folder, depth = waiting.pop()
@@ -86,7 +86,8 @@ class FolderCatalog:
                     if entry.is_dir(follow_symlinks=False) and depth < _DEEPEST:
                         waiting.append((path, depth + 1))
                     elif entry.is_file():
-                        found[path] = entry.stat().st_size
+                        status = entry.stat()
+                        found[path] = LocalFile(size=status.st_size, changed=status.st_mtime_ns)
         return found
 
 

@@ -27,6 +27,7 @@ _OUTCOMES = {
     "unknown": "not known",
 }
 _REVISION = 12
+_TIME = len("2026-11-27T18:14:16")
 
 
 def checks(found: Sequence[UpdateCheck], width: int | None) -> str:
@@ -47,9 +48,14 @@ def _row(check: UpdateCheck) -> tuple[str, ...]:
         _OUTCOMES[check.outcome],
         words.size(update.fetch) if update else "",
         name(check.ref),
-        name(update.revision[:_REVISION]) if update else "",
-        name(update.revision_here[:_REVISION]) if update else "",
+        _short(update.revision) if update else "",
+        _short(update.revision_here) if update else "",
     )
+
+
+def _short(revision: str) -> str:
+    """Return as much of a commit or a digest as people tell them apart by, or of a time down to its seconds."""
+    return name(revision[:_TIME] if revision[4:5] == "-" else revision[:_REVISION])
 
 
 def plan(update: Update) -> str:
