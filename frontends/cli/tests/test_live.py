@@ -97,7 +97,7 @@ def test_every_json_is_its_struct(papin):
     assert shape(list[Row], "models", "browse")[0].name == "recommended"
     assert shape(Row, "models", "browse", "chat").cards
     recommended = shape(Row, "models", "browse", "recommended", "--task", "chat")
-    assert all(card.why.startswith("made for chat; ") for card in recommended.cards)
+    assert all("made for chat; " in card.why for card in recommended.cards)
     assert shape(Row, "models", "browse", "--task", "chat") == recommended
     assert shape(list[Refreshed], "catalogs", "refresh", "starter") == [Refreshed(catalog="starter")]
     assert shape(list[Account], "storage", "show")[0].payloads == 1
