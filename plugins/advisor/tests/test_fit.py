@@ -153,6 +153,14 @@ def test_without_a_task_what_does_not_chat_comes_after_what_does_and_says_so():
     assert refs(ranked(machine(1), LARGE, embeds))[-1] == "large", "what does not fit stays behind"
 
 
+@pytest.mark.parametrize(
+    "can", [("text", "multilingual"), ("vision",), ("code", "tools"), ("reasoning", "text"), ("text",)]
+)
+def test_what_is_not_told_to_chat_and_may_is_not_said_not_to(can):
+    (found,) = ranked(machine(8), candidate("m", 1, billions=1, can=can))
+    assert found.reason == "needs about 1.0 GB of 8.0 GB; small and quick"
+
+
 def test_of_two_alike_the_one_that_can_more_comes_first():
     chats, more = (
         candidate("chats", 1, billions=1, can=("chat",)),

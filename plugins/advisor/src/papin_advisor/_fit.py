@@ -28,6 +28,8 @@ _INSTALLED = 0.15
 _ABLE = 0.01  # for each capability: of two alike the one that can more
 # Who names no task wants to chat: what only completes code or turns texts into vectors is for those who ask for it.
 _SPECIAL = 0.3
+_SPECIALS = ("code", "embedding")
+_ANSWERS = {"chat", "tools", "reasoning", "vision"}
 # How much of what a model knows is left by the number of bits of a weight.
 _QUALITY = {1: 0.4, 2: 0.7, 3: 0.85, 4: 0.94, 5: 0.97, 6: 0.99}
 
@@ -61,8 +63,9 @@ def recommend(
 def _for(task: str, candidate: Candidate, judged: Recommendation) -> Recommendation:
     if task:
         return msgspec.structs.replace(judged, reason=f"made for {task}; {judged.reason}")
-    special = [each for each in candidate.variant.capabilities if each != "text"]
-    if not special or "chat" in special or judged.score <= 0:
+    able = set(candidate.variant.capabilities)
+    special = [each for each in _SPECIALS if each in able]
+    if not special or able & _ANSWERS or judged.score <= 0:
         return judged
     reason = f"made for {', '.join(special)} and not to chat; {judged.reason}"
     return msgspec.structs.replace(judged, score=round(judged.score * _SPECIAL, 6), reason=reason)
