@@ -46,7 +46,7 @@ def compact(number: int | None) -> str:
         value, letter = number / 1e9, "B"
     else:
         value, letter = number / 1e12, "T"
-    return f"{value:.0f}{letter}" if value >= _WHOLE else f"{value:.1f}".removesuffix(".0") + letter
+    return f"{value:.0f}{letter}" if value >= _WHOLE else f"{value:.1f}{letter}".replace(".0", "")
 
 
 def count(number: int, noun: str) -> str:
