@@ -10,7 +10,7 @@ _KILO, _MEGA, _GIGA, _TERA = 10**3, 10**6, 10**9, 10**12
 _MINUTE = 60
 _DAY = 24
 _DAYS = 2 * _DAY  # from so many hours on, days say more
-_SIZE = re.compile(r"(?P<number>\d+(\.\d+)?) ?(?P<unit>[kmgt]?)(?P<binary>i?)b?", re.IGNORECASE)
+_SIZE = r"(?P<number>\d+(\.\d+)?) ?(?P<unit>[kmgt]?)(?P<binary>i?)b?"
 
 
 def parse_size(text: str) -> int:
@@ -19,7 +19,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: it is no size.
     """
-    found = _SIZE.fullmatch(text.strip())
+    found = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE)
     if found is None:
         raise ValueError(f"{text!r:.40} is no size; write it like 5MB")
     step = 1024 if found["binary"] else _KILO
