@@ -86,7 +86,7 @@ async def many_files(root: Path, rounds: int, count: int = 5000) -> None:
         print(f"nothing changed, found out:          {stale:8.1f} ms")
     with open_library(environ) as library:
         began = time.perf_counter()
-        models = library.summaries()
+        models = library.summaries().ids
         print(f"{len(models)} models are read and grouped: {(time.perf_counter() - began) * 1000:8.1f} ms")
 
 

@@ -23,7 +23,7 @@ from papin._disk import mtime
 from papin._paths import find_paths
 from papin._registry._connections import ReadPool
 from papin._registry._schema import FILE_NAME
-from papin._registry._summaries import Glance, Summary
+from papin._registry._summaries import Glance, Summaries
 from papin.errors import RegistryFailed
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from papin.events import Envelope
     from papin.models import Job, Model
 
-__all__ = ["Library", "Summary", "open_library"]
+__all__ = ["Library", "Summaries", "open_library"]
 
 T = TypeVar("T")
 
@@ -63,8 +63,8 @@ class Library:
         """Return all models of this machine: the installed ones by id, then those that only providers have."""
         return self._read.everything()
 
-    def summaries(self) -> tuple[Summary, ...]:
-        """Return what a list shows of each model of this machine, by id: much faster than `models`."""
+    def summaries(self) -> Summaries:
+        """Return what a list shows of the models of this machine, by id: much faster than `models`."""
         return self._glance.summaries()
 
     def is_current(self) -> bool:

@@ -25,7 +25,7 @@ async def test_models_of_a_provider_are_listed_and_found(folders, put_model):
             await kernel.models.show("folder:gone")
     with open_library(folders.environ) as library:
         assert [each.id for each in library.models()] == ["folder:qwen3"]
-        assert [each.where for each in library.summaries()] == [("folder",)]
+        assert library.summaries().where == (("folder",),)
         assert library.find("qwen3").id == "folder:qwen3"
 
 

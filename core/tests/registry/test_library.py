@@ -31,7 +31,7 @@ def test_what_a_list_shows_needs_no_msgspec(home, registry, make_model):
 import sys
 from papin.library import open_library
 with open_library({"PAPIN_HOME": sys.argv[1]}) as library:
-    print(library.is_current(), len(library.summaries()), library.payload_bytes() > 0, len(library.updates()))
+    print(library.is_current(), len(library.summaries().ids), library.payload_bytes() > 0, len(library.updates()))
 print(sorted({"msgspec", "json", "papin.models"} & sys.modules.keys()))
 """
     command = [sys.executable, "-c", script, str(home.root)]
@@ -58,7 +58,7 @@ def test_it_is_current_while_the_folders_of_providers_are_as_they_were(home, reg
     registry.change(record)
     with open_library({"PAPIN_HOME": str(home.root)}) as library:
         assert library.is_current() is is_current
-        assert library.summaries() == ()
+        assert library.summaries().ids == ()
 
 
 def test_where_nothing_was_recorded_nothing_is_found_and_nothing_made(home):

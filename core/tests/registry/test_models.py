@@ -1,7 +1,7 @@
 """Models go in and come out the same; what they share is counted once."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from operator import attrgetter
 
 import msgspec
 import pytest
@@ -240,12 +240,19 @@ def test_adopting_keeps_what_a_sidecar_tells_of_usage(registry, full):
 def test_a_summary_tells_the_same_as_the_model(registry, full, make_model):
     models = (make_model("another", 1, 9), full, make_model("no-files"))
     registry.change(lambda write: [write.add_model(each) for each in models])
-    told = [
-        (each.id, each.size, each.parameters, each.quantization, each.context_length, each.favourite, each.tags)
-        for each in chain(registry.read.summaries(), registry.read.models())
-    ]
-    assert told[:3] == told[3:]
-    assert [each.used for each in registry.read.summaries()] == [None, LATER.timestamp(), None]
+    told = registry.read.summaries()
+    columns = (
+        told.ids,
+        told.sizes,
+        told.parameters,
+        told.quantizations,
+        told.context_lengths,
+        told.favourites,
+        told.tags,
+    )
+    facts = attrgetter("id", "size", "parameters", "quantization", "context_length", "favourite", "tags")
+    assert list(zip(*columns, strict=True)) == list(map(facts, registry.read.models()))
+    assert told.used == (None, LATER.timestamp(), None)
 
 
 def test_payloads_are_counted_once(registry, make_model):

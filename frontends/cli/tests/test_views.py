@@ -24,7 +24,7 @@ from papin.config import Row
 from papin.discovery import Update
 from papin.errors import Problem
 from papin.inventories import Inventory, Listing, ProviderDetails, ProviderFile, ProviderModel
-from papin.library import Summary
+from papin.library import Summaries
 from papin.models import Engine, Job, LoadedModel, Placement, Progress, StoredFile
 from papin.policies import Removal
 from papin.recommenders import Recommendation
@@ -44,12 +44,17 @@ def safe(text):
 
 
 def listing(found, now, width, updates=()):
+    return models.listing(summaries(found), 98_400_000, now, width, updates)
+
+
+def summaries(found):
     rows = []
     for model in found:
         used = model.last_used_at and model.last_used_at.timestamp()
         facts = (model.size, model.parameters, model.quantization, model.context_length, used)
-        rows.append(Summary(model.id, *facts, model.favourite, model.tags))
-    return models.listing(rows, 98_400_000, now, width, updates)
+        where = tuple(each.provider for each in model.placements)
+        rows.append((model.id, *facts, model.favourite, model.tags, where, model.duplicated, model.elsewhere))
+    return Summaries(*zip(*rows, strict=True))
 
 
 def test_the_list_of_models(make_model, now):
@@ -80,9 +85,8 @@ def test_what_is_elsewhere_is_summed_apart(make_model, now):
     apart = "1 model, 98.4 MB on this machine; 1 model, 40.0 GB elsewhere"
     assert sentences.models([make_model(), far]) == apart
     assert sentences.models([far]) == "1 model, 40.0 GB elsewhere"
-    mine = Summary("mine", 98_400_000, None, "", None, None, False, ())
-    other = Summary("box:qwen3", far.size, None, "", None, None, False, (), ("box",), elsewhere=True)
-    assert models.listing([other, mine], 98_400_000, now, None).splitlines()[-1] == apart
+    held = msgspec.structs.replace(far, placements=(Placement(provider="box", reference="qwen3", how="in-place"),))
+    assert listing([held, make_model("mine")], now, None).splitlines()[-1] == apart
 
 
 def test_an_empty_list_says_what_to_do(now):

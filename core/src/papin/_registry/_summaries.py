@@ -7,9 +7,9 @@ long as reading some thousand of them: nobody waits for a list.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from itertools import groupby, repeat
+from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,26 +17,27 @@ if TYPE_CHECKING:
     from papin.models import Model
     from papin.shelf import Shelf, Shelved
 
-__all__ = ["Glance", "Summary"]
+__all__ = ["Glance", "Summaries"]
 
 
-class Summary(NamedTuple):
-    """A model in a list. The fields are those of `papin.models.Model`; `used` is in seconds since 1970.
+class Summaries(NamedTuple):
+    """What a list shows of all models, column by column, each from the first model to the last in the order of ids.
 
-    `where` names the providers that it is usable in.
+    What they hold are fields of `papin.models.Model`; `used` is in seconds since 1970, and `where` names the providers
+    that a model is usable in. To make a value of each model and take it apart again would take a fifth of the reading.
     """
 
-    id: str
-    size: int
-    parameters: int | None
-    quantization: str
-    context_length: int | None
-    used: float | None
-    favourite: bool
-    tags: tuple[str, ...]
-    where: tuple[str, ...] = ()
-    duplicated: int = 0
-    elsewhere: bool = False
+    ids: Sequence[str] = ()
+    sizes: Sequence[int] = ()
+    parameters: Sequence[int | None] = ()
+    quantizations: Sequence[str] = ()
+    context_lengths: Sequence[int | None] = ()
+    used: Sequence[float | None] = ()
+    favourites: Sequence[bool] = ()
+    tags: Sequence[tuple[str, ...]] = ()
+    where: Sequence[tuple[str, ...]] = ()
+    duplicated: Sequence[int] = ()
+    elsewhere: Sequence[bool] = ()
 
 
 # CROSS JOIN keeps SQLite from walking the index of the ids, which costs a third more.
@@ -70,7 +71,7 @@ class Glance:
     def __init__(self, snapshot: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> None:
         self._snapshot = snapshot
 
-    def summaries(self) -> tuple[Summary, ...]:
+    def summaries(self) -> Summaries:
         """Return all models in the order of their ids, those that only providers have included."""
         with self._snapshot() as connection:
             found = _installed(connection)
@@ -102,7 +103,7 @@ class Glance:
             return connection.execute(_STAMPS).fetchall()
 
 
-def _installed(connection: sqlite3.Connection) -> tuple[Summary, ...]:
+def _installed(connection: sqlite3.Connection) -> Summaries:
     favourites = {key for (key,) in connection.execute("SELECT model FROM favourites")}
     tags: dict[int, tuple[str, ...]] = {}
     for key, name in connection.execute("SELECT model, name FROM tags ORDER BY model, position"):
@@ -110,20 +111,21 @@ def _installed(connection: sqlite3.Connection) -> tuple[Summary, ...]:
     sizes = _sums(connection.execute(_SIZES).fetchall())
     rows: list[Any] = sorted(connection.execute(_ROWS), key=itemgetter(0))
     if not rows:
-        return ()
-    # Column by column, and past the checks of `Summary`: of a row, that takes half of the time.
-    ids, versions, parameters, quantizations, contexts, used, keys = zip(*rows, strict=True)
-    columns = (
+        return Summaries()
+    ids, versions, parameters, quantizations, context_lengths, used, keys = zip(*rows, strict=True)
+    return Summaries(
         ids,
-        map(sizes.get, versions, repeat(0)),
+        [sizes.get(version, 0) for version in versions],
         parameters,
         quantizations,
-        contexts,
+        context_lengths,
         used,
-        map(favourites.__contains__, keys),
-        map(tags.get, keys, repeat(())),
+        [key in favourites for key in keys],
+        [tags.get(key, ()) for key in keys],
+        where=((),) * len(ids),
+        duplicated=(0,) * len(ids),
+        elsewhere=(False,) * len(ids),
     )
-    return tuple(map(tuple.__new__, repeat(Summary), zip(*columns, repeat(()), repeat(0), repeat(False), strict=False)))
 
 
 def _sums(sizes: list[tuple[int, int]]) -> dict[int, int]:
@@ -136,15 +138,20 @@ def _sums(sizes: list[tuple[int, int]]) -> dict[int, int]:
     return found
 
 
-def _with_others(connection: sqlite3.Connection, found: tuple[Summary, ...]) -> tuple[Summary, ...]:
+def _with_others(connection: sqlite3.Connection, found: Summaries) -> Summaries:
     """Return the models with what other programs have of them, and those that only they have."""
     from papin._registry._inventories import load_shelf  # noqa: PLC0415  needs msgspec
 
     shelf: Shelf = load_shelf(connection)
     places = _places(connection)
     owned = {each.owner: each for each in shelf.groups if each.owner}
-    rows = [_placed(row, owned.get(row.id), places.get(row.id, ())) for row in found]
-    return tuple(sorted([*rows, *map(_foreign, shelf.only())], key=itemgetter(0)))
+    shelved = [owned.get(model) for model in found.ids]
+    placed = found._replace(
+        where=[_where(each, places.get(model, ())) for each, model in zip(shelved, found.ids, strict=True)],
+        duplicated=[each.duplicated if each else 0 for each in shelved],
+    )
+    rows = sorted([*zip(*placed, strict=True), *map(_foreign, shelf.only())], key=itemgetter(0))
+    return Summaries(*zip(*rows, strict=True))
 
 
 def _places(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
@@ -154,24 +161,24 @@ def _places(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
     return {model_id: tuple(provider for _, provider in group) for model_id, group in groupby(rows, itemgetter(0))}
 
 
-def _placed(row: Summary, shelved: Shelved | None, recorded: tuple[str, ...]) -> Summary:
+def _where(shelved: Shelved | None, recorded: tuple[str, ...]) -> tuple[str, ...]:
     if shelved is None:
-        return row._replace(where=recorded) if recorded else row
-    where = tuple(sorted({*recorded, *(each.provider for each in shelved.holdings)}))
-    return row._replace(where=where, duplicated=shelved.duplicated)
+        return recorded
+    return tuple(sorted({*recorded, *(each.provider for each in shelved.holdings)}))
 
 
-def _foreign(model: Model) -> Summary:
-    return Summary(
-        id=model.id,
-        size=model.size,
-        parameters=model.parameters,
-        quantization=model.quantization,
-        context_length=model.context_length,
-        used=None if model.last_used_at is None else model.last_used_at.timestamp(),
-        favourite=model.favourite,
-        tags=model.tags,
-        where=tuple(dict.fromkeys(each.provider for each in model.placements)),
-        duplicated=model.duplicated,
-        elsewhere=model.elsewhere,
+def _foreign(model: Model) -> tuple[Any, ...]:
+    """Return what stands of `model` in each column of `Summaries`."""
+    return (
+        model.id,
+        model.size,
+        model.parameters,
+        model.quantization,
+        model.context_length,
+        None if model.last_used_at is None else model.last_used_at.timestamp(),
+        model.favourite,
+        model.tags,
+        tuple(dict.fromkeys(each.provider for each in model.placements)),
+        model.duplicated,
+        model.elsewhere,
     )

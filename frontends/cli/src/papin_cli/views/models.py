@@ -14,7 +14,7 @@ from papin_cli._table import Column, render_columns
 
 if TYPE_CHECKING:
     from papin.discovery import Update
-    from papin.library import Summary
+    from papin.library import Summaries
     from papin.models import Model
 
 __all__ = ["details", "installed", "listing", "sayings", "updatable", "update_step"]
@@ -37,20 +37,16 @@ Next: papin run smollm2 "Hello"
 """
 
 
-def listing(
-    models: Sequence[Summary], payloads: int, now: datetime, width: int | None, updates: Sequence[Update] = ()
-) -> str:
+def listing(models: Summaries, payloads: int, now: datetime, width: int | None, updates: Sequence[Update] = ()) -> str:
     """Return the models as a table, and a line that sums them up; `payloads` are the bytes of all of them.
 
     Those of `updates` are marked, and a line says what brings them in.
 
     It is made column by column: of ten thousand rows, that takes half of the time.
     """
-    if not models:
+    if not models.ids:
         return _NONE
-    ids, sizes, parameters, quantizations, contexts, used, favourites, tags, where, duplicated, elsewhere = zip(
-        *models, strict=True
-    )
+    ids, sizes, parameters, quantizations, contexts, used, favourites, tags, where, duplicated, elsewhere = models
     seconds = now.timestamp()
     columns = [
         names(ids),
@@ -71,14 +67,15 @@ def listing(
     others = list(compress(sizes, elsewhere))
     if any(where):
         here += sum(size for size, model in zip(sizes, ids, strict=True) if ":" in model) - sum(others)
-    total = words.models((len(models) - len(others), here), (len(others), sum(others)))
+    total = words.models((len(ids) - len(others), here), (len(others), sum(others)))
     newer = f"{updatable(updates)}\nNext: {update_step(updates)}\n" if updates else ""
     return f"{render_columns(shown, columns, width)}\n{total}{_twice(sum(duplicated))}\n{newer}"
 
 
 def _each(show: Callable[[T], str], values: Sequence[T]) -> list[str]:
     """Return what is shown for each value; many models have the same, which is made once."""
-    shown = {value: show(value) for value in set(values)}
+    # In the order of a set they lie all over the memory, which takes an eighth longer where all are different.
+    shown = {value: show(value) for value in dict.fromkeys(values)}
     return [shown[value] for value in values]
 
 
