@@ -71,6 +71,23 @@ async def test_who_waits_for_a_download_goes_on_with_it_when_its_process_dies(pa
     assert job["state"] == "completed"
 
 
+async def first_of(kernel, job, wanted):
+    """Return the first state of a job that is `wanted`."""
+    async with aclosing(kernel.downloads.follow(job.id)) as changes:
+        async for each in changes:
+            if wanted(each):
+                return each
+    raise AssertionError("it ended before")
+
+
+def waits(job):
+    return job.waiting
+
+
+def came(job):
+    return job.progress and job.progress.done
+
+
 async def test_a_download_whose_process_was_killed_is_not_shown_as_running(environ, papin):
     async with fault_server(BODY, default=limited(200_000)) as server, open_kernel(environ=environ) as kernel:
         child = papin.start("models", "download", server.url, "--json")
@@ -125,10 +142,7 @@ async def test_a_job_that_a_server_defers_says_until_when_and_can_be_cancelled(e
         open_kernel(environ=environ) as kernel,
     ):
         job = await kernel.downloads.start(server.url)
-        async with aclosing(kernel.downloads.follow(job.id)) as changes:
-            async for each in changes:
-                if each.waiting:
-                    break
+        each = await first_of(kernel, job, waits)
         assert each.state == "queued"
         assert each.waiting.startswith("for the server, until ")
         assert 7100 < (each.waits_until - each.created_at).total_seconds() < 7300
@@ -147,10 +161,7 @@ async def test_a_job_says_why_it_waits_before_it_tries_again(environ):
         open_kernel(environ=environ) as kernel,
     ):
         job = await kernel.downloads.start(server.url)
-        async with aclosing(kernel.downloads.follow(job.id)) as changes:
-            async for each in changes:
-                if each.waiting:
-                    break
+        each = await first_of(kernel, job, waits)
         assert "to try again: " in each.waiting
         assert "status 503" in each.waiting
         assert 200 < (each.waits_until - each.created_at).total_seconds() < 400
@@ -162,10 +173,7 @@ async def test_who_wants_the_same_file_by_another_name_waits_for_that_download_a
         for name in ("a", "b"):
             shelf(name, wanted("m.gguf", server.url, body=BODY))
         first = await kernel.downloads.start("shelf:a")
-        async with aclosing(kernel.downloads.follow(first.id)) as changes:
-            async for each in changes:
-                if each.progress and each.progress.done:
-                    break
+        await first_of(kernel, first, came)
         second = await kernel.downloads.start("shelf:b")
         told = await states(kernel, second)
         assert f"for {first.id}, which fetches the same file" in [each.waiting for each in told]
@@ -241,15 +249,9 @@ async def test_either_of_two_that_want_the_same_can_be_cancelled(environ, papin,
         for name in ("a", "b"):
             shelf(name, wanted("m.gguf", server.url, body=BODY))
         first = await kernel.downloads.start("shelf:a")
-        async with aclosing(kernel.downloads.follow(first.id)) as changes:
-            async for each in changes:
-                if each.progress and each.progress.done:
-                    break
+        await first_of(kernel, first, came)
         second = await kernel.downloads.start("shelf:b")
-        async with aclosing(kernel.downloads.follow(second.id)) as changes:
-            async for each in changes:
-                if each.progress and each.progress.done:
-                    break
+        each = await first_of(kernel, second, came)
         assert each.waiting.startswith(f"for {first.id}")
         ended, stays = (second, first) if ends == "the one that waits" else (first, second)
         await kernel.downloads.cancel(ended.id)
@@ -334,10 +336,7 @@ async def test_hours_can_be_changed_when_it_goes_on(environ, papin):
     environ["PAPIN_DOWNLOAD_BETWEEN"] = "00:00-00:01"
     async with fault_server(BODY) as server, open_kernel(environ=environ) as kernel:
         job = await kernel.downloads.start(server.url, name="m")
-        async with aclosing(kernel.downloads.follow(job.id)) as changes:
-            async for each in changes:
-                if each.waiting:
-                    break
+        each = await first_of(kernel, job, waits)
         assert each.waiting == "until 00:00"
         await kernel.downloads.pause(job.id)
         resumed = ["downloads", "resume", job.id, "--between", "always", "--limit", "50MB"]
