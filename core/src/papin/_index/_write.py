@@ -217,6 +217,7 @@ def _about(entry: CatalogEntry) -> tuple[str, str]:
     """Return the words of an entry: those of its names, and those that are said of it."""
     title = dict.fromkeys([entry.title, entry.name, entry.base_model])
     # Of several sizes a person types the one that is wanted after the name: `qwen3 4b`.
-    sizes = [] if entry.parameters else [each.variant for each in entry.variants if parameters_of(each.variant)]
+    several = () if entry.parameters else entry.variants
+    sizes = [each.variant for each in several if each.parameters and parameters_of(each.variant)]
     about = [entry.summary, entry.publisher, entry.architecture, *entry.capabilities, *sizes]
     return " ".join(each for each in title if each), " ".join(each for each in about if each)
