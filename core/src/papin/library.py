@@ -87,7 +87,7 @@ class Library:
         """Return the model that `text` means: its id, what it was installed from, or an unambiguous begin of its id.
 
         Papin's own models come first; then those of providers, by `PROVIDER:NAME`, the provider's name for it, or its
-        begin.
+        begin; then the only build here of a model of a catalog (`hf:org/repo`).
 
         Raises:
             NotFound: nothing is called so; the nearest ids are listed.

@@ -1,15 +1,16 @@
-"""Which build of a model to take: the order of quality, the default choice, and a word on each. Pure functions."""
+"""Which size and build of a model to take: what each is worth, the default choice, a word on each. Pure functions."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 from papin.discovery import Fit, Judged
 from papin.filenames import bits_of
-from papin.memory import Room, estimate, estimate_variant, fit_of
+from papin.memory import TYPICAL_BITS, Room, estimate, estimate_variant, fit_of
 from papin.models import Header, Variant
 
-__all__ = ["choose", "choose_each", "fits", "in_order", "judge", "preference"]
+__all__ = ["by_size", "capability", "choose", "fits", "judge", "preference", "speed"]
 
 # Four and a half bits and more lose little; below that, quality falls faster than size.
 _BEST = 4.89  # Q4_K_M
@@ -18,6 +19,13 @@ _LEGACY = 0.5  # Q4_0 and its like are worse than K-quants of the same size
 _UNKNOWN = 1000.0
 _HALF_BITS = 15.0
 _PICKLED = "pytorch"
+_ONE_SIZE = 1.1  # names round: what is called 8B has 8.03 billion weights
+_LARGEST = 70_000_000_000
+# How much of what a model knows is left below which number of bits per weight.
+_QUALITY = ((1.9, 0.4), (3.4, 0.7), (4.1, 0.85), (5.3, 0.94), (6.2, 0.97), (7.2, 0.99))
+# Reading all weights once for each token makes a main memory of some 25 GB a second the limit.
+_QUICK_IN_MAIN_MEMORY = 2_500_000_000
+_SLOWEST = 0.1
 
 
 def _bits(variant: Variant) -> float | None:
@@ -34,9 +42,27 @@ def preference(variant: Variant) -> float:
     return abs(bits - _BEST) * (_FEWER_BITS if bits < _BEST - 1 / 2 else 1.0) + legacy
 
 
-def in_order(variants: Sequence[Variant]) -> list[Variant]:
-    """Return `variants`, the best balance first; those of equal standing stay in their order."""
-    return sorted(variants, key=preference)
+def capability(variant: Variant) -> float:
+    """Return how much a variant can do, from 0 to 1 (70 billion weights, unharmed); it grows slower than weights."""
+    bits = _bits(variant) or TYPICAL_BITS.get(variant.format, TYPICAL_BITS["gguf"])
+    weights = variant.parameters or (variant.size or 0) * 8 / bits
+    left = next((share for most, share in _QUALITY if bits < most), 1.0)
+    return min(1.0, math.log1p(weights / 1e9) / math.log1p(_LARGEST / 1e9)) * left
+
+
+def speed(needed: int) -> float:
+    """Return from 1 (quick) to 0.1 (an answer takes minutes) for a model that needs that many bytes of main memory."""
+    return max(_SLOWEST, min(1.0, _QUICK_IN_MAIN_MEMORY / max(1, needed)))
+
+
+def by_size(variants: Sequence[Variant]) -> list[list[Variant]]:
+    """Return `variants` by the sizes (in parameters) that their model comes in, the smallest first; unknown is one."""
+    sizes: list[list[Variant]] = []
+    for each in sorted(variants, key=lambda each: each.parameters or 0):
+        if not sizes or (each.parameters or 0) > _ONE_SIZE * (sizes[-1][0].parameters or 0):
+            sizes.append([])
+        sizes[-1].append(each)
+    return sizes
 
 
 def fits(variant: Variant, space: Room) -> Fit:
@@ -48,22 +74,31 @@ def choose(variants: Sequence[Variant], space: Room, formats: Collection[str] = 
     """Return the default choice; None of none.
 
     Pickles come last, since loading them may run code. What a provider here can run (`formats`; empty: not known) comes
-    before the rest, what fits before what may fit, and then the best balance. Where nothing fits, it is the smallest.
+    before the rest, what fits before what may fit. Of several sizes it is the most capable one on the GPU, or else the
+    one that can most and is still quick in main memory; of the builds of one size the best balance. Where nothing fits,
+    it is the smallest.
     """
-    runnable = _runnable(variants, formats)
-    fitting = [each for each in runnable if fits(each, space) in ("gpu", "memory")]
-    unknown = [each for each in runnable if fits(each, space) == "unknown"]
+    best = [_of_one_size(size, space) for size in by_size(_runnable(variants, formats))]
+    fitting = [each for each in best if fits(each, space) in ("gpu", "memory")]
+    if fitting:
+        return max(fitting, key=lambda each: _suits(each, space))
+    unknown = [each for each in best if fits(each, space) == "unknown"]
+    return min(unknown or best, key=lambda each: estimate_variant(each) or 0, default=None)
+
+
+def _of_one_size(variants: Sequence[Variant], space: Room) -> Variant:
+    fitting = [each for each in variants if fits(each, space) in ("gpu", "memory")]
+    unknown = [each for each in variants if fits(each, space) == "unknown"]
     if fitting or unknown:
         return min(fitting or unknown, key=preference)
-    return min(runnable, key=lambda each: estimate_variant(each) or 0, default=None)
+    return min(variants, key=lambda each: estimate_variant(each) or 0)
 
 
-def choose_each(variants: Sequence[Variant], space: Room, formats: Collection[str] = ()) -> list[Variant]:
-    """Return what `choose` takes of each size (in parameters) that a model comes in."""
-    sizes: dict[int | None, list[Variant]] = {}
-    for each in _runnable(variants, formats):
-        sizes.setdefault(each.parameters, []).append(each)
-    return [chosen for size in sizes.values() if (chosen := choose(size, space, formats)) is not None]
+def _suits(variant: Variant, space: Room) -> tuple[bool, float]:
+    needed = estimate_variant(variant) or 0
+    if needed <= space.gpu:
+        return True, capability(variant)
+    return False, capability(variant) * speed(needed)
 
 
 def _runnable(variants: Sequence[Variant], formats: Collection[str]) -> Sequence[Variant]:
@@ -83,13 +118,14 @@ def judge(
     `header` is that of any of them: they share all that their memory depends on, but the size.
     """
     default = choose(variants, space, formats)
+    best = f"best {'size' if len(by_size(variants)) > 1 else 'balance'} for this machine"
     here = installed or {}
     return tuple(
         Judged(
             variant=each,
             fit=(fit := fit_of(needed := _need(each, header), space)),
             memory=needed,
-            note=_note(each, fit, header, is_default=each is default),
+            note=_note(each, fit, header, best if each is default else ""),
             is_default=each is default,
             installed=here.get(each.ref, ""),
         )
@@ -114,8 +150,8 @@ def _need(variant: Variant, header: Header | None) -> int | None:
     return estimate(header, variant.size)
 
 
-def _note(variant: Variant, fit: Fit, header: Header | None, *, is_default: bool) -> str:
-    about = _balance(variant, fit, is_default=is_default)
+def _note(variant: Variant, fit: Fit, header: Header | None, best: str) -> str:
+    about = _balance(variant, fit, best)
     return "; ".join(each for each in (_danger(variant, header), about) if each)
 
 
@@ -128,16 +164,11 @@ def _danger(variant: Variant, header: Header | None) -> str:
     return "; ".join(header.warnings) or "a pickle with nothing but tensors in it"
 
 
-def _balance(variant: Variant, fit: Fit, *, is_default: bool) -> str:
+def _balance(variant: Variant, fit: Fit, best: str) -> str:
+    """Return what is to be said of how large a variant is; `best` are the words for the default choice."""
     if fit == "unknown":
         return "its size is not known"
-    guessed = "its size is not told, so this is by its parameters" if variant.size is None else ""
     if fit == "no":
-        large = "the smallest, and still too large for this machine" if is_default else "too large for this machine"
-        return f"{large}; {guessed}" if guessed else large
-    if guessed:
-        return guessed
-    if is_default:
-        return "best balance for this machine"
+        return "the smallest, and still too large for this machine" if best else "too large for this machine"
     bits = _bits(variant)
-    return "" if bits is None else next(words for least, words in _WORDS if bits >= least)
+    return best or ("" if bits is None else next(words for least, words in _WORDS if bits >= least))

@@ -37,6 +37,17 @@ def test_an_id_a_ref_or_an_unambiguous_prefix_is_found(read, text, expected):
     assert read.find(text).id == expected
 
 
+def test_a_model_of_a_catalog_is_the_only_build_of_it_that_is_here(read, registry, make_model):
+    registry.change(lambda write: write.add_model(make_model("phi", 9, ref="hub:org/phi:Q4")))
+    assert read.find_anywhere("hub:org/phi").id == "phi"
+    with pytest.raises(Ambiguous) as caught:
+        read.find_anywhere("ollama:qwen3")
+    assert "qwen3-0.6b, qwen3-1.7b" in caught.value.next_step
+    for text in ("hub", "hub:org/ph", "hub:org", "//hub:org/phi", "hub:org/phi:"):
+        with pytest.raises(NotFound):
+            read.find_anywhere(text)
+
+
 @pytest.mark.parametrize(("text", "listed"), [("qwen3", "qwen3-0.6b, qwen3-1.7b"), ("./twice.gguf", "mine, mine-2")])
 def test_what_is_ambiguous_lists_what_it_may_be(read, text, listed):
     with pytest.raises(Ambiguous) as caught:

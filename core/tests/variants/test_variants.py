@@ -6,7 +6,7 @@ import pytest
 from papin.machine import Gpu, Machine, Memory
 from papin.memory import Room, estimate_variant, room
 from papin.models import Header, Variant
-from papin.variants import choose, choose_each, fits, in_order, judge
+from papin.variants import by_size, choose, fits, judge, preference
 
 GB = 10**9
 SIZES = {"F16": 16 * GB, "Q8_0": 8.5 * GB, "Q4_K_M": 4.9 * GB, "Q4_0": 4.6 * GB, "Q2_K": 3.2 * GB, "UD-Q4_K_XL": 5 * GB}
@@ -27,9 +27,9 @@ def names(variants):
 
 
 def test_the_order_is_that_of_balance():
-    assert names(in_order(ALL)) == ["Q4_K_M", "UD-Q4_K_XL", "Q4_0", "Q8_0", "Q2_K", "F16"]
     unknown = Variant(ref="c:m", catalog="c", name="m", variant="latest")
-    assert in_order([unknown, *ALL])[-1] is unknown
+    ordered = sorted([unknown, *ALL], key=preference)
+    assert names(ordered) == ["Q4_K_M", "UD-Q4_K_XL", "Q4_0", "Q8_0", "Q2_K", "F16", "latest"]
 
 
 @pytest.mark.parametrize(
@@ -65,13 +65,51 @@ def test_of_equals_the_catalogs_order_counts():
     assert choose(tags, Room(gpu=0, main=2 * GB)) is tags[1]
 
 
-def test_of_each_size_that_a_model_comes_in_one_is_chosen():
+def tags(*billions, **facts):
+    """Return a model of several sizes as Ollama tells it, by parameters alone."""
+    facts = {"format": "gguf"} | facts
+    return [
+        Variant(ref=f"c:m:{each}b", catalog="c", name="m", variant=f"{each}b", parameters=int(each * GB), **facts)
+        for each in billions
+    ]
+
+
+@pytest.mark.parametrize(
+    ("room", "expected"),
+    [
+        (Room(gpu=0, main=24 * GB), "4b"),
+        (Room(gpu=0, main=2 * GB), "1.7b"),
+        (Room(gpu=0, main=GB // 10), "0.6b"),
+        (Room(gpu=8 * GB, main=64 * GB), "8b"),
+        (Room(gpu=22 * GB, main=64 * GB), "14b"),
+        (Room(gpu=400 * GB, main=400 * GB), "235b"),
+    ],
+)
+def test_of_several_sizes_the_one_that_suits_the_machine_is_the_choice(room, expected):
+    model = tags(0.6, 1.7, 4, 8, 14, 32, 235)
+    assert choose(model, room).variant == expected
+    assert choose(model[::-1], room).variant == expected
+    assert [each.variant.variant for each in judge(model, room) if each.is_default] == [expected]
+
+
+def test_the_choice_of_a_size_says_so_and_is_one_that_runs_here():
+    large = [variant(name) for name in SIZES]
     small = [msgspec.structs.replace(each, ref=f"{each.ref}-small", parameters=GB, size=each.size // 8) for each in ALL]
-    space = Room(gpu=0, main=8 * GB)
-    assert [each.ref for each in choose_each([*ALL, *small], space)] == ["c:m:Q4_K_M", "c:m:Q4_K_M-small"]
-    assert choose_each(ALL, space) == [choose(ALL, space)]
-    assert choose_each([msgspec.structs.replace(ALL[0], format="exl2"), *small], space, {"gguf"}) == [small[2]]
-    assert choose_each([], space) == []
+    told = judge([*large, *small], Room(gpu=0, main=8 * GB))
+    assert [(each.variant.ref, each.note) for each in told if each.is_default] == [
+        ("c:m:Q4_K_M", "best size for this machine")
+    ]
+    foreign = [msgspec.structs.replace(each, format="exl2") for each in tags(4)]
+    assert choose([*foreign, *small], Room(gpu=0, main=8 * GB), {"gguf"}) is small[2]
+
+
+def test_a_size_is_one_although_names_round_it():
+    exact = variant("F16", parameters=8_030_000_000)
+    assert by_size([exact, *ALL]) == [[*ALL, exact]]
+    assert choose([exact, *ALL], Room(gpu=64 * GB, main=64 * GB)).variant == "Q4_K_M"
+    unknown = variant("Q4_K_M", parameters=None)
+    assert by_size([ALL[0], unknown, *tags(70)]) == [[unknown], [ALL[0]], tags(70)]
+    assert by_size([]) == []
 
 
 def test_a_size_that_nobody_told_is_counted_from_weights_and_bits():
@@ -80,10 +118,9 @@ def test_a_size_that_nobody_told_is_counted_from_weights_and_bits():
     tag = Variant(ref="c:m:8b", catalog="c", name="m", variant="8b", parameters=8 * GB, format="gguf")
     assert estimate_variant(tag) == estimate_variant(guessed), "a tag of Ollama tells no more"
     (judged,) = judge([tag], Room(gpu=0, main=8 * GB))
-    assert (judged.fit, judged.note) == ("memory", "its size is not told, so this is by its parameters")
+    assert (judged.fit, judged.note) == ("memory", "best balance for this machine")
     (judged,) = judge([tag], Room(gpu=0, main=GB))
-    guessed_too_large = "too large for this machine; its size is not told, so this is by its parameters"
-    assert (judged.fit, judged.note) == ("no", f"the smallest, and still {guessed_too_large}")
+    assert (judged.fit, judged.note) == ("no", "the smallest, and still too large for this machine")
     assert estimate_variant(msgspec.structs.replace(tag, format="safetensors")) == pytest.approx(16 * GB * 1.2), "BF16"
     assert estimate_variant(msgspec.structs.replace(tag, format="pytorch")) is None, "which may have 32 bits"
     nothing = variant("Q4_K_M", size=None, parameters=None)

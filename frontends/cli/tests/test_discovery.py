@@ -9,6 +9,7 @@ from papin import sentences
 from papin.discovery import Card, Found, Judged, ModelPage, Refreshed, Row, Source, Update, UpdateCheck
 from papin.errors import Problem
 from papin.models import CatalogEntry, Header, Variant
+from papin.testing.samples import tiny_gguf
 from papin_cli.views import discovery, updates
 
 EVIL = "evil\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}\nname"
@@ -191,6 +192,21 @@ def test_a_catalog_of_ones_own(papin, tmp_path):
     assert "Removed team" in papin("catalogs", "remove", "team").out
     assert "team" not in papin("models", "search", "lake").out
     assert "ERR_NOT_FOUND" in papin("catalogs", "remove", "starter").err
+
+
+def test_the_only_build_that_is_here_is_meant_and_its_page_shows_all(papin, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for seed, quantization in enumerate(("Q4_K_M", "Q8_0")):
+        (folder / f"lake-1b-{quantization}.gguf").write_bytes(tiny_gguf(seed))
+    papin("catalogs", "add", "team", str(folder))
+    assert papin("models", "download", "team:lake-1b:Q8_0").status == 0
+    assert "The model is fine." in (checked := papin("models", "verify", "team:lake-1b")).out, checked.err
+    page = papin("models", "show", "team:lake-1b").out
+    assert "Q4_K_M" in page, page
+    assert "Next: papin models download team:lake-1b:Q4_K_M" in page
+    assert papin("models", "download", "team:lake-1b").status == 0
+    assert "ERR_AMBIGUOUS" in papin("models", "verify", "team:lake-1b").err
 
 
 def test_a_pickle_is_told_of_before_and_after_it_is_here(papin, tmp_path):

@@ -244,4 +244,4 @@ async def test_the_library_is_searched_before_any_network_is_used(tmp_path):
         page = await kernel.discovery.show("ollama:qwen3")
         assert page.problem.code == "ERR_OFFLINE"
         assert [each.variant.size for each in page.variants] == [None] * 8
-        assert page.variants[0].note == "its size is not told, so this is by its parameters"
+        assert [each.note for each in page.variants if each.is_default] == ["best size for this machine"]

@@ -12,7 +12,7 @@ from papin._operations._services import Services
 from papin.memory import estimate_variant
 from papin.models import CatalogEntry, Variant
 from papin.recommenders import Candidate, Recommendation
-from papin.variants import choose_each
+from papin.variants import choose
 
 
 class Advice:
@@ -24,7 +24,7 @@ class Advice:
         self._models = models
 
     async def recommend(self, task: str = "") -> tuple[Recommendation, ...]:
-        """Return what the recommenders think of each promising model in the size that suits best, the best first.
+        """Return what the recommenders think of the default choice of each promising model, the best first.
 
         `task` is what it is wanted for: `chat`, `code`, `vision` and so on; empty for anything.
 
@@ -39,18 +39,14 @@ class Advice:
         candidates = [
             Candidate(variant=_able(variant, entry), memory=estimate_variant(variant), installed=variant.ref in refs)
             for entry in await self._catalogs.promising(task)
-            for variant in choose_each(entry.variants, here.room, formats)
+            if (variant := choose(entry.variants, here.room, formats)) is not None
         ]
-        models = {each.variant.ref: (each.variant.catalog, each.variant.name) for each in candidates}
         machine = await trio.to_thread.run_sync(self._services.machine)
         ranked: list[Recommendation] = []
         for name, found in self._services.plugins.recommenders.items():
             settings = self._services.config.table("recommenders", name, found.descriptor.settings)
             ranked += found.descriptor.recommend(machine, installed, candidates, settings, task)
-        best: dict[tuple[str, ...], Recommendation] = {}
-        for each in sorted(ranked, key=lambda each: (-each.score, each.ref)):
-            best.setdefault((each.recommender, *models.get(each.ref, (each.ref,))), each)
-        return tuple(best.values())
+        return tuple(sorted(ranked, key=lambda each: (-each.score, each.ref)))
 
 
 def _able(variant: Variant, entry: CatalogEntry) -> Variant:

@@ -10,6 +10,7 @@ from papin.memory import Room, estimate_size, fit_of
 from papin.models import CatalogEntry, Model
 from papin.names import nearest
 from papin.recommenders import Recommendation
+from papin.variants import by_size
 
 __all__ = ["TASKS", "belongs", "reason_of", "recent", "search_of", "task_of", "telling", "titles"]
 
@@ -88,9 +89,8 @@ def telling(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 def reason_of(entry: CatalogEntry, advice: Recommendation) -> str:
     """Return why a model is recommended; where it comes in several sizes, which one is meant."""
-    sizes = {each.parameters for each in entry.variants}
     meant = next((each.variant for each in entry.variants if each.ref == advice.ref), "")
-    return f"{meant} {advice.reason}" if meant and len(sizes) > 1 else advice.reason
+    return f"{meant} {advice.reason}" if meant and len(by_size(entry.variants)) > 1 else advice.reason
 
 
 def recent(models: Iterable[Model], space: Room) -> list[Card]:

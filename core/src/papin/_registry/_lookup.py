@@ -9,7 +9,7 @@ from papin._registry._jobs import load_jobs
 from papin.errors import Ambiguous, NotFound
 from papin.models import Job
 
-__all__ = ["find_job", "find_model", "ids", "is_taken", "model_key", "unclear_job"]
+__all__ = ["find_build", "find_job", "find_model", "ids", "is_taken", "model_key", "unclear_job"]
 
 _LISTED = 5
 _SHOWN = 60
@@ -53,6 +53,22 @@ def find_model(connection: sqlite3.Connection, text: str) -> int:
     if len(found) == 1:
         return model_key(connection, found[0])
     raise _unclear_model(connection, text, found)
+
+
+def find_build(connection: sqlite3.Connection, text: str) -> int | None:
+    """Return the row of the only build here of the model of a catalog that `text` names without a variant; or None.
+
+    Raises:
+        Ambiguous: there are several.
+    """
+    plain = _plain(text)
+    if ":" not in plain or "//" in plain:  # a catalog alone, or an address
+        return None
+    begins = f"{plain}:"
+    found = ids(connection, "SELECT id FROM models WHERE substr(ref, 1, ?) = ? ORDER BY id", len(begins), begins)
+    if len(found) > 1:
+        raise _unclear_model(connection, text, found)
+    return model_key(connection, found[0]) if found else None
 
 
 def find_job(connection: sqlite3.Connection, text: str) -> Job:

@@ -17,7 +17,7 @@ from papin._registry._inventories import (
 )
 from papin._registry._jobs import load_jobs, owner_of
 from papin._registry._load import load_model, load_models, load_versions
-from papin._registry._lookup import find_job, find_model, ids, model_key
+from papin._registry._lookup import find_build, find_job, find_model, ids, model_key
 from papin._registry._owner import Owner
 from papin._registry._summaries import Glance
 from papin._registry._times import now
@@ -90,6 +90,8 @@ class Read(Glance):
     def find_anywhere(self, text: str) -> Model:
         """Return what `find` finds, with where it is usable, or else the model of a provider that `text` means.
 
+        A model of a catalog without a variant (`hf:org/repo`) is the only build of it that is here.
+
         Raises:
             NotFound, Ambiguous: as `find`, and as `papin.shelf.Shelf.find`.
         """
@@ -100,7 +102,10 @@ class Read(Glance):
             except NotFound:
                 found = shelf.find(text)
                 if found is None:
-                    raise
+                    build = find_build(connection, text)
+                    if build is None:
+                        raise
+                    return shelf.placed(load_model(connection, build))
                 shelved, holding = found
                 if shelved.owner and holding is None:
                     return shelf.placed(load_model(connection, model_key(connection, shelved.owner)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
@@ -11,17 +9,15 @@ from typing import Annotated
 import msgspec
 
 from papin.machine import Machine
-from papin.models import Model, Variant
+from papin.models import Model
 from papin.recommenders import Candidate, Recommendation
 from papin.sizes import size_text
+from papin.variants import capability, speed
 from papin_advisor._room import Room, need, room
 
 __all__ = ["FitSettings", "recommend"]
 
-# Reading all weights once for each token makes a main memory of some 25 GB a second the limit.
-_QUICK_IN_MAIN_MEMORY = 2_500_000_000
 _SLOW_IN_MAIN_MEMORY = 10_000_000_000
-_LARGEST = 70_000_000_000
 _SMALL = 3_000_000_000
 _LIKED = 0.05
 _INSTALLED = 0.15
@@ -30,8 +26,6 @@ _ABLE = 0.01  # for each capability: of two alike the one that can more
 _SPECIAL = 0.3
 _SPECIALS = ("code", "embedding")
 _ANSWERS = {"chat", "tools", "reasoning", "vision"}
-# How much of what a model knows is left by the number of bits of a weight.
-_QUALITY = {1: 0.4, 2: 0.7, 3: 0.85, 4: 0.94, 5: 0.97, 6: 0.99}
 
 
 class FitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,8 +74,8 @@ def _judge(candidate: Candidate, space: Room, liked: Counter[str]) -> Recommenda
         score = 1 + _worth(candidate, liked)
         return _told(candidate, score, f"{about} of the {space.gpu_words}; {_words(candidate, quick=True)}", fits=True)
     if needed <= space.main:
-        score = _worth(candidate, liked) * _speed(needed)
-        quick = needed <= _QUICK_IN_MAIN_MEMORY
+        score = _worth(candidate, liked) * speed(needed)
+        quick = speed(needed) >= 1
         return _told(candidate, score, f"{about} of {space.main_words}; {_words(candidate, quick=quick)}", fits=True)
     most = max(space.gpu, space.main)
     too_much = f"{about}, and this machine has room for {size_text(most)}; a smaller quantization may fit"
@@ -96,25 +90,11 @@ def _told(candidate: Candidate, score: float, reason: str, *, fits: bool) -> Rec
 def _worth(candidate: Candidate, liked: Counter[str]) -> float:
     """Return a number above 0 and below 1 that grows with what a model can do."""
     variant = candidate.variant
-    size = variant.parameters or (variant.size or 0) * 8 // _bits(variant)
-    capable = math.log1p(size / 1e9) / math.log1p(_LARGEST / 1e9)
-    worth = 0.1 + 0.65 * min(1.0, capable) * _QUALITY.get(_bits(variant), 1.0)
+    worth = 0.1 + 0.65 * capability(variant)
     worth += _ABLE * len(variant.capabilities)
     if variant.architecture and liked.total():
         worth += _LIKED * liked[variant.architecture] / liked.total()
     return max(0.01, worth - (_INSTALLED if candidate.installed else 0))
-
-
-def _speed(needed: int) -> float:
-    """Return between 1 (quick) and 0.1 (an answer takes minutes) for a model in main memory."""
-    return max(0.1, min(1.0, _QUICK_IN_MAIN_MEMORY / max(1, needed)))
-
-
-def _bits(variant: Variant) -> int:
-    """Return the bits of a weight, by the name of the quantization; 4 where it has none that is known."""
-    name = variant.quantization or variant.variant
-    found = re.search(r"(?:Q|F|FP|INT)(\d{1,2})(?!\d)", name.upper())
-    return min(32, max(1, int(found[1]))) if found else 4
 
 
 def _words(candidate: Candidate, *, quick: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,10 @@ from papin_cli._kernel import in_session
 from papin_cli._library import read
 from papin_cli._params import examples, global_options, pass_app, ref
 from papin_cli.views import models as view
+
+if TYPE_CHECKING:
+    from papin.library import Library
+    from papin.models import Model
 
 __all__ = ["command"]
 
@@ -33,13 +38,20 @@ def command(app: App, ref: str, *, details: bool) -> None:
         in_session(app, partial(models.details, model=ref))
         return
     try:
-        found = read(app, lambda library: library.find(ref))
+        found = read(app, lambda library: _here(library, ref))
     except NotFound as missing:
         _show_page(app, ref, missing)
         return
     if app.out.json:
         app.out.document(found)
     app.out.text(view.details(found, datetime.now(UTC)), end="")
+
+
+def _here(library: Library, ref: str) -> Model:
+    found = library.find(ref)
+    if found.ref.startswith(f"{ref}:"):  # who names no build wants to see all of them
+        raise NotFound(f"no model is called {ref[:60]!a}", next_step=f"papin models show {found.id}")
+    return found
 
 
 def _show_page(app: App, ref: str, missing: NotFound) -> None:
