@@ -3,7 +3,7 @@
 What the sets of `_postings` leave is looked at one by one where it is little. Else the index of the wanted order is
 walked until there are enough, which is soon, since there is much. How a word is looked for depends on how common it is:
 the entries of a rare one are ranked, all of them; those of a common one are so many that the best are the popular ones.
-Whether an entry has the word is then looked up in the set of all that have it, or entry by entry where most have.
+Whether an entry has the word is then looked up in the set of all that have it, or where many have in the entry itself.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import msgspec
 from papin._index._conditions import Condition, Here, condition
 from papin._index._facets import known
 from papin._index._postings import keys_of, members
-from papin._index._spelling import Word, mend, mended_further, tokens, word_of
+from papin._index._spelling import Word, folded, mend, mended_further, tokens, word_of
 from papin.query import Query
 
 __all__ = ["Hits", "search"]
@@ -60,12 +60,12 @@ def search(connection: sqlite3.Connection, query: Query, limit: int, here: Here)
     Raises:
         NotFound: a filter names a provider that is not here.
     """
-    words = [mend(connection, token) for token in tokens(query.words)]
+    typed = {word.typed: _Part(word.typed, word) for word in (mend(connection, each) for each in tokens(query.words))}
+    words = [*typed]
     conditions = [condition(connection, each, here) for each in query.filters]
     meant = msgspec.structs.replace(query, words=tuple(words), filters=tuple(each.meant for each in conditions))
     hidden = _gone(connection, here)
     filters = [_Part(str(each.meant), each, members(connection, each.column, each.numbers)) for each in conditions]
-    typed = {word: _Part(word, word_of(connection, word)) for word in words}
     for tried in chain([words], mended_further(connection, words)):
         asked = [*(typed.get(word) or _Part(word, word_of(connection, word)) for word in tried), *filters]
         keys = _first(_Asked(connection, asked, query.sort, hidden).hits(), limit + 1)
@@ -112,8 +112,6 @@ class _Asked:
         self._parameters = tuple(each for one in conditions for each in one.parameters)
         self._named = "-".join(word.typed for word in self._words)
         self._match = " AND ".join(word.match for word in self._words)
-        terms = [word.terms for word in self._words]
-        self._many = _COMMON * sum(terms) if all(terms) else None
         self._may = _ALL
         for each in parts:
             self._may &= each.may
@@ -124,12 +122,18 @@ class _Asked:
     def _count(self) -> int:
         """Return how many entries have all words; where these are too many, only that."""
         query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-        count: int = self._do(query, (self._match, (self._many or _RARE) + 1)).fetchone()[0]
+        count: int = self._do(query, (self._match, max(_RARE, _COMMON) + 1)).fetchone()[0]
         return count
 
     def finds(self) -> bool:
         """Tell whether there is any hit."""
-        return next(self.hits(), None) is not None
+        if not self._words or not self._may or self._few:
+            return next(self.hits(), None) is not None
+        joined = f"CROSS JOIN entries e ON e.key = words.rowid WHERE words MATCH ? AND {self._and()}"
+        if not self._where:
+            joined = "WHERE words MATCH ?"
+        query = f"SELECT 1 FROM words {joined} LIMIT 1"  # noqa: S608  constants, and conditions of ours
+        return self._do(query, (self._match, *self._parameters)).fetchone() is not None
 
     def hits(self) -> Iterator[tuple[int, int]]:
         """Yield (key, card) in order; a card may come several times."""
@@ -139,16 +143,25 @@ class _Asked:
             yield from self._walk()
             return
         count = self._count()
+        if not count:
+            return
         if count <= _RARE:
             yield from self._ranked()
             return
         if self._sort == "match":
             yield from self._named_so()
-        if self._many is not None and count > self._many:
-            has = "SELECT 1 FROM words WHERE words MATCH ? AND rowid = ?"
-            yield from (row for row in self._walk() if self._do(has, (self._match, row[0])).fetchone())
+        if count > _COMMON and all(word.terms for word in self._words):
+            yield from (row for row in self._walk() if self._has_words(row[0]))
         else:
             yield from self._walk("e.key IN (SELECT rowid FROM words WHERE words MATCH ?)", self._match)
+
+    def _has_words(self, key: int) -> bool:
+        # To ask the index of words for one entry is to look through what it has of all.
+        text = folded(" ".join(self._do("SELECT title, about FROM details WHERE key = ?", (key,)).fetchone()))
+        if not all(any(term in text for term in word.terms) for word in self._words):
+            return False
+        told = set(tokens([text]))
+        return all(not told.isdisjoint(word.terms) for word in self._words)
 
     def _and(self, *others: str) -> str:
         return " AND ".join(each for each in (self._where, *others) if each) or "1"

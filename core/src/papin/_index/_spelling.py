@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-__all__ = ["Word", "distance", "mend", "mended_further", "tokens", "word_of"]
+__all__ = ["Word", "distance", "folded", "mend", "mended_further", "tokens", "word_of"]
 
 _SHORT = 3  # what is shorter is near to everything
 _LONG = 5  # from here on two mistakes are forgiven
@@ -23,26 +23,35 @@ def tokens(words: Iterable[str]) -> list[str]:
 
     That is SQLite's unicode61: lower case, and no marks on Latin letters; other scripts stay as they are.
     """
-    return [token for word in words for token in re.findall(r"[^\W_]+", _folded(word))]
+    return [token for word in words for token in re.findall(r"[^\W_]+", folded(word))]
 
 
-def _folded(word: str) -> str:
+def folded(word: str) -> str:
+    """Return a text in the letters of the index: lower case, no marks on Latin letters."""
+    if word.isascii():
+        return word.lower()
     apart = unicodedata.normalize("NFD", word.lower())
     return unicodedata.normalize("NFC", re.sub(r"(?<=[a-z])[\u0300-\u036f]+", "", apart))
 
 
-def mend(connection: sqlite3.Connection, token: str) -> str:
-    """Return `token` if a word begins so, else the nearest word, the commonest of several; itself if none is near."""
-    return token if len(token) < _SHORT or _is_used(connection, token) else _nearest(connection, token) or token
+def mend(connection: sqlite3.Connection, token: str) -> Word:
+    """Return what to match for `token` if a word begins so, else for the nearest word, the commonest of several.
+
+    Where none is near it is matched as it is.
+    """
+    word = word_of(connection, token)
+    if len(token) < _SHORT or word.terms != (token,) or _have(connection, word.match, 1):
+        return word
+    nearest = _nearest(connection, token)
+    return word if nearest is None else word_of(connection, nearest)
 
 
 def mended_further(connection: sqlite3.Connection, words: Sequence[str]) -> Iterator[list[str]]:
     """Yield `words` with one that hardly any entry has replaced by the nearest: for when they find nothing."""
-    query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
     for number, word in enumerate(words):
         if len(words) == 1 or len(word) < _SHORT or word.isdigit():
             continue
-        if connection.execute(query, (f'"{word}"*', _HARDLY + 1)).fetchone()[0] > _HARDLY:
+        if any(_have(connection, match, _HARDLY + 1) for match in (f'"{word}"', f'"{word}"*')):
             continue
         other = _nearest(connection, word)
         if other is not None:
@@ -65,34 +74,33 @@ def _nearest(connection: sqlite3.Connection, token: str) -> str | None:
 
 
 class Word(NamedTuple):
-    """A word, what to match for it, and of how many terms that is: 0, where it is whatever begins so."""
+    """A word, what to match for it, and the terms that this matches: none, where it is whatever begins so, and much."""
 
     typed: str
     match: str
-    terms: int
+    terms: tuple[str, ...]
 
 
 def word_of(connection: sqlite3.Connection, word: str) -> Word:
     """Return what to match for a word: it alone where it is common or a single letter, else whatever begins so."""
     alone = f'"{word}"'
-    query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-    if len(word) == 1 or connection.execute(query, (alone, _COMMON)).fetchone()[0] == _COMMON:
-        return Word(word, alone, 1)
+    if len(word) == 1 or _have(connection, alone, _COMMON):
+        return Word(word, alone, (word,))
+    # To look at a term of `terms` is to go through all that have it.
     query = "SELECT term FROM terms WHERE term >= ? AND term < ? LIMIT ?"
-    begun = [term for (term,) in connection.execute(query, (word, word + _AFTER_ALL, _TERMS + 1))]
-    if not begun or len(begun) > _TERMS:
-        return Word(word, f"{alone}*", 0)
+    begun = tuple(term for (term,) in connection.execute(query, (word, word + _AFTER_ALL, _TERMS + 1)))
+    if not begun:
+        return Word(word, alone, (word,))
+    if len(begun) > _TERMS:
+        return Word(word, f"{alone}*", ())
     either = " OR ".join(f'"{term}"' for term in begun)
-    return Word(word, f"({either})", len(begun))
+    return Word(word, f"({either})", begun)
 
 
-def _is_used(connection: sqlite3.Connection, token: str) -> bool:
-    # To look at a term of `terms` is to go through all that have it; most words are used just as they are.
-    query = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1"
-    if connection.execute(query, (f'"{token}"',)).fetchone():
-        return True
-    query = "SELECT 1 FROM terms WHERE term >= ? AND term < ? LIMIT 1"
-    return connection.execute(query, (token, token + _AFTER_ALL)).fetchone() is not None
+def _have(connection: sqlite3.Connection, match: str, many: int) -> bool:
+    """Tell whether so many entries have what is to match."""
+    query = "SELECT 1 FROM words WHERE words MATCH ? LIMIT 1 OFFSET ?"
+    return connection.execute(query, (match, many - 1)).fetchone() is not None
 
 
 def distance(one: str, other: str, most: int) -> int:
