@@ -21,6 +21,13 @@ def log(text):
     sys.stderr.flush()
 
 
+SAMPLING = {
+    "seed": 4294967295, "temperature": 0.800000011920929, "top_k": 40, "top_p": 0.949999988079071,
+    "min_p": 0.05000000074505806, "repeat_penalty": 1.0, "n_predict": -1, "samplers": ["top_k"], "ignore_eos": False,
+}  # fmt: skip
+"""How the real one says that it samples, numbers and all; of other things it says more."""
+
+
 class State:
     loaded = threading.Event()
     working = 0
@@ -51,7 +58,7 @@ class Handler(ModelServer):
         elif self.path == "/health":
             self.answer(200, {"status": "ok"})
         elif self.path == "/props":
-            settings = {"n_ctx": self.arguments.ctx_size}
+            settings = {"n_ctx": self.arguments.ctx_size, "params": SAMPLING}
             path = os.path.realpath(self.arguments.model)
             self.answer(200, {"default_generation_settings": settings, "total_slots": 1, "model_path": path})
         elif self.path == "/slots":

@@ -174,7 +174,8 @@ class Handler(ModelServer):
             if model is None or model.status not in RUNNING:
                 self.refuse(400, "model is not loaded")
                 return
-            settings = {"n_ctx": model.n_ctx}
+            params = {"temperature": float(model.preset.get("temp", 0.8)), "top_k": 40, "seed": 4294967295}
+            settings = {"n_ctx": model.n_ctx, "params": params}
             self.answer(200, {"default_generation_settings": settings, "chat_template": "{{ messages }}"})
             return
         settings = {"params": None, "n_ctx": 0}

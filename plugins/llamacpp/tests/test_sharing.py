@@ -94,6 +94,8 @@ async def test_settings_of_a_model_are_kept_in_the_presets(router, payload):
         assert await session.settings("mine") == kept
         loaded = await session.load(model, LoadSettings())
         assert loaded.n_ctx == 256
+        in_force = await session.settings("mine")
+        assert in_force == in_force | kept | {"top_k": 40}  # which is llama.cpp's own choice
         await session.configure("mine", dict.fromkeys(kept))
         assert await session.settings("mine") == {}
         with pytest.raises(NotFound):

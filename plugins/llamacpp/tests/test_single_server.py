@@ -17,7 +17,7 @@ LIVE = pytest.mark.live
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, smollm2, find_program):
-    flags = ("--model", str(smollm2), "--embeddings", "--pooling", "mean", "--ctx-size", "512")
+    flags = ("--model", str(smollm2), "--embeddings", "--pooling", "mean", "--ctx-size", "512", "--temp", "0.33")
     with real_server(find_program("llama-server"), tmp_path_factory.mktemp("single"), *flags) as running:
         yield running
 
@@ -58,6 +58,20 @@ async def test_a_model_of_papin_is_recognised_by_its_file(server, smollm2, tmp_p
 
 
 @LIVE
+async def test_how_it_samples_when_nobody_says(server):
+    async with server.open() as session:
+        (model,) = (await session.models()).models
+        told = await session.settings(model.reference)
+    assert {name: told[name] for name in ("n_ctx", "n_parallel", "temperature")} == {
+        "n_ctx": 512,
+        "n_parallel": 1,
+        "temperature": 0.33,
+    }
+    assert set(told) >= {"top_k", "top_p", "min_p", "repeat_penalty"}
+    assert not set(told) & {"seed", "n_predict"}  # each time another one, and no limit
+
+
+@LIVE
 async def test_another_model_is_not_loaded(server, smollm2, tmp_path):
     other = tmp_path / "other.gguf"
     other.write_text("")
@@ -88,6 +102,10 @@ async def test_a_fake_one_answers_and_keeps_its_model(tmp_path):
             assert "".join(each.text for each in await text_of(session, loaded)) == "Light is scattered."
             with pytest.raises(ProviderFailed, match="stays loaded"):
                 await session.unload("toy")
+            told = {"temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05, "repeat_penalty": 1.0}
+            assert await session.settings("toy") == {"n_ctx": 512, "n_parallel": 1, **told}
+            with pytest.raises(NotFound):
+                await session.settings("other")
             with pytest.raises(ProviderFailed, match="serves one model"):
                 await session.pull("a/b", print)
             with pytest.raises(ProviderFailed, match="serves one model"):

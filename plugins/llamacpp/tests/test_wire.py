@@ -23,6 +23,32 @@ def test_whose_server_it_is(text, is_one, is_router):
     assert (props(text).is_llama_server, props(text).is_router) == (is_one, is_router)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (
+            '{"default_generation_settings":{"n_ctx":512,"params":{"min_p":0.05000000074505806,"top_k":0,"n_predict":-1}}}',
+            {"n_ctx": 512, "top_k": 0, "min_p": 0.05},
+        ),
+        (
+            '{"default_generation_settings":{"params":{"temperature":0.33000001311302185,"seed":7}},"total_slots":4}',
+            {"n_parallel": 4, "temperature": 0.33, "seed": 7},
+        ),
+        (
+            '{"default_generation_settings":{"n_ctx":512,"top_p":1,"repeat_penalty":1.1,"seed":4294967295}}',
+            {"n_ctx": 512, "top_p": 1.0, "repeat_penalty": 1.1},
+        ),
+        ('{"role":"router","default_generation_settings":{"params":null,"n_ctx":0}}', {}),
+        ('{"default_generation_settings":{"params":{"temperature":"hot","top_k":true,"min_p":[],"seed":1e3}}}', {}),
+        ('{"default_generation_settings":{"n_ctx":"many","params":[1]}}', {}),
+        (f'{{"default_generation_settings":{{"temperature":1{"0" * 400}}}}}', {}),
+        ("{}", {}),
+    ],
+)
+def test_how_a_server_samples_when_nobody_says(text, found):
+    assert props(text).in_force == found
+
+
 def sent(event, **data):
     return f'data: {{"model":"m","event":"{event}","data":{msgspec.json.encode(data).decode()}}}'
 

@@ -76,12 +76,17 @@ class Session:
 
     async def show(self, reference: str) -> ProviderDetails:
         """Return what the server says of one model, loading nothing for it; see `papin.providers.Shows`."""
+        listed, props = await self._told(reference)
+        return details(listed, props, presets.pairs(listed.status.preset or "", reference))
+
+    async def _told(self, reference: str) -> tuple[ListedModel, Props]:
+        """Return one model and what the server says of it, which is nothing while a router does not run it."""
         props = await self._look()
         listed = await self._router.listed(reference)
         if props is not None and props.is_router:
             running = listed.status.value in {"loaded", "sleeping"}
-            props = await self._server.props_of(reference) if running else Props()
-        return details(listed, props or Props(), presets.pairs(listed.status.preset or "", reference))
+            props = await self._server.props_of(reference) if running else None
+        return listed, props or Props()
 
     async def load(self, model: Model, settings: LoadSettings) -> LoadedModel:  # noqa: ARG002  # it takes none
         """Have a router load `model`; a single one is asked whether it has it. See `papin.providers.Loads`."""
@@ -164,18 +169,25 @@ class Session:
         await self._sharing.unshare(reference)
 
     async def settings(self, reference: str) -> Mapping[str, str | int | float | bool]:
-        """Return what a router's presets hold for a model; see `papin.providers.Configures`."""
-        await self._need_router()
-        return await self._sharing.settings(reference)
+        """Return what a server has in force for a model, and else what a router's presets hold for it.
+
+        See `papin.providers.Configures`; a router unloads a model whose presets are changed, so the two agree.
+        """
+        kept = await self._sharing.settings(reference) if await self._is_router() else {}
+        _, props = await self._told(reference)
+        return {**kept, **props.in_force}
 
     async def configure(self, reference: str, settings: Mapping[str, str | int | float | bool | None]) -> None:
         """Change a router's presets; see `papin.providers.Configures`."""
         await self._need_router()
         await self._sharing.configure(reference, settings)
 
-    async def _need_router(self) -> None:
+    async def _is_router(self) -> bool:
         props = await self._look()
-        if props is None or not props.is_router:
+        return props is not None and props.is_router
+
+    async def _need_router(self) -> None:
+        if not await self._is_router():
             raise ProviderFailed(
                 f"the llama-server at {self._server.address} serves one model and takes no others",
                 next_step="Start it as a router: llama-server --models-dir FOLDER --models-preset FILE",

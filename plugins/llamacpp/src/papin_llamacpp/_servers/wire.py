@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -31,8 +31,13 @@ _NAME = 512
 _FLAGS = {"-m", "--model"}
 
 
-class _Generation(msgspec.Struct):
-    n_ctx: int = 0
+# How a server samples, by the names that papin and llama.cpp share.
+_COUNTS = ("top_k", "seed", "n_predict")
+_MEASURES = ("temperature", "top_p", "min_p", "repeat_penalty")
+
+# A seed of the greatest number is llama.cpp's word for a new one each time, as a negative number is for no limit.
+_RANDOM = (1 << 32) - 1
+_DIGITS = 6  # that a 32-bit float surely holds
 
 
 class _Modalities(msgspec.Struct):
@@ -49,7 +54,8 @@ class Props(msgspec.Struct, kw_only=True):
     model_alias: str | None = None
     chat_template: str | None = None
     modalities: _Modalities | None = None
-    default_generation_settings: _Generation | None = None
+    total_slots: int | None = None
+    default_generation_settings: dict[str, Any] | None = None
 
     @property
     def is_llama_server(self) -> bool:
@@ -64,7 +70,37 @@ class Props(msgspec.Struct, kw_only=True):
     @property
     def n_ctx(self) -> int | None:
         """Return how many tokens a chat with the single model may have."""
-        return (self.default_generation_settings or _Generation()).n_ctx or None
+        return _count((self.default_generation_settings or {}).get("n_ctx")) or None
+
+    @property
+    def in_force(self) -> dict[str, int | float]:
+        """Return how the model was loaded and samples when nobody says otherwise, by the names of `ModelSettings`.
+
+        What is random or without a limit is left out. Older builds tell how they sample beside the context.
+        """
+        told = self.default_generation_settings or {}
+        params = told.get("params", told)
+        sampling = params if isinstance(params, dict) else {}
+        found = {
+            "n_ctx": self.n_ctx,
+            "n_parallel": _count(self.total_slots),
+            **{name: _count(sampling.get(name)) for name in _COUNTS},
+            **{name: _measure(sampling.get(name)) for name in _MEASURES},
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _RANDOM:
+        return value
+    return None
+
+
+def _measure(value: object) -> float | None:
+    """Return what was meant by a 32-bit float that was written as a longer one: 0.949999988079071 is 0.95."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _RANDOM:
+        return float(f"{value:.{_DIGITS}g}")
+    return None
 
 
 class _Progress(msgspec.Struct):
