@@ -94,6 +94,19 @@ async def test_a_search_answers_while_one_types_and_a_model_is_installed_from_it
 
 
 @on_screen
+async def test_a_row_is_shown_alone_and_escape_shows_all_again(screen, tmp_path):
+    await screen.press("2")
+    await screen.until(lambda: "row: recommended" in screen.rows("cards"))
+    await screen.until(lambda: "Enter shows all of it" in screen.text("#card-sum"))
+    await screen.press("down")
+    await screen.until(lambda: "needs about" in screen.text("#card-sum"))
+    await screen.press("up", "enter")
+    await screen.until(lambda: [key for key in screen.rows("cards") if key.startswith("row: ")] == ["row: recommended"])
+    await screen.press("escape")
+    await screen.until(lambda: len([key for key in screen.rows("cards") if key.startswith("row: ")]) > 1)
+
+
+@on_screen
 async def test_a_search_that_finds_nothing_says_which_word_is_why(screen, tmp_path):
     await screen.press("2", "slash", *"smollm2 arch:zebra")
     await screen.until(lambda: "leave out arch:zebra" in screen.text("#card-sum"))

@@ -93,17 +93,21 @@ def test_what_a_job_ran_into():
     ]
 
 
-def test_a_card_says_why_it_is_shown():
-    assert _find.row(make_card(why="small and quick"))[-1] == "small and quick"
-    assert _find.row(make_card(), "Popular")[-1] == "Popular"
-
-
-def test_a_model_in_two_rows_is_shown_twice():
-    rows = [Row(name="a", title="A", cards=(make_card(),)), Row(name="b", title="B", cards=(make_card(),))]
-    assert [(key, cells[-1]) for key, cells in _find.shelf(rows).items()] == [
-        ("0 starter:m", "A"),
-        ("1 starter:m", "B"),
+def test_rows_stand_under_their_names_and_say_why_each_card_is_there():
+    cards = (make_card(why="small and quick"),)
+    rows = [Row(name="a", title="Row A", cards=cards), Row(name="b", title="B", cards=(make_card(),))]
+    assert [(key, cells[0]) for key, cells in _find.shelf(rows).items()] == [
+        ("row: a", "── a ──"),
+        ("a starter:m", "starter:m"),
+        ("row: b", "── b ──"),
+        ("b starter:m", "starter:m"),
     ]
+    why = _find.whys(rows)
+    assert (why["row: a"], why["a starter:m"], why["b starter:m"]) == (
+        "Row A. Enter shows all of it.",
+        "small and quick",
+        "",
+    )
 
 
 @pytest.mark.parametrize(

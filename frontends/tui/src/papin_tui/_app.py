@@ -68,7 +68,10 @@ class PapinApp(Desk):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit"),
         Binding("f1", "keys", "Keys"),
-        *(Binding(str(at), f"show('{key}')", show=False) for at, key in enumerate(_PANES, 1)),
+        *(
+            Binding(str(at), f"show('{key}')", title, show=False)
+            for at, (key, (title, _)) in enumerate(_PANES.items(), 1)
+        ),
     ]
 
     def __init__(self, bridge: Bridge) -> None:

@@ -27,11 +27,12 @@ _COLUMNS = (
     Column("DOWNLOADS", right=True),
     Column("LICENCE"),
     Column("CAN"),
-    Column("WHY"),
 )
 _FOUND = 100
 _EACH = 8
+_ROW = "row: "
 _HINT = "words, and filters: size:<=8b fits:yes quant:q4 can:vision provider:ollama license:mit sort:downloads"
+_ROWS = "Press / to search, Enter for everything about a model."
 _NEVER = "Nothing was ever asked of the catalogs. Press r to ask them."
 
 
@@ -43,6 +44,7 @@ class FindPane(Pane):
         Binding("d", "download", "Download"),
         Binding("o", "online", "Ask online"),
         Binding("r", "refresh", "Refresh catalogs"),
+        Binding("escape", "back", "All rows", show=False),
     ]
 
     def __init__(self) -> None:
@@ -50,6 +52,9 @@ class FindPane(Pane):
         self._line = Input(placeholder=_HINT, id="query")
         self._table = Table(*_COLUMNS, id="cards")
         self._sum = Static(id="card-sum", markup=False)
+        self._row = ""
+        self._text = ""
+        self._why: Mapping[str, str] = {}
 
     def compose(self) -> ComposeResult:
         """Show the line, the table, and a line below it."""
@@ -63,26 +68,34 @@ class FindPane(Pane):
 
     @property
     def _chosen(self) -> str | None:
-        # The key of a row is its place and its reference: a model can stand in several rows.
+        # The key of a card is its row or place, and its reference: a model can stand in several rows.
         key = self._table.chosen
-        return None if key is None else key.partition(" ")[2]
+        return None if key is None or key.startswith(_ROW) else key.partition(" ")[2]
 
     async def read(self) -> None:
-        """Show what the line finds, or the rows."""
-        query = self._query
+        """Show what the line finds, or one row, or all of them."""
+        query, chosen = self._query, self._row
         if query:
             await self._search(query, online=False)
+        elif chosen:
+            one = await self.app.ask(lambda kernel: kernel.discovery.browse(chosen, limit=_FOUND))
+            self._show(shelf([one]), "Escape shows all rows again.", whys([one]))
         else:
             rows = await self.app.ask(lambda kernel: kernel.discovery.rows(each=_EACH))
-            self._show(shelf(rows), _NEVER if not rows else "Press / to search, Enter for everything about a model.")
+            self._show(shelf(rows), _NEVER if not rows else _ROWS, whys(rows))
 
     async def _search(self, query: str, *, online: bool) -> None:
         found = await self.app.ask(lambda kernel: kernel.discovery.search(query, limit=_FOUND, online=online))
-        self._show({f"{at} {card.entry.ref}": row(card) for at, card in enumerate(found.cards)}, summary(found))
+        self._show({f"{at} {card.entry.ref}": row(card) for at, card in enumerate(found.cards)}, summary(found), {})
 
-    def _show(self, rows: Mapping[str, Sequence[str]], text: str) -> None:
+    def _show(self, rows: Mapping[str, Sequence[str]], text: str, why: Mapping[str, str]) -> None:
+        self._text, self._why = text, why
         self._table.fill(rows)
-        self._sum.update(cell(text))
+        self.on_data_table_row_highlighted()
+
+    def on_data_table_row_highlighted(self) -> None:
+        """Say why a card is there, where that is known."""
+        self._sum.update(cell(self._why.get(self._table.chosen or "") or self._text))
 
     def on_input_changed(self) -> None:
         """Search for what the line holds now."""
@@ -93,9 +106,16 @@ class FindPane(Pane):
         self._table.focus()
 
     def on_data_table_row_selected(self) -> None:
-        """Show everything about a model."""
+        """Show everything about a model, or all of a row."""
         if (ref := self._chosen) is not None:
             self.app.begin(self._open(ref))
+        elif (key := self._table.chosen) is not None:
+            self._row, self.is_stale = key.removeprefix(_ROW), True
+
+    def action_back(self) -> None:
+        """Show all rows again."""
+        self._line.value = self._row = ""
+        self.is_stale = True
 
     async def _open(self, ref: str) -> None:
         page = await self.app.ask(lambda kernel: kernel.discovery.show(ref))
@@ -127,8 +147,8 @@ class FindPane(Pane):
         self.is_stale = True
 
 
-def row(card: Card, why: str = "") -> tuple[str, ...]:
-    """Return the cells of a card; `why` tells why it is shown where the card itself does not."""
+def row(card: Card) -> tuple[str, ...]:
+    """Return the cells of a card."""
     entry = card.entry
     return (
         name(entry.ref),
@@ -138,14 +158,26 @@ def row(card: Card, why: str = "") -> tuple[str, ...]:
         words.compact(entry.downloads),
         name(entry.license) or ("gated" if entry.access == "gated" else ""),
         name(", ".join(entry.capabilities)),
-        line(card.why) or why,
     )
 
 
 def shelf(rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
-    """Return the cells of all rows below each other, each card telling which row it is of."""
-    cards = [(each.title, card) for each in rows for card in each.cards]
-    return {f"{at} {card.entry.ref}": row(card, name(title)) for at, (title, card) in enumerate(cards)}
+    """Return the cells of all rows below each other, each under its name."""
+    told: dict[str, tuple[str, ...]] = {}
+    for each in rows:
+        told[f"{_ROW}{each.name}"] = (f"── {name(each.name)} ──", *[""] * (len(_COLUMNS) - 1))
+        told |= {key: row(card) for key, card in _keyed(each)}
+    return told
+
+
+def whys(rows: Sequence[Row]) -> dict[str, str]:
+    """Return what is to be said of each row and of each card in it, by their keys."""
+    told = {f"{_ROW}{each.name}": f"{name(each.title)}. Enter shows all of it." for each in rows}
+    return told | {key: line(card.why) for each in rows for key, card in _keyed(each)}
+
+
+def _keyed(shown: Row) -> list[tuple[str, Card]]:
+    return [(f"{shown.name} {card.entry.ref}", card) for card in shown.cards]
 
 
 def summary(found: Found) -> str:
