@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from papin.models import Model, StoredFile
     from papin.storages import Account
 
-__all__ = ["Facts", "lines", "of_account", "of_model", "of_page", "of_settings", "set_by", "settings"]
+__all__ = ["Facts", "lines", "of_account", "of_model", "of_page", "of_settings", "set_by", "settings", "value_of"]
 
 Facts = Iterable[tuple[str, str]]
 """Labels and what is known; several may have the same label."""
@@ -94,6 +94,13 @@ def of_settings(view: SettingsView) -> Facts:
     return _known((each.name, _setting(each, view.provider)) for each in view.settings if each.value is not None)
 
 
+def value_of(setting: Setting) -> str:
+    """Return the value of a setting as one line, nothing where it has none."""
+    if isinstance(setting.value, float):
+        return f"{setting.value:g}"
+    return "" if setting.value is None else line(str(setting.value))
+
+
 def set_by(setting: Setting, provider: str) -> str:
     """Return who has set a setting, `provider` being what runs the model; nothing where nobody has."""
     return {"saved": "saved here", "provider": provider, "model": "the model", "engine": ""}[setting.source]
@@ -102,7 +109,7 @@ def set_by(setting: Setting, provider: str) -> str:
 def _setting(setting: Setting, provider: str) -> str:
     by = set_by(setting, provider)
     refused = "" if setting.is_taken else f"; {provider} cannot take it"
-    return f"{line(str(setting.value))}{by and f' ({by})'}{refused}"
+    return f"{value_of(setting)}{by and f' ({by})'}{refused}"
 
 
 def settings(model: Model) -> str:

@@ -3,7 +3,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from papin import events, sentences, verdicts
+from papin import events, facts, sentences, verdicts
 from papin.answers import (
     CatalogStatus,
     Check,
@@ -17,6 +17,7 @@ from papin.answers import (
     ProviderStatus,
     ProviderView,
     RemovalPlan,
+    Setting,
     Space,
     Verification,
 )
@@ -518,3 +519,11 @@ def test_a_narrow_terminal_shows_the_names_of_settings_whole():
     shown = settings.rows([row], 60)
     assert "providers.llamacpp.cache_ram_mib  512" in shown
     assert "FROM" not in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(300.0, "300"), (0.949999988079071, "0.95"), (0, "0"), (False, "False"), (None, ""), ("two\nlines", "two lines")],
+)
+def test_the_value_of_a_setting_is_one_short_line(value, text):
+    assert facts.value_of(Setting(name="n", value=value, source="engine")) == text

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from papin.answers import Setting, SettingsView
-from papin.facts import set_by
-from papin.safe import line, name
+from papin.facts import set_by, value_of
+from papin.safe import name
 from papin_cli._table import Column, render
 
 __all__ = ["table"]
@@ -25,6 +25,5 @@ def table(view: SettingsView, width: int | None) -> str:
 
 
 def _row(setting: Setting, provider: str) -> tuple[str, ...]:
-    value = "" if setting.value is None else line(str(setting.value))
     note = "" if setting.is_taken else f"{provider} cannot take it"
-    return name(setting.name), value, name(set_by(setting, provider)), name(note)
+    return name(setting.name), value_of(setting), name(set_by(setting, provider)), name(note)
