@@ -14,7 +14,18 @@ GIB = 1 << 30
 class Line:
     """A server and a line as a model: so much for each connection, so much in all."""
 
-    def __init__(self, lanes, *, each, whole=float("inf"), size=100 * GIB, held_up=0.0, waiting=0.0, idle=0.0):
+    def __init__(
+        self,
+        lanes,
+        *,
+        each,
+        whole=float("inf"),
+        size=100 * GIB,
+        held_up=0.0,
+        waiting=0.0,
+        idle=0.0,
+        is_hash_bound=False,
+    ):
         self.lanes = lanes
         self.each = each
         self.whole = whole
@@ -25,6 +36,7 @@ class Line:
         self.pressure = held_up
         self.waiting = waiting
         self.idle = idle
+        self.is_hash_bound = is_hash_bound
         self.targets = [lanes.target]
 
     def run(self, seconds, *, step=0.05):
@@ -41,6 +53,7 @@ class Line:
                 held_up=self.held_up,
                 waiting=int(self.received * self.waiting),
                 idle=self.now * self.idle,
+                is_hash_bound=self.is_hash_bound,
             )
             target = self.lanes.look(self.now, sample)
             if target != self.targets[-1]:
@@ -50,6 +63,10 @@ class Line:
 
 def test_a_server_that_limits_each_connection_gets_many():
     assert Line(Lanes(), each=20 * MIB).run(3) == [1, 2, 4, 8, 16]
+
+
+def test_what_comes_faster_than_it_is_hashed_comes_over_one_connection():
+    assert Line(Lanes(), each=300 * MIB, is_hash_bound=True).run(60) == [1]
 
 
 def test_never_more_than_is_polite():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import mmap
 import os
 import tempfile
@@ -90,6 +91,21 @@ def test_small_growth_is_noted_by_whoever_leaves(payload, area):
     assert not _recovered(area).parts
     payload.leave({0: piece.filling.part})
     assert _recovered(area).parts == {0: Part(1000, zlib.crc32(BODY[:1000]))}
+
+
+@pytest.mark.parametrize("damaged", [None, 0, 1, 2])
+def test_what_is_read_again_is_hashed_up_to_the_first_chunk_that_is_damaged(payload, damaged):
+    ledger = Ledger(len(BODY))
+    pieces = _pieces(ledger, len(BODY))
+    payload.write(pieces, ledger.size)
+    crcs = {piece.filling.number: piece.filling.part.crc for piece in pieces}
+    agreed = len(crcs) if damaged is None else damaged
+    chunks = [(number, ledger.size(number), crc ^ (number == damaged)) for number, crc in crcs.items()]
+    digest = hashlib.sha256()
+    assert payload.hash(chunks, digest) == agreed
+    assert payload.hash([(number, size, None) for number, size, _ in chunks[agreed:]], digest) == len(chunks) - agreed
+    assert digest.digest() == hashlib.sha256(BODY).digest()
+    assert payload.hash([(len(chunks), CHUNK, None)], digest) == 0
 
 
 def test_d5_what_the_disk_failed_to_keep_counts_as_not_there(payload, area, monkeypatch):

@@ -108,3 +108,50 @@ async def test_i3_a_kill_while_the_disk_is_slow_costs_no_more_than_a_checkpoint(
         assert server.sent < len(task.body)
         await Task(task.body, Folder(left)).fetch(server)
     assert server.sent <= len(task.body) + CHECKPOINT + IN_FLIGHT
+
+
+class Slow:
+    """A hasher that begins when it is let go."""
+
+    def __init__(self, monkeypatch):
+        self.may_go = threading.Event()
+        for name in ("_hash_held", "_hash_read"):
+            monkeypatch.setattr(Hasher, name, self._after(getattr(Hasher, name)))
+
+    def _after(self, work):
+        if work.__name__ == "_hash_held":
+
+            def hold(*arguments):
+                self.may_go.wait()
+                return work(*arguments)
+
+            return hold
+
+        async def hold_too(*arguments):
+            await trio.to_thread.run_sync(self.may_go.wait)
+            return await work(*arguments)
+
+        return hold_too
+
+
+@pytest.mark.parametrize(
+    ("first", "after", "is_bound"), [(0, 3, True), (RUN, RUN, False)], ids=["in order", "not in order"]
+)
+async def test_what_comes_in_order_faster_than_it_is_hashed_is_told(tmp_path, monkeypatch, first, after, is_bound):
+    """Of what comes in another order nothing follows: what is between may be what a slow connection still brings."""
+    hasher = Slow(monkeypatch)
+    payload = Payload(Area("key", tmp_path, tmp_path / "data"))
+    payload.restart(Entity())
+    ledger = Ledger(2 * RUN * CHUNK)
+    pipe = Pipe(payload, ledger, Hasher(payload, ledger))
+    before, answer = ledger.claim(first) if first else None, Endless()
+    async with pipe.running(), trio.open_nursery() as nursery:
+        claim = ledger.claim(RUN)
+        nursery.start_soon(Body(answer, None, Pace()).take, claim, ledger, pipe, lambda _, has_more, idle: None)
+        while len(ledger.done) < after:
+            await trio.lowlevel.checkpoint()
+        assert pipe.is_hash_bound is is_bound
+        hasher.may_go.set()
+        if before:
+            ledger.give_up(before)
+    payload.close()

@@ -30,7 +30,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
     `held_up` is for how many seconds so far connections waited for papin: for its disk, its limit. `waiting` counts the
     bytes that were read when still more had come; `idle` is for how many seconds connections, one on average, waited
-    for the network when nothing had come.
+    for the network when nothing had come. `is_hash_bound` tells whether papin already hashes all the time.
     """
 
     received: int
@@ -39,6 +39,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     held_up: float = 0.0
     waiting: int = 0
     idle: float = 0.0
+    is_hash_bound: bool = False
 
 
 class Lanes:
@@ -123,4 +124,4 @@ def _is_pressed(first: Sample, sample: Sample, took: float) -> bool:
     held_up = (sample.held_up - first.held_up) / took
     waiting = (sample.waiting - first.waiting) / max(1, sample.received - first.received)
     idle = (sample.idle - first.idle) / took
-    return held_up > _PRESSED or (waiting > _BEHIND and idle < _IDLE)
+    return sample.is_hash_bound or held_up > _PRESSED or (waiting > _BEHIND and idle < _IDLE)

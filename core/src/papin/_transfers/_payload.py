@@ -6,6 +6,7 @@ import hashlib
 import mmap
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ _SPARE = 256 << 20  # what a body without a length leaves free
 _NOTED = 128 << 10  # what the beginning of a chunk must have grown by to be noted again
 _RUN = 4 << 20  # what is written at once
 _WHAT = "the unfinished download"
+
+_Chunk = tuple[int, int, int | None]  # number, size, CRC or None
 
 
 @dataclass(eq=False, slots=True)
@@ -55,7 +58,8 @@ class Payload:
     def __init__(self, staging: Staging) -> None:
         self.entity: Entity | None = None
         # Made once: fresh memory for every chunk costs as much as reading it.
-        self._buffer = memoryview(mmap.mmap(-1, CHUNK))
+        self._buffers = [memoryview(mmap.mmap(-1, CHUNK)) for _ in range(2)]
+        self._reader = ThreadPoolExecutor(1)  # in order: no two reads into the same buffer at once
         self._direct: set[int] = set()  # chunks that are not in the page cache
         self._unsure: set[int] = set()  # chunks that were noted since the last time that all was durable
         self._lost: StorageFailed | None = None
@@ -162,21 +166,33 @@ class Payload:
         buffer = bytearray(part.filled)
         return self._read(number * CHUNK, memoryview(buffer)) and zlib.crc32(buffer) == part.crc
 
-    def hash(self, chunks: Iterable[tuple[int, int, int | None]], into: hashlib._Hash) -> int:
+    def hash(self, chunks: Iterable[_Chunk], into: hashlib._Hash) -> int:
         """Add chunks (number, size, CRC or None) to a running hash; return how many agreed with their CRC.
 
         The first one that does not ends it. Only one may run at a time.
         """
         agreed = 0
-        for number, size, crc in chunks:
-            view = self._buffer[:size]
-            if not self._read(number * CHUNK, view, direct=number in self._direct) or (
-                crc is not None and zlib.crc32(view) != crc
-            ):
+        for view, crc in self._read_ahead(chunks):
+            if view is None or (crc is not None and zlib.crc32(view) != crc):
                 break
             into.update(view)
             agreed += 1
         return agreed
+
+    def _read_ahead(self, chunks: Iterable[_Chunk]) -> Iterator[tuple[memoryview | None, int | None]]:
+        """Yield the bytes of chunks, or None, and the CRC: a disk need not wait while what it gave is being hashed."""
+        before: Future[memoryview | None] | None = None
+        before_crc = None
+        for turn, (number, size, crc) in enumerate(chunks):
+            coming = self._reader.submit(self._read_chunk, number, self._buffers[turn % 2][:size])
+            if before:
+                yield before.result(), before_crc
+            before, before_crc = coming, crc
+        if before:
+            yield before.result(), before_crc
+
+    def _read_chunk(self, number: int, view: memoryview) -> memoryview | None:
+        return view if self._read(number * CHUNK, view, direct=number in self._direct) else None
 
     def damaged(self, ledger: Ledger) -> Iterator[int]:
         """Yield the chunks that are not as they were written."""
@@ -196,6 +212,7 @@ class Payload:
 
     def close(self) -> None:
         """Close the files."""
+        self._reader.shutdown()
         self._notes.close()
         self._data.close()
 

@@ -29,6 +29,7 @@ _BUFFERS = 36
 _UNWRITTEN = 10 << 20  # what may have come and not be written: with `_ASKED` and what is not noted, I3's 16 MiB
 _ASKED = 4 << 20  # what all connections together may be about to receive
 _HELD = 5  # chunks that may stay in their buffers: every connection must still find one
+_BEHIND = 3  # chunks that wait in theirs to be hashed where the hasher is the slowest
 _CHECKPOINT = 16 << 20
 _EVERY = 1.0  # seconds between checkpoints of a slow transfer
 _AHEAD = 64 << 20  # what may be written and not durable yet
@@ -138,6 +139,12 @@ class Pipe:
     def is_full(self) -> bool:
         """Tell whether nothing more should be received before something is written: a kill would cost it."""
         return self._unwritten >= _UNWRITTEN
+
+    @property
+    def is_hash_bound(self) -> bool:
+        """Tell whether what comes in order, over one connection, comes faster than it is hashed."""
+        following = range(self._hasher.position, self._hasher.position + _BEHIND)
+        return all(number in self._held and number in self._ledger.done for number in following)
 
     @property
     def quantum(self) -> int:

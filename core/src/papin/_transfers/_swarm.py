@@ -202,6 +202,7 @@ class Swarm:
             held_up=self._waited,
             waiting=self._waiting,
             idle=self._idle,
+            is_hash_bound=self._pipe.is_hash_bound,
         )
         before = self._lanes.target
         target = self._lanes.look(now, sample)
