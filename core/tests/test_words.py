@@ -26,6 +26,12 @@ def test_parameters_are_written_as_the_field_does(number, text):
     assert words.compact(number) == text
 
 
+def test_an_estimate_says_about():
+    assert words.to_fetch(3_000_000, 0) == "3.0 MB"
+    assert words.to_fetch(3_000_000, 5) == "about 3.0 MB"
+    assert words.to_fetch(None, 0) == "?"
+
+
 @pytest.mark.parametrize(("fraction", "text"), [(None, ""), (0, "0 %"), (0.999, "99 %"), (1, "100 %")])
 def test_only_the_end_is_a_hundred_percent(fraction, text):
     assert words.percent(fraction) == text

@@ -54,6 +54,11 @@ def wanted(name: str, *urls: str, body: bytes | None = None, **more: Any) -> Wan
     return WantedFile(name=name, sources=sources, **promised | more)
 
 
+async def download(kernel: Kernel, ref: str) -> Job:
+    """Return the job of a download, once it has ended well."""
+    return await kernel.downloads.wait((await kernel.downloads.start(ref)).id)
+
+
 async def states(kernel: Kernel, job: Job) -> list[Job]:
     """Return a job as it changes, to its end."""
     async with aclosing(kernel.downloads.follow(job.id)) as changes:
@@ -147,5 +152,18 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
     def put(name: str, *files: WantedFile) -> None:
         variant = Variant(ref=f"shelf:{name}", catalog="shelf", name=name, variant="", files=files)
         (site / f"{name}.json").write_bytes(msgspec.json.encode(variant))
+
+    return put
+
+
+@pytest.fixture
+def put(shelf: Callable[..., None], tmp_path: Path) -> Callable[..., None]:
+    """Puts a model with a revision on the shelf."""
+
+    def put(name: str, *files: WantedFile, revision: str = "") -> None:
+        shelf(name, *files)
+        file = tmp_path / "site" / f"{name}.json"
+        variant = msgspec.json.decode(file.read_bytes(), type=Variant)
+        file.write_bytes(msgspec.json.encode(msgspec.structs.replace(variant, revision=revision)))
 
     return put

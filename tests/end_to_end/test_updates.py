@@ -9,12 +9,11 @@ import pytest
 from papin.events import ModelUpdateAvailable
 from papin.kernel import open_kernel
 from papin.library import open_library
-from papin.models import Variant
 from papin.testing.fault_scripts import flipped
 from papin.testing.fault_server import fault_server
 from papin.testing.samples import tiny_gguf
 
-from .conftest import states, wanted
+from .conftest import download, states, wanted
 
 OLD, NEW = tiny_gguf(1), tiny_gguf(2)
 
@@ -23,23 +22,6 @@ OLD, NEW = tiny_gguf(1), tiny_gguf(2)
 async def kernel(environ):
     async with open_kernel(environ=environ) as kernel:
         yield kernel
-
-
-@pytest.fixture
-def put(shelf, tmp_path):
-    """Puts a model with a revision on the shelf."""
-
-    def put(name, *files, revision=""):
-        shelf(name, *files)
-        file = tmp_path / "site" / f"{name}.json"
-        variant = msgspec.json.decode(file.read_bytes(), type=Variant)
-        file.write_bytes(msgspec.json.encode(msgspec.structs.replace(variant, revision=revision)))
-
-    return put
-
-
-async def download(kernel, ref):
-    return await kernel.downloads.wait((await kernel.downloads.start(ref)).id)
 
 
 async def test_new_weights_come_in_and_what_the_user_said_stays(kernel, put):

@@ -33,7 +33,7 @@ def some(points, count):
     return [points[at * (len(points) - 1) // (count - 1)] for at in range(count)]
 
 
-def make_gguf(seed=0, size=5 << 20):
+def make_gguf(seed=0, size=5 << 20, template=""):
     """A valid GGUF v3 file with one tensor of so many bytes, which are another ones for each seed."""
 
     def text(value):
@@ -41,7 +41,9 @@ def make_gguf(seed=0, size=5 << 20):
 
     pairs = text("general.architecture") + struct.pack("<I", 8) + text("llama")
     tensor = text("token_embd.weight") + struct.pack("<IQIQ", 1, size // 4, 0, 0)
-    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + pairs + tensor
+    if template:
+        pairs += text("tokenizer.chat_template") + struct.pack("<I", 8) + text(template)
+    head = b"GGUF" + struct.pack("<IQQ", 3, 1, 2 if template else 1) + pairs + tensor
     return head + bytes(-len(head) % 32) + hashlib.shake_256(str(seed).encode()).digest(size)
 
 

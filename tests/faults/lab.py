@@ -48,6 +48,12 @@ class Life:
     async def take(self, kernel, path, name):
         await self._wait(kernel, await kernel.downloads.import_file(path, name=name))
 
+    async def install(self, kernel, ref):
+        await self._wait(kernel, await kernel.downloads.start(ref))
+
+    async def update(self, kernel, name):
+        await self._wait(kernel, await kernel.updates.start(name))
+
     async def _wait(self, kernel, job):
         self.say("job", job.id)
         shown = []

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 
+import msgspec
 import pytest
 
+from papin.models import HttpSource, Variant, WantedFile
 from papin.testing.fault_server import fault_server
 
 from .audit import audit, store_of
-from .conftest import some, spare
+from .conftest import make_gguf, some, spare
 from .laboratory import orphans
 
 pytestmark = pytest.mark.faults
@@ -65,5 +68,46 @@ async def test_d10_kill_9_at_every_call_of_a_download(lab, homes, body):
             assert sent_for(server, point) <= (len(body) if life.ended("download") else 2 * len(body))
             if life.ended("download"):
                 assert sent_for(server, point) == before
+            audit(home, life, after, server=server)
+            spare(home)
+
+
+def put(shelf, url, body):
+    """Have the catalog of the laboratory offer `body`, at an address."""
+    sha256 = hashlib.sha256(body).hexdigest()
+    source = HttpSource(url=url, user_named=True)
+    file = WantedFile(name="m.gguf", sources=(source,), size=len(body), sha256=sha256)
+    variant = Variant(ref="shelf:m", catalog="shelf", name="m", variant="", files=(file,), revision=sha256[:40])
+    shelf.write_bytes(msgspec.json.encode(variant))
+
+
+async def test_d10_kill_9_at_every_call_of_an_update_that_reuses_weights(lab, homes, tmp_path):
+    old = make_gguf(size=9 << 20)
+    fresh = make_gguf(size=9 << 20, template="{{ messages }}" * 1000)
+    shelf, first = tmp_path / "shelf.json", homes / "first"
+    settings = {"PAPIN_CATALOGS__SHELF__FILE": str(shelf)}
+    digests = [hashlib.sha256(each).hexdigest() for each in (old, fresh)]
+    async with fault_server(old) as server:
+        put(shelf, server.url, old)
+        assert (await lab.live(first, ["install", "shelf:m"], settings=settings)).status == 0
+    async with fault_server(fresh) as server:
+        put(shelf, server.url, fresh)
+        shutil.copytree(first, homes / "0", symlinks=True)
+        whole = await lab.live(homes / "0", ["update", "m"], settings=settings, root=str(homes))
+        assert whole.status == 0
+        once = server.sent
+        assert once < 1 << 20
+        for point in some(range(1, whole.calls + 1), 16):
+            home, before = homes / str(point), server.sent
+            shutil.copytree(first, home, symlinks=True)
+            life = await lab.live(home, ["update", "m"], settings=settings, root=str(home), at=point)
+            assert life.status in (-9, 0), life
+            audit(home, life, server=server)
+            after = await lab.live(home, ["update", "m"], ["state"], settings=settings)
+            assert after.status == 0, after
+            assert after.state["passed"] == {"m": True}
+            assert after.state["digests"] == {"m": [digests[1]]}
+            assert orphans(home, after.state["digests"] | {"before": digests[:1]}) == []
+            assert server.sent - before <= 2 * once
             audit(home, life, after, server=server)
             spare(home)

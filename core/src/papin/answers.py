@@ -64,13 +64,15 @@ class PlannedFile(Value, frozen=True, kw_only=True):
     """A file of a planned download.
 
     `present` bytes are here already, complete, and are linked and not fetched; the models `shared_with` have them too.
-    `partial` bytes are left from an attempt before.
+    `partial` bytes are left from an attempt before, and `reused` are likely those of the version that it replaces: if
+    so, they are copied and not fetched.
     """
 
     name: str
     size: int | None
     present: int = 0
     partial: int = 0
+    reused: int = 0
     shared_with: tuple[str, ...] = ()
 
 

@@ -109,7 +109,8 @@ class Refreshed(Value, frozen=True, kw_only=True):
 class Update(Value, frozen=True, kw_only=True):
     """Another version of an installed model. `weights` are other, or only its template or metadata.
 
-    Of its `size` bytes, `fetch` are not here; None where a size is unknown.
+    Of its `size` bytes, `fetch` are not here; None where a size is unknown. With `reused` bytes that is an estimate: so
+    many are likely those of the version here, of which parts were compared, and are copied if all of them are.
     """
 
     model: str
@@ -117,6 +118,7 @@ class Update(Value, frozen=True, kw_only=True):
     weights: bool
     size: int | None = None
     fetch: int | None = None
+    reused: int = 0
     revision: str = ""
     revision_here: str = ""
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from papin.sizes import size_text
 
-__all__ = ["ago", "compact", "count", "models", "moment", "past", "percent", "size", "speed"]
+__all__ = ["ago", "compact", "count", "models", "moment", "past", "percent", "size", "speed", "to_fetch"]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 # In days; up to so many, days say more than months.
@@ -21,6 +21,11 @@ _WHOLE = 99.95
 def size(bytes_: int | None) -> str:
     """Return a size, `98.4 MB`; an unknown one is `?`."""
     return "?" if bytes_ is None else size_text(bytes_)
+
+
+def to_fetch(bytes_: int | None, reused: int) -> str:
+    """Return what an update fetches as `size` does, and `about 3.0 MB` where that it reuses the rest is only likely."""
+    return f"about {size(bytes_)}" if reused else size(bytes_)
 
 
 def speed(bytes_a_second: float | None) -> str:

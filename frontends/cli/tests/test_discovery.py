@@ -147,6 +147,16 @@ def test_updates():
     assert updates.plan(update) == "lake: New weights; 4 B to fetch (10 B in all)."
 
 
+def test_an_update_that_reuses_weights_says_about_how_much_it_fetches():
+    update = Update(
+        model="lake", ref="hub:lake", weights=False, size=4_000_000_000, fetch=8_100_000, reused=3_991_900_000
+    )
+    what = "Only its template or metadata is new"
+    assert updates.plan(update) == f"lake: {what}; about 8.1 MB to fetch (4.0 GB in all)."
+    check = UpdateCheck(model="lake", ref="hub:lake", outcome="metadata", update=update)
+    assert "about 8.1 MB" in updates.checks([check], None)
+
+
 # --- the program --------------------------------------------------------------------------------------------------
 
 

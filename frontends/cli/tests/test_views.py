@@ -423,6 +423,10 @@ def test_a_list_marks_what_can_be_updated_and_says_how(make_model, now):
     assert listing([make_model()], now, None, [one, other]).endswith(
         "\n2 updates available\nNext: papin models update --all\n"
     )
+    reuses = Update(
+        model="smollm2", ref="starter:smollm2", weights=False, size=9_000_000, fetch=1_000_000, reused=8_000_000
+    )
+    assert "2 updates available, about 4.0 MB to fetch\n" in listing([make_model()], now, None, [one, reuses])
     assert "UPDATE" not in listing([make_model()], now, None)
 
 

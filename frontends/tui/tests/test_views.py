@@ -51,6 +51,11 @@ def test_a_model_of_another_program_is_not_also_in_it():
     [
         (Update(model="m", ref="hf:o/m", weights=True, fetch=5_000_000), "weights", "other weights: 5.0 MB to fetch"),
         (Update(model="m", ref="hf:o/m", weights=False), "metadata", "other metadata: an unknown size to fetch"),
+        (
+            Update(model="m", ref="hf:o/m", weights=False, fetch=5_000_000, reused=9),
+            "metadata",
+            "other metadata: about 5.0 MB to fetch",
+        ),
     ],
 )
 def test_an_update_is_marked_and_told(update, mark, told):

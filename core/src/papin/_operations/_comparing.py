@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from papin.answers import DownloadPlan
 from papin.models import FileSource, Model, Variant
 
-__all__ = ["Change", "compare"]
+__all__ = ["Change", "compare", "has_same_weights"]
 
 Change = Literal["same", "metadata", "weights", "unknown"]
 
@@ -33,6 +34,14 @@ def compare(model: Model, variant: Variant) -> Change:
         return "metadata"
     is_other = bool(model.revision) and model.revision != variant.revision
     return "metadata" if is_other and _MANIFEST.fullmatch(variant.revision) else "same"
+
+
+def has_same_weights(model: Model, variant: Variant, plan: DownloadPlan) -> bool:
+    """Tell whether of each file of other content only the beginning is new, as far as `plan` could see."""
+    here = [file.sha256 for file in model.files if file.role != "sidecar"]
+    there = [file for file in variant.files if file.role != "sidecar"]
+    reused = {file.name for file in plan.files if file.reused}
+    return len(here) == len(there) and all(file.sha256 in here or file.name in reused for file in there)
 
 
 def _by_sizes(model: Model, variant: Variant) -> Change:

@@ -14,6 +14,7 @@ import trio
 
 from papin._jobs import JobHandle
 from papin._operations import _wanted
+from papin._operations._bases import likely_reused
 from papin._operations._bringing import Bringing
 from papin._operations._catalogs import Catalogs
 from papin._operations._holdings import check_linkable, holding_of, variant_of_holding
@@ -97,10 +98,14 @@ class Downloads:
         return provider if provider and not self._providers.descriptor(provider).runs_files else ""
 
     async def plan_update(self, model: Model) -> DownloadPlan:
-        """Return what bringing in the version of `model` that its catalog has now would do."""
+        """Return what bringing in the version of `model` that its catalog has now would do.
+
+        Servers are asked for a little of new files, to tell whether their ends are here already.
+        """
         request = Request(ref=model.ref, replaces=model.id)
         found = await self._planner.find(request, is_plan=True)
-        return await self._planner.plan(request, dataclasses.replace(found, installed=None))
+        reused = await likely_reused(self._services, found.variant, model)
+        return await self._planner.plan(request, dataclasses.replace(found, installed=None), reused)
 
     async def start_update(self, model: Model) -> Job:
         """Begin to bring in the version of `model` that its catalog has now, as a job, or join the one at it."""

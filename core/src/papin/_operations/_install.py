@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import dataclasses
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -11,6 +12,7 @@ import trio
 
 from papin import names
 from papin._jobs import JobHandle
+from papin._operations._bases import bases_of
 from papin._operations._elsewhere import Elsewhere
 from papin._operations._headers import read_all_at
 from papin._operations._removal import sweep
@@ -18,16 +20,26 @@ from papin._operations._services import Services
 from papin._operations._wanted import Arrived, as_asked
 from papin._operations._whole import Whole
 from papin._registry import Read, Write
-from papin._transfers import Fetched, Pace, Received, fetch, staging_key
+from papin._transfers import Base, Fetched, Pace, Received, fetch, staging_key
 from papin.errors import Conflict, FormatInvalid, NotFound, PapinError
 from papin.events import ModelChanged, ModelInstalled
 from papin.models import Header, HttpSource, Model, StoredFile, Variant, WantedFile
 
+_NOTHING: Mapping[str, Base] = {}
+
 
 async def fetch_all(
-    services: Services, variant: Variant, whole: Whole, *, handle: JobHandle, pace: Pace | None
+    services: Services,
+    variant: Variant,
+    whole: Whole,
+    *,
+    handle: JobHandle,
+    pace: Pace | None,
+    bases: Mapping[str, Base] = _NOTHING,
 ) -> tuple[Variant, tuple[StoredFile, ...]]:
     """Fetch the files of a variant into the default storage, each at most once; return it and them, as stored.
+
+    Of those that have one of `bases`, by their names, no more than their beginnings where that is possible.
 
     One file of which no catalog tells the version has that of its server.
     """
@@ -49,7 +61,8 @@ async def fetch_all(
             await services.records.change(lambda write: _expect(write, name, wanted, received, handle.id))
 
         get = partial(fetch, wanted, storage, services.http, report, pace=pace, waits=waits, expects=expects)
-        fetched = await _get(partial(get, learns=elsewhere.learnt), elsewhere)
+        get = partial(get, learns=elsewhere.learnt, base=_warning(bases.get(wanted.name), wanted, handle))
+        fetched = await _get(get, elsewhere)
         whole.finished(fetched.size)
         for wrong in fetched.blamed:
             handle.warn(f"a source of {wanted.name} was dropped: {wrong}")
@@ -59,6 +72,12 @@ async def fetch_all(
     if len(stored) == 1 and not variant.revision:
         variant = msgspec.structs.replace(variant, revision=fetched.etag)
     return variant, tuple(stored)
+
+
+def _warning(base: Base | None, wanted: WantedFile, handle: JobHandle) -> Base | None:
+    """Return `base`, so that `handle` warns when it turns out to be of no use."""
+    text = f"{wanted.name} looked as if only its beginning were new, and is another file: all of it is fetched"
+    return base and dataclasses.replace(base, otherwise=partial(handle.warn, text))
 
 
 async def _get(get: Callable[[], Awaitable[Fetched]], elsewhere: Elsewhere) -> Fetched:
@@ -137,7 +156,11 @@ async def install(
         FormatInvalid: no format here reads it; what was fetched for it is removed again.
         PapinError: as fetching it failed; what arrived is kept for the next attempt.
     """
-    variant, files = await fetch_all(services, variant, whole, handle=handle, pace=pace)
+    bases = _NOTHING
+    if replaces:
+        model = await services.records.read(lambda read: read.model(replaces))
+        bases = await bases_of(services, variant, model)
+    variant, files = await fetch_all(services, variant, whole, handle=handle, pace=pace, bases=bases)
     whole.committing()
     async with services.committing():
         if replaces:

@@ -21,6 +21,8 @@ from papin.models import Model, Variant, WantedFile
 from papin.names import PathRef, UrlRef
 from papin.storages import StorageSession
 
+_NOTHING: Mapping[str, int] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -86,24 +88,23 @@ class Planner:
                 arrived[file.name] = came
         return _wanted.as_arrived(variant, arrived)
 
-    async def plan(self, request: Request, found: Found) -> DownloadPlan:
-        """Return the plan for what was found.
+    async def plan(self, request: Request, found: Found, reused: Mapping[str, int] = _NOTHING) -> DownloadPlan:
+        """Return the plan for what was found; of its files so many bytes are likely `reused`, by name.
 
         Raises:
             Conflict: another model has the wished name.
         """
         variant, storage = found.variant, await self._services.storage()
-        held = {file.name: await self._held(file, storage) for file in variant.files}
+        held = {file.name: await self._held(file, storage, reused.get(file.name, 0)) for file in variant.files}
         room = await storage.room(staging_keys(variant))
         model = found.installed.id if found.installed else await self.free_id(variant, request.name)
         installed = found.installed.id if found.installed else ""
         return _wanted.make_plan(variant, found.sizes, held, room, model=model, installed=installed)
 
-    async def _held(self, file: WantedFile, storage: StorageSession) -> Held:
+    async def _held(self, file: WantedFile, storage: StorageSession, reused: int) -> Held:
         if file.sha256 is None or await storage.locate(file.sha256) is None:
-            return Held(partial=await storage.staged(staging_key(file)))
+            return Held(partial=await storage.staged(staging_key(file)), reused=reused)
         digest = file.sha256
-
         return Held(is_whole=True, users=await self._services.records.read(lambda read: read.users(digest)))
 
     async def discard(self, request: Request, job_id: str) -> None:

@@ -12,7 +12,7 @@ import trio
 from papin import names
 from papin._index._offers import keep_offer, offers
 from papin._operations._catalogs import Catalogs
-from papin._operations._comparing import Change, compare
+from papin._operations._comparing import Change, compare, has_same_weights
 from papin._operations._downloads import Downloads
 from papin._operations._install import as_version
 from papin._operations._models import Models
@@ -98,12 +98,15 @@ class Updates:
         if change in ("same", "unknown"):
             return None, change
         plan = await self._downloads.plan_update(model)
+        if change == "weights" and has_same_weights(model, variant, plan):
+            change = "metadata"
         update = Update(
             model=model.id,
             ref=model.ref,
             weights=change == "weights",
             size=plan.size,
             fetch=plan.fetch,
+            reused=sum(file.reused for file in plan.files),
             revision=variant.revision,
             revision_here=model.revision,
         )

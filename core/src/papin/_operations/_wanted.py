@@ -149,11 +149,15 @@ def check_files(variant: Variant) -> Variant:
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """What is here of a wanted file: all of it, which the models `users` use, or `partial` bytes of it."""
+    """What is here of a wanted file: all of it, which the models `users` use, or `partial` bytes of it.
+
+    Or so many of its bytes, `reused`, are likely in the file that it replaces.
+    """
 
     is_whole: bool = False
     users: tuple[str, ...] = ()
     partial: int = 0
+    reused: int = 0
 
 
 def fetched_before(variant: Variant, models: Iterable[Model]) -> tuple[Model, ...]:
@@ -195,7 +199,7 @@ def make_plan(
     files = tuple(_planned(file, sizes[file.name], held[file.name]) for file in variant.files)
     known = [file.size for file in files if file.size is not None]
     size = sum(known) if len(known) == len(files) else None
-    fetch = None if size is None else size - sum(file.present + file.partial for file in files)
+    fetch = None if size is None else size - sum(file.present + file.partial + file.reused for file in files)
     space = Space(
         path=room.path,
         free=room.free,
@@ -221,6 +225,9 @@ def make_plan(
 def _planned(file: WantedFile, size: int | None, held: Held) -> PlannedFile:
     if held.is_whole:
         return PlannedFile(name=file.name, size=size, present=size or 0, shared_with=held.users)
+    if held.reused:
+        # What is there of it was copied when the process was killed, and that is done again.
+        return PlannedFile(name=file.name, size=size, reused=held.reused)
     return PlannedFile(name=file.name, size=size, partial=held.partial if size is None else min(size, held.partial))
 
 

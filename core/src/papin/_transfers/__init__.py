@@ -5,6 +5,7 @@ process loses what it had not written yet (at most 36 MiB, seldom 8), a power cu
 from the network is cut into chunks, which several connections may fetch at the same time:
 
     _fetch      what is there already, then the sources in their order: `_local` ones, or the addresses as `_mirrors`
+    _graft      a file of which only the beginning is new: that in `_parts`, the rest from the version here, its `_base`
     _engine     one file from its mirrors: sessions, one after the other, until everything is there
     _swarm      one session: its connections, each a `_body` after the other; `_lanes` decides how many, `_hosts` bounds
     _asker      one request; `_judge` decides what its answer means and whether it may be joined to what is there
@@ -16,20 +17,24 @@ from the network is cut into chunks, which several connections may fetch at the 
 `_lanes`, `_ledger` and `_judge` decide and touch nothing.
 """
 
+from papin._transfers._base import Base
 from papin._transfers._bucket import SharedBucket
 from papin._transfers._fetch import Fetched, fetch, staging_key
+from papin._transfers._graft import likely
 from papin._transfers._judge import refuse_web_page, strong_etag
 from papin._transfers._meter import Meter
 from papin._transfers._pace import Pace
 from papin._transfers._received import Received
 
 __all__ = [
+    "Base",
     "Fetched",
     "Meter",
     "Pace",
     "Received",
     "SharedBucket",
     "fetch",
+    "likely",
     "refuse_web_page",
     "staging_key",
     "strong_etag",

@@ -78,6 +78,13 @@ class DataFile:
             view = view[count:]
         return True
 
+    def copy(self, source: int, start: int, offset: int, count: int) -> bool:
+        """Have the system copy from another open file, sharing blocks where it can; return whether it did all of it."""
+        try:
+            return os.copy_file_range(source, self._file, count, start, offset) == count
+        except (AttributeError, OSError):  # not every system has it, and not for every two files
+            return False
+
     def truncate(self, size: int) -> None:
         """Give it that length."""
         os.ftruncate(self._file, size)

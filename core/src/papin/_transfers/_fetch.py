@@ -11,8 +11,10 @@ from typing import Literal
 
 import msgspec
 
+from papin._transfers._base import Base
 from papin._transfers._disk import in_thread
 from papin._transfers._engine import Engine
+from papin._transfers._graft import Grafting
 from papin._transfers._hosts import Hosts
 from papin._transfers._local import locate, take_local
 from papin._transfers._meter import Meter
@@ -82,6 +84,7 @@ async def fetch(
     waits: Waits = tell_nobody,
     expects: Expects = expect_nothing,
     learns: Learns = learn_nothing,
+    base: Base | None = None,
 ) -> Fetched:
     """Get `wanted` into `storage` from the first of its sources that can give it, unless it is there already.
 
@@ -89,8 +92,9 @@ async def fetch(
     called from the event loop, often: whoever shows progress throttles it. `pace` limits the speed, `hosts` the
     connections; `waits` is told when and why it waits before it tries again, and with nothing when it need not wait for
     others any more; `expects` records what is about to be kept, so that a crash loses track of nothing, and `learns`
-    tells what others kept meanwhile of which nobody knew the digest. Cancelling leaves what arrived to be resumed. Two
-    that fetch the same at once, in whichever process, fetch it once.
+    tells what others kept meanwhile of which nobody knew the digest. The end of `base`, the version before, is copied
+    where it is the same. Cancelling leaves what arrived to be resumed. Two that fetch the same at once, in whichever
+    process, fetch it once.
 
     Raises:
         DiskSpace, StorageFailed: it cannot be kept; no other source would help.
@@ -117,6 +121,7 @@ async def fetch(
                     waits=waits,
                     expects=expects,
                     learns=learns,
+                    base=base,
                 )
             return await _take(list(sources), wanted, storage, meter, waits=waits, expects=expects)
         except PapinError as error:
@@ -190,6 +195,7 @@ async def _download(
     waits: Waits,
     expects: Expects,
     learns: Learns,
+    base: Base | None,
 ) -> Fetched:
     async with storage.stage(staging_key(wanted), size=wanted.size) as staging:
         waits("", 0)  # whoever had it open before us is done with it
@@ -197,10 +203,15 @@ async def _download(
         if present:
             return present
         async with AsyncExitStack() as clients:
-            engine = Engine(
-                wanted, Mirrors(sources, http, clients), storage, meter, pace=pace, hosts=hosts, waits=waits
-            )
-            received = await engine.run(staging)
+            mirrors = Mirrors(sources, http, clients)
+            received = None
+            graft = base.graft(wanted) if base else None
+            if base and graft:
+                grafting = Grafting(wanted, base, graft, staging, meter)
+                received = await grafting.run(mirrors, pace=pace, waits=waits, hosts=hosts)
+            if received is None:
+                engine = Engine(wanted, mirrors, storage, meter, pace=pace, hosts=hosts, waits=waits)
+                received = await engine.run(staging)
         return await _admit(storage, staging, received, meter, expects)
 
 

@@ -259,7 +259,7 @@ async def _listed(kernel: Kernel) -> tuple[Sequence[Model], Mapping[str, Update]
 def newer(update: Update) -> str:
     """Return what an update brings."""
     what = "other weights" if update.weights else "another template or other metadata"
-    fetched = "an unknown size" if update.fetch is None else words.size(update.fetch)
+    fetched = "an unknown size" if update.fetch is None else words.to_fetch(update.fetch, update.reused)
     return f"{name(update.ref)} has {what}: {fetched} to fetch. The version that is here stays until that is verified."
 
 

@@ -82,7 +82,8 @@ def _each(show: Callable[[T], str], values: Sequence[T]) -> list[str]:
 def updatable(updates: Sequence[Update]) -> str:
     """Return `2 updates available, 1.3 GB to fetch`, as the last checks found; without bytes where one is unknown."""
     fetched = [update.fetch for update in updates if update.fetch is not None]
-    size = f", {words.size(sum(fetched))} to fetch" if len(fetched) == len(updates) else ""
+    reused = sum(update.reused for update in updates)
+    size = f", {words.to_fetch(sum(fetched), reused)} to fetch" if len(fetched) == len(updates) else ""
     return f"{words.count(len(updates), 'update')} available{size}"
 
 

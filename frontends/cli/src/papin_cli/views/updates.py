@@ -46,7 +46,7 @@ def _row(check: UpdateCheck) -> tuple[str, ...]:
     return (
         name(check.model),
         _OUTCOMES[check.outcome],
-        words.size(update.fetch) if update else "",
+        words.to_fetch(update.fetch, update.reused) if update else "",
         name(check.ref),
         _short(update.revision) if update else "",
         _short(update.revision_here) if update else "",
@@ -62,4 +62,5 @@ def plan(update: Update) -> str:
     """Return what an update would bring, as one line."""
     what = "New weights" if update.weights else "Only its template or metadata is new"
     size = "size unknown" if update.size is None else f"{words.size(update.size)} in all"
-    return f"{name(update.model)}: {what}; {words.size(update.fetch)} to fetch ({size})."
+    fetch = words.to_fetch(update.fetch, update.reused)
+    return f"{name(update.model)}: {what}; {fetch} to fetch ({size})."

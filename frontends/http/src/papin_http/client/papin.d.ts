@@ -297,7 +297,10 @@ export interface Update {
   ref: string;
   weights: boolean;
   size: number | null;
+  /** What would come in; an estimate where `reused` is above 0. */
   fetch: number | null;
+  /** Bytes that are likely those of the version here, of which parts were compared; they are copied if all of them are. */
+  reused: number;
   revision: string;
   revision_here: string;
 }
@@ -369,6 +372,8 @@ export interface PlannedFile {
   present: number;
   /** Bytes that are left from an attempt before. */
   partial: number;
+  /** Bytes that are likely those of the version that it replaces. */
+  reused: number;
   /** The models that have the file too. */
   shared_with: string[];
 }

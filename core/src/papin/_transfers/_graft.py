@@ -1,0 +1,178 @@
+"""A file of which only the beginning is new: the rest is copied from the version that is here already.
+
+Publishers upload a model again with a better template or other metadata, and its weights are the same to the byte. They
+stand behind the header, up to the end of the file; so the sizes of both files tell where they begin in the new one,
+whatever its header says, which nobody has to read and believe for that. Some spots of them are compared with what the
+source has, and where all are the same, only what comes before is fetched.
+
+The digest of the whole decides. Nothing is noted of what was copied: whoever finds it after a kill begins anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AsyncExitStack, closing
+
+import trio
+
+from papin._transfers._asker import Asker
+from papin._transfers._base import Base, Graft, UnfitError, read_at
+from papin._transfers._data import DataFile
+from papin._transfers._disk import disk_errors, in_thread
+from papin._transfers._hosts import Hosts
+from papin._transfers._meter import Meter
+from papin._transfers._mirrors import Mirrors
+from papin._transfers._notes import forget_notes
+from papin._transfers._pace import Pace
+from papin._transfers._parts import Parts
+from papin._transfers._payload import Payload
+from papin._transfers._received import Received
+from papin._transfers._retry import Retries, Waits
+from papin.errors import NotFound, PapinError, TooManyRequests, TransferFailed
+from papin.http import Http
+from papin.models import HttpSource, WantedFile
+from papin.storages import Staging
+
+_SPOT = 64 << 10  # bytes that are compared at each place
+_EIGHTHS = (4, 8, 0, 2, 6, 1, 3, 5, 7)  # where the places are; other weights differ in the middle if anywhere
+_FIRST = 2  # places that are enough to say how much would be fetched
+_ENOUGH = 5.0  # seconds that saying so may take
+_PIECE = 4 << 20
+_DURABLE = 32 << 20  # what is written before it is made durable, so that the end does not take long
+
+
+async def likely(wanted: WantedFile, base: Base, http: Http) -> int:
+    """Return how many bytes of `wanted` are likely at the end of `base` and need not be fetched, nor compared.
+
+    Costs two small requests at most.
+    """
+    graft = base.graft(wanted)
+    sources = [source for source in wanted.sources if isinstance(source, HttpSource)]
+    if graft is None or not sources:
+        return 0
+    agreed = 0
+    async with AsyncExitStack() as clients:
+        with trio.move_on_after(_ENOUGH):
+            parts = Parts(wanted, Asker(Mirrors(sources, http, clients)), sources[0])
+            try:
+                agreed = await _agreed(parts, base, graft, _FIRST)
+            except (PapinError, UnfitError):
+                return 0
+    return graft.length - len(_EIGHTHS) * _SPOT if agreed == _FIRST else 0
+
+
+async def _agreed(parts: Parts, base: Base, graft: Graft, most: int) -> int:
+    """Return how many of the first `most` places are the same here and there; the first that is not ends it."""
+    for number, eighth in enumerate(_EIGHTHS[:most]):
+        at = (graft.length - _SPOT) * eighth // 8
+        here = await in_thread(_spot, base, graft.start + at)
+        if await parts.get(graft.offset + at, graft.offset + at + _SPOT) != here:
+            return number
+    return most
+
+
+def _spot(base: Base, start: int) -> bytearray:
+    spot = bytearray(_SPOT)
+    with base.opened() as file:
+        read_at(file, start, memoryview(spot))
+    return spot
+
+
+class Grafting:
+    """Makes `wanted`, in an open staging area, of its beginning at a source and of the end of `base`."""
+
+    def __init__(self, wanted: WantedFile, base: Base, graft: Graft, staging: Staging, meter: Meter) -> None:
+        self._wanted = wanted
+        self._base = base
+        self._graft = graft
+        self._staging = staging
+        self._meter = meter
+        self._total = graft.offset + graft.length
+
+    async def run(self, mirrors: Mirrors, *, pace: Pace, waits: Waits, hosts: Hosts) -> Received | None:
+        """Return what it made, or None where that is not possible; then it left nothing, and nobody is to blame.
+
+        Raises:
+            TransferFailed: its sources cannot be reached now; to fetch all of it would be no better.
+            StorageFailed, DiskSpace: it could not be written.
+        """
+        if await in_thread(self._is_begun):
+            return None
+        failed: TransferFailed | None = None
+        for source in (mirrors.present, *mirrors.others):
+            retries = Retries(persistent=not mirrors.others, waits=waits)
+            parts = Parts(self._wanted, Asker(mirrors), source, pace=pace, hosts=hosts, retries=retries)
+            try:
+                head = await self._head(parts)
+            except (NotFound, UnfitError):
+                continue
+            except TransferFailed as error:
+                if error.transient or isinstance(error, TooManyRequests):
+                    failed = error
+                continue
+            return await self._completed(head, parts.etag) if head else None
+        if failed is not None:
+            raise failed
+        return None
+
+    def _is_begun(self) -> bool:
+        with closing(Payload(self._staging)) as payload:
+            return payload.recover().received > 0
+
+    async def _head(self, parts: Parts) -> bytearray | None:
+        """Return what comes before the weights, or None when those are others."""
+        agreed = await _agreed(parts, self._base, self._graft, len(_EIGHTHS))
+        if agreed < len(_EIGHTHS):
+            if agreed >= _FIRST:
+                self._base.otherwise()
+            return None
+        self._meter.enter("downloading", total=self._total)
+        return await parts.get(0, self._graft.offset, self._meter.show)
+
+    async def _completed(self, head: bytearray, etag: str) -> Received | None:
+        self._meter.enter("verifying", total=self._total)
+        digest = await in_thread(self._put_together, head)
+        if digest != self._wanted.sha256:
+            self._base.otherwise()
+            return None
+        return Received(sha256=digest, size=self._total, how="copy", etag=etag.strip('"'))
+
+    # --- in a thread ---
+
+    def _put_together(self, head: bytearray) -> str:
+        """Write both parts, durably; return the digest, and leave nothing where it is not the one that was promised."""
+        forget_notes(self._staging.folder)
+        with disk_errors("the unfinished download"), closing(DataFile(self._staging.data)) as data:
+            digest = ""
+            try:
+                data.truncate(0)
+                data.write(0, [memoryview(head)])
+                digest = self._copied(data, hashlib.sha256(head))
+            except UnfitError:
+                return ""
+            finally:
+                data.truncate(self._total if digest == self._wanted.sha256 else 0)
+            data.sync()
+        return digest
+
+    def _copied(self, data: DataFile, digest: hashlib._Hash) -> str:
+        """Put the end of the base behind what is there; return the digest of all."""
+        buffer = memoryview(bytearray(_PIECE))
+        done = 0
+        with self._base.opened() as source:
+            while done < self._graft.length:
+                view = buffer[: self._graft.length - done]
+                start, at = self._graft.start + done, self._graft.offset + done
+                # What the system copies takes no space where blocks can be shared.
+                if not (data.copy(source, start, at, len(view)) and data.read(at, view)):
+                    read_at(source, start, view)
+                    data.write(at, [view])
+                digest.update(view)
+                done += len(view)
+                self._show(self._graft.offset + done)
+                if not done % _DURABLE:
+                    data.sync_data()
+        return digest.hexdigest()
+
+    def _show(self, done: int) -> None:
+        trio.from_thread.run_sync(self._meter.show, done)
