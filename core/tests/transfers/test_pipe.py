@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import threading
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 import trio.testing
 
+from papin._http._network import Wire
 from papin._transfers._body import Body
 from papin._transfers._hasher import Hasher
+from papin._transfers._lanes import MOST
 from papin._transfers._ledger import CHUNK, Ledger
 from papin._transfers._notes import Entity
 from papin._transfers._pace import Pace
@@ -22,7 +24,6 @@ from .conftest import MIB, Task, make_body
 from .storage import Area, Folder
 
 CHECKPOINT = 16 * MIB  # I3
-IN_FLIGHT = 12 * MIB  # what may lie in the buffers of both sockets of one connection
 RUN = 8
 
 
@@ -98,16 +99,37 @@ async def test_i3_a_kill_while_the_disk_is_slow_costs_no_more_than_a_checkpoint(
     """What lies in the staging area while a write does not come back is what a kill leaves then."""
     task = Task(make_body(64 * MIB), storage)
     disk = Disk(monkeypatch, after=1)
+    received, receive = [], Wire.receive_into
+
+    async def counting(wire, buffer):
+        received.append(await receive(wire, buffer))
+        return received[-1]
+
+    monkeypatch.setattr(Wire, "receive_into", counting)
     left = tmp_path / "left"
     async with fault_server(task.body) as server:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(task.fetch, server)
             async with disk.stuck():
                 shutil.copytree(storage.root, left)
+                assert sum(received) < len(task.body)
                 nursery.cancel_scope.cancel()
-        assert server.sent < len(task.body)
         await Task(task.body, Folder(left)).fetch(server)
-    assert server.sent <= len(task.body) + CHECKPOINT + IN_FLIGHT
+    assert len(task.body) < sum(received) <= len(task.body) + CHECKPOINT
+
+
+async def test_i3_the_most_that_may_come_at_once_is_bounded_whoever_asks_when(tmp_path):
+    payload = Payload(Area("key", tmp_path, tmp_path / "data"))
+    ledger = Ledger()
+    pipe = Pipe(payload, ledger, Hasher(payload, ledger))
+    with ExitStack() as stack:
+        sizes = [stack.enter_context(pipe.asking()) for _ in range(MOST)]
+    assert sizes[0] == MIB
+    assert min(sizes) >= MIB // 4
+    assert sum(sizes) <= 5 * MIB
+    with pipe.asking() as size:
+        assert size == MIB
+    payload.close()
 
 
 class Slow:

@@ -1,25 +1,46 @@
 """A process that fetches one file: started by the tests with folder, address, size and digest; prints what came of it.
 
-`grown` is by how many bytes its peak memory grew while it fetched.
+`grown` is by how many bytes its peak memory grew while it fetched. What it took from its sockets is added to `received`
+beside the folder, which tells of it when it was killed too.
 """
 
 from __future__ import annotations
 
 import json
+import mmap
 import resource
+import struct
 import sys
 from pathlib import Path
 
 import trio
 from storage import Folder
 
+from papin._http._network import Wire
 from papin._transfers import fetch
 from papin.http import Http
 from papin.models import HttpSource, WantedFile
 
 
+def count_received(path):
+    """Count in the file of that path, at once, what is received of bodies."""
+    if not path.exists():
+        path.write_bytes(bytes(8))
+    with path.open("r+b") as file:
+        counter = mmap.mmap(file.fileno(), 8)
+    receive = Wire.receive_into
+
+    async def counting(self, buffer):
+        count = await receive(self, buffer)
+        counter[:] = struct.pack("<Q", struct.unpack("<Q", counter[:])[0] + count)
+        return count
+
+    Wire.receive_into = counting
+
+
 async def main():
     root, url, size, sha256 = sys.argv[1:]
+    count_received(Path(root).with_name("received"))
     source = HttpSource(url=url, user_named=True)
     wanted = WantedFile(name="m", sources=(source,), size=int(size), sha256=sha256)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,8 +1,10 @@
 """Transfers: one wanted file from its sources into a storage, fast, resumable, verified, durable.
 
 The order is never another one: reserve, write to the staging area, fsync, verify, have the storage admit it. A killed
-process loses what it had not written yet (at most 36 MiB, seldom 8), a power cut what came in the last second. A file
-from the network is cut into chunks, which several connections may fetch at the same time:
+process loses what it had received and not written and noted yet, at most 16 MiB on any number of connections, and what
+lay in the buffers of its sockets. A power cut costs what was not durable too: that is seen to after 16 MiB or a second,
+and no more than 64 MiB are written before it is done. A file from the network is cut into chunks, which several
+connections may fetch at the same time:
 
     _fetch      what is there already, then the sources in their order: `_local` ones, or the addresses as `_mirrors`
     _graft      a file of which only the beginning is new: that in `_parts`, the rest from the version here, its `_base`

@@ -113,12 +113,13 @@ class Body:
         try:
             while count < room and (not count or (not pipe.is_full and trio.current_time() - began < _FLUSH)):
                 was_waiting, asked = self._answer.has_more, trio.current_time()
-                got = await self._receive(view[count:][: pipe.quantum])
+                with pipe.asking() as most:
+                    got = await self._receive(view[count:][:most])
+                    pipe.came(got)
                 if not got:
                     return count, False
                 count += got
                 self._position += got
-                pipe.came(got)
                 await self._account(got, 0.0 if was_waiting else trio.current_time() - asked, pipe)
         finally:
             # Whatever ended it: what came is kept.

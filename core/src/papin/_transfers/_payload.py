@@ -19,7 +19,7 @@ from papin.sizes import size_text
 from papin.storages import Staging
 
 _SPARE = 256 << 20  # what a body without a length leaves free
-_NOTED = 128 << 10  # what the beginning of a chunk must have grown by to be noted again
+_NOTED = 64 << 10  # what the beginning of a chunk must have grown by to be noted again
 _RUN = 4 << 20  # what is written at once
 _WHAT = "the unfinished download"
 

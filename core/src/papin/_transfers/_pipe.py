@@ -9,8 +9,8 @@ the hasher.
 from __future__ import annotations
 
 import mmap
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from itertools import groupby
 from math import inf
@@ -19,6 +19,7 @@ import trio
 
 from papin._transfers._disk import in_thread
 from papin._transfers._hasher import Hasher
+from papin._transfers._lanes import MOST
 from papin._transfers._ledger import CHUNK, Ledger
 from papin._transfers._payload import Filling, Payload, Piece
 from papin.errors import PapinError
@@ -26,8 +27,9 @@ from papin.errors import PapinError
 PIECE = 1 << 20
 
 _BUFFERS = 36
-_UNWRITTEN = 10 << 20  # what may have come and not be written: with `_ASKED` and what is not noted, I3's 16 MiB
-_ASKED = 4 << 20  # what all connections together may be about to receive
+_UNWRITTEN = 9 << 20  # what may have come and not be written: with `_ASKED` and what is not noted, I3's 16 MiB
+_ASKED = 5 << 20  # what all connections together may be about to receive
+_SHARE = 256 << 10  # of that, what is left for each of those that ask for nothing yet
 _HELD = 5  # chunks that may stay in their buffers: every connection must still find one
 _BEHIND = 3  # chunks that wait in theirs to be hashed where the hasher is the slowest
 _CHECKPOINT = 16 << 20
@@ -81,6 +83,7 @@ class Pipe:
         self._room = trio.Semaphore(_BUFFERS)
         self._unwritten = 0
         self._written = trio.Event()
+        self._asked = self._asking = 0  # bytes, and connections
         self._fillings: set[Filling] = set()
         self._held: dict[int, list[Piece]] = {}
         self._unsynced = 0
@@ -146,10 +149,17 @@ class Pipe:
         following = range(self._hasher.position, self._hasher.position + _BEHIND)
         return all(number in self._held and number in self._ledger.done for number in following)
 
-    @property
-    def quantum(self) -> int:
-        """The bytes that a connection should receive at a time: fewer where there are many."""
-        return min(PIECE, _ASKED // max(1, len(self._fillings)))
+    @contextmanager
+    def asking(self) -> Iterator[int]:
+        """Give the bytes that a connection may receive now: fewer where there are many, as all may come at once."""
+        size = max(_SHARE, min(PIECE, _ASKED - self._asked - _SHARE * (MOST - 1 - self._asking)))
+        self._asked += size
+        self._asking += 1
+        try:
+            yield size
+        finally:
+            self._asked -= size
+            self._asking -= 1
 
     def came(self, count: int) -> None:
         """Account for bytes that were received into a buffer, of a piece that is put when it is full."""
