@@ -122,12 +122,28 @@ def test_jan(tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[1, 2]", "model_path: [a]", "model_path: /dev/zero", "model_path: /etc/passwd", "{" * 20_000, "\x00", "- " * 9000,
-     "a: &a [x, x]\nb: &b [*a, *a]\nmodel_path: *b\n", "!!python/object/apply:os.system ['false']", 'model_path: "a\\x1b.gguf"'],
+    ["", "[1, 2]", "model_path: [a]", "model_path: /dev/zero", "model_path: /etc/passwd", "embedding: true",
+     "a: &a [x, x]\nb: &b [*a, *a]\nmodel_path: *b\n", 'model_path: "a\\x1b.gguf"'],
 )  # fmt: skip
-def test_jan_with_hostile_files(tmp_path, text):
+def test_jan_with_files_that_name_no_model(tmp_path, text):
     put(tmp_path / "llamacpp/models/m/model.yml", text)
     assert found(_jan.find_jan, tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["{" * 20_000, "\x00", "- " * 9000, "!!python/object/apply:os.system ['false']", "model_path: m.gguf\n" + "#" * (1 << 18)]
+)  # fmt: skip
+def test_a_model_whose_jan_file_cannot_be_read_is_listed_as_damaged(tmp_path, text):
+    put(tmp_path / "llamacpp/models/m/model.yml", text)
+    (model,) = found(_jan.find_jan, tmp_path).values()
+    assert (model.reference, model.state, model.problem[:9]) == ("m", "damaged", "model.yml")
+
+
+def test_a_long_jan_file_is_read_to_its_end(tmp_path):
+    weights = put(tmp_path / "own.gguf", b"123")
+    put(tmp_path / "llamacpp/models/m/model.yml", f"prompt: {'x' * 100_000}\nmodel_path: {weights}\n")
+    (model,) = found(_jan.find_jan, tmp_path).values()
+    assert (model.state, model.files[0].path) == ("ready", str(weights))
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -5,10 +5,8 @@ import os
 
 import pytest
 
-from papin.errors import FormatInvalid
 from papin.inventories import is_current
 from papin_localai._folder import read_folder
-from papin_localai._yaml import load_yaml
 
 
 def write(path, size=100):
@@ -102,20 +100,3 @@ def test_changes_are_noticed_by_time_stamps(root):
 def test_a_folder_that_is_not_there_says_where_it_would_be(root):
     listing = read_folder(root / "nowhere")
     assert (listing.is_present, [each.path for each in listing.stamps]) == (False, [str(root / "nowhere")])
-
-
-def test_yaml_cannot_fill_the_memory():
-    bomb = "a0: &a0 {x: 1, y: 2}\n"
-    for level in range(1, 12):
-        merged = ", ".join([f"*a{level - 1}"] * 10)
-        bomb += f"a{level}: &a{level} {{<<: [{merged}], k{level}: 1}}\n"
-    with pytest.raises(FormatInvalid, match="merges more"):
-        load_yaml(bomb, "bomb")
-
-
-@pytest.mark.parametrize(
-    "text", ["!!python/object/apply:os.system ['true']", "[" * 100_000, "a: &a [*a", b"\xff\xfe\xff"]
-)
-def test_what_is_no_plain_yaml_is_refused(text):
-    with pytest.raises(FormatInvalid):
-        load_yaml(text, "it")

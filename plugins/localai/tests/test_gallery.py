@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from papin import yaml
 from papin.errors import FormatInvalid, NotFound, PapinError
 from papin.testing import make_context
 from papin_localai._entries import entries_of, source_of
-from papin_localai._yaml import load_yaml
 from papin_localai.plugin import papin_catalogs
 
 from .gallery import HEX, INDEX, Gallery
@@ -23,7 +23,7 @@ def opened(tmp_path):
 
 
 def test_an_entry_in_papins_words():
-    entry = entries_of(load_yaml(INDEX, "it"), "localai")["tiny-8b"]
+    entry = entries_of(yaml.load(INDEX, "it", largest=1 << 23), "localai")["tiny-8b"]
     assert entry.summary == "Tiny is small and friendly."
     assert (entry.license, entry.base_model, entry.formats) == ("apache-2.0", "acme/Tiny-8B", ("gguf",))
     assert entry.capabilities == ("chat", "reasoning", "text")
@@ -35,7 +35,7 @@ def test_an_entry_in_papins_words():
 
 
 def test_a_projector_is_no_weights():
-    (variant,) = entries_of(load_yaml(INDEX, "it"), "localai")["sees"].variants
+    (variant,) = entries_of(yaml.load(INDEX, "it", largest=1 << 23), "localai")["sees"].variants
     assert [(file.name, file.role) for file in variant.files] == [
         ("sees.gguf", "weights"),
         ("mmproj-sees-F16.gguf", "mmproj"),
@@ -77,7 +77,7 @@ def test_other_addresses_are_none(uri):
 
 @pytest.mark.skipif(not REAL.is_file(), reason="the real index is not here")
 def test_the_real_index():
-    entries = entries_of(load_yaml(REAL.read_bytes(), "the index"), "localai")
+    entries = entries_of(yaml.load(REAL.read_bytes(), "the index", largest=1 << 23), "localai")
     assert len(entries) > 1500
     digests = {file.sha256 for each in entries.values() for build in each.variants for file in build.files}
     assert len(digests) > 2000

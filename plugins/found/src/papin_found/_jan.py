@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
-import yaml
 
+from papin import yaml
+from papin.errors import FormatInvalid
 from papin.inventories import ProviderModel
 from papin_found._sets import models_of, parts_of
 from papin_found._walk import Walker
@@ -17,8 +19,7 @@ __all__ = ["find_jan"]
 _ENGINES = ("llamacpp", "mlx")
 _CONFIG = "model.yml"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_LARGEST = 1 << 16
-_MOST_BRACKETS = 100  # of which Jan writes none: the reader takes time by the square of a hostile number of them
+_LARGEST = 1 << 18  # of which what Jan writes takes the hundredth part
 
 
 def find_jan(walker: Walker, root: str) -> list[ProviderModel]:
@@ -27,48 +28,42 @@ def find_jan(walker: Walker, root: str) -> list[ProviderModel]:
     for engine in _ENGINES:
         for path, file in walker.tree(f"{root}/{engine}/models", 3):
             if file.name == _CONFIG:
-                said = _read(walker.read(file.path))
-                found += _models(walker, root, path.removesuffix(f"/{_CONFIG}"), said)
+                found += _models(walker, root, path.removesuffix(f"/{_CONFIG}"), file.path)
     return found
 
 
-def _read(text: bytes) -> dict[str, str]:
-    """Return the plain values of a small YAML file, all as text.
-
-    The base loader makes neither objects nor numbers, and merges nothing, so nothing in a file can grow.
-    """
-    if text.count(b"{") + text.count(b"[") > _MOST_BRACKETS:
-        return {}
+def _models(walker: Walker, root: str, name: str, config: str) -> list[ProviderModel]:
     try:
-        said = yaml.load(text[:_LARGEST], Loader=yaml.BaseLoader)  # noqa: S506  # it makes texts, lists and mappings only
-    except (yaml.YAMLError, RecursionError, ValueError):
-        return {}
-    pairs = said.items() if isinstance(said, dict) else ()
-    return {key: value for key, value in pairs if isinstance(key, str) and isinstance(value, str)}
-
-
-def _models(walker: Walker, root: str, name: str, said: dict[str, str]) -> list[ProviderModel]:
-    given = said.get("model_path", "")
-    if not given.isprintable() or not given.lower().endswith(".gguf"):
+        said = yaml.load(walker.read(config), _CONFIG, largest=_LARGEST)
+    except FormatInvalid as error:
+        return [ProviderModel(reference=name, format="gguf", state="damaged", problem=error.message)]
+    given = _text(said, "model_path")
+    if not given.lower().endswith(".gguf"):
         return []
     weights = Path(root, given)  # which is `given` itself where that is absolute
     paths = [weights.with_name(part) for part in parts_of(weights.name)]
-    if (mmproj := said.get("mmproj_path", "")) and mmproj.isprintable():
+    if mmproj := _text(said, "mmproj_path"):
         paths.append(Path(root, mmproj))
     files = {f"{name}/{path.name}": file for path in paths if (file := walker.file(str(path)))}
     made = models_of(files, lambda _: name)
     return [_checked(model, said) for model in made[:1]] or [_missing(name, weights)]
 
 
+def _text(said: object, key: str) -> str:
+    """Return a text of a configuration that can be shown; empty for anything else."""
+    value = said.get(key) if isinstance(said, dict) else None
+    return value if isinstance(value, str) and value.isprintable() else ""
+
+
 def _missing(name: str, weights: Path) -> ProviderModel:
     return ProviderModel(reference=name, format="gguf", state="damaged", problem=f"{weights.name} is not there")
 
 
-def _checked(model: ProviderModel, said: dict[str, str]) -> ProviderModel:
+def _checked(model: ProviderModel, said: dict[str, Any]) -> ProviderModel:
     """Return a model with the digest that Jan has for it, where it is one file."""
-    digest = said.get("model_sha256", "").lower()
+    digest = _text(said, "model_sha256").lower()
     weights = [file for file in model.files if file.role == "weights"]
-    capabilities = ("embedding",) if said.get("embedding") == "true" else ()
+    capabilities = ("embedding",) if said.get("embedding") is True else ()
     model = msgspec.structs.replace(model, capabilities=capabilities)
     if len(weights) != 1 or not _SHA256.fullmatch(digest):
         return model

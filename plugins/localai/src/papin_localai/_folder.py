@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from papin import yaml
 from papin.errors import FormatInvalid, StorageFailed
 from papin.filenames import parameters_of, read_file_name
 from papin.inventories import Listing, ProviderFile, ProviderModel, stamp
 from papin.models import FileRole
 from papin_localai._configs import capabilities_of, format_of, plain
-from papin_localai._yaml import load_yaml
 
 __all__ = ["read_config", "read_folder"]
 
@@ -81,9 +81,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     with path.open("rb") as file:
         text = file.read(_CONFIG + 1)
-    if len(text) > _CONFIG:
-        raise FormatInvalid(f"{path.name} is too large for a configuration", next_step="Look what it is.")
-    config = load_yaml(text, path.name)
+    config = yaml.load(text, path.name, largest=_CONFIG)
     if not isinstance(config, dict):
         raise FormatInvalid(f"{path.name} is no configuration of a model", next_step="Look what it is.")
     return config

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import trio
 
-from papin import names
+from papin import names, yaml
 from papin.catalogs import Page
 from papin.context import Context
 from papin.errors import FormatInvalid, NotFound, PapinError
@@ -19,7 +19,6 @@ from papin.models import CatalogEntry, Variant
 from papin.names import nearest
 from papin_localai._entries import entries_of
 from papin_localai._settings import GallerySettings
-from papin_localai._yaml import load_yaml
 
 if TYPE_CHECKING:
     from papin.http import Response
@@ -114,7 +113,7 @@ class Gallery:
 
     def _keep(self, fresh: _Kept, answer: Response) -> None:
         """Keep an index once it has shown itself to be one. Blocks."""
-        entries = entries_of(load_yaml(answer.body, answer.where), self._context.name)
+        entries = entries_of(yaml.load(answer.body, answer.where, largest=_LARGEST), self._context.name)
         if not entries:
             raise FormatInvalid(
                 f"{answer.where} is no gallery of LocalAI: no model in it can be installed",
@@ -136,7 +135,7 @@ class Gallery:
 
     def _read(self) -> Mapping[str, CatalogEntry]:
         try:
-            return entries_of(load_yaml(self._file.read_bytes(), str(self._file.name)), self._context.name)
+            return entries_of(yaml.load(self._file.read_bytes(), self._file.name, largest=_LARGEST), self._context.name)
         except (OSError, PapinError):
             self._mark.unlink(missing_ok=True)
             raise
