@@ -108,6 +108,24 @@ async def test_a_hanging_provider_does_not_hold_up_the_run_of_another(folders, p
         assert "user:hello" in await said(kernel, "qwen3")
 
 
+@pytest.mark.parametrize(("behaviour", "verb"), [("hangs", "answer within 2 s"), ("hangs-opening", "open within 4 s")])
+async def test_one_that_is_too_slow_is_told_of_alike_whatever_it_is_asked(
+    folders, put_model, patient_clock, behaviour, verb
+):
+    put_model(folders.add("folder"), "qwen3")
+    async with folders.open() as kernel:
+        await kernel.models.list()
+    folders.add("folder", behaviour=behaviour)
+    async with folders.open() as kernel:
+        for ask in (
+            lambda: kernel.models.settings("qwen3", provider="folder"),
+            lambda: kernel.models.load("qwen3", provider="folder"),
+        ):
+            with pytest.raises(ProviderFailed, match=f"folder did not {verb}") as caught:
+                await ask()
+            assert "papin providers show folder" in caught.value.next_step
+
+
 async def test_a_crash_of_a_provider_is_its_failure(folders, put_model):
     put_model(folders.add("folder"), "qwen3")
     async with folders.open() as kernel:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from papin._operations._headers import sampling_of
-from papin._operations._round import BOUND
 from papin._operations._running import Running
 from papin._operations._settings import checked_settings, effective
 from papin.answers import SettingsView
@@ -65,7 +64,7 @@ class Configuring(Running):
     async def _theirs(self, model: Model, provider: str) -> _Theirs:
         """Return what the program itself has in force for a model: in memory, as it is configured, or by default."""
         reference = reference_of(model, provider)
-        async with self._providers.asking(provider, bound=BOUND) as session:
+        async with self._providers.asking(provider, bounded=True) as session:
             follows_model = isinstance(session, Defaults)
             defaults = msgspec.to_builtins(session.defaults(model)) if isinstance(session, Defaults) else {}
             configures = isinstance(session, Configures)
@@ -90,7 +89,7 @@ class Configuring(Running):
                 f"{provider or 'no other program'} has {model.id}", next_step="papin providers list shows who is here."
             )
         for each in places:
-            async with self._providers.asking(each.provider, bound=BOUND) as session:
+            async with self._providers.asking(each.provider, bounded=True) as session:
                 if isinstance(session, Shows):
                     return await session.show(each.reference)
         raise ProviderFailed(

@@ -14,7 +14,7 @@ from papin._operations._round import Round
 from papin._operations._services import Services
 from papin._registry import Write
 from papin.answers import ProviderStatus, ProviderView
-from papin.errors import EngineMissing, NotFound, PapinError, ProviderFailed
+from papin.errors import EngineMissing, NotFound, PapinError
 from papin.inventories import Inventory
 from papin.models import Engine, LoadedModel
 from papin.providers import CAPABILITIES, Loads, Provider, ProviderSession, Reports, capabilities
@@ -47,22 +47,21 @@ class Providers:
         return descriptor
 
     @asynccontextmanager
-    async def asking(self, name: str, *, bound: float | None = None) -> AsyncIterator[ProviderSession]:
-        """Give the session of a provider, to be asked within `bound` seconds; a bug of it is its own failure.
+    async def asking(self, name: str, *, bounded: bool = False) -> AsyncIterator[ProviderSession]:
+        """Give the session of a provider; a bug of it is its own failure. `bounded`: it answers soon, or is given up.
 
         Raises:
             NotFound: there is none of that name.
             ProviderFailed: it took too long.
         """
         self.descriptor(name)
-        with trio.move_on_after(float("inf") if bound is None else bound) as scope:
+        if bounded:
+            async with Round(self._services, [name]).asking(name) as session:
+                yield session
+        else:
             session = await self._services.provider(name)
             with self._services.sessions.guard(f"provider {name}"):
                 yield session
-        if scope.cancelled_caught:
-            raise ProviderFailed(
-                f"{name} did not answer within {bound:g} s", next_step="See whether it runs: papin providers list"
-            )
 
     async def list(self) -> tuple[ProviderStatus, ...]:
         """Return every provider as it is now, all asked at once; one that fails or hangs degrades itself alone."""

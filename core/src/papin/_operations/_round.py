@@ -11,17 +11,17 @@ from papin._operations._services import Services
 from papin.errors import ProviderFailed
 from papin.providers import ProviderSession
 
-__all__ = ["BOUND", "OPENING", "Round"]
+__all__ = ["Round"]
 
-BOUND = 2.0
+_BOUND = 2.0
 """Seconds that a provider may take to tell what it is asked."""
 
-OPENING = 4.0
+_OPENING = 4.0
 """Seconds that all sessions together may take to open, besides that: their modules are imported then."""
 
 
 class Round:
-    """Asks each of `names` once. Each is asked as soon as it is open, and heard until `BOUND` after all of them are.
+    """Asks each of `names` once. Each is asked as soon as it is open, and heard until `_BOUND` after all of them are.
 
     An import lets everything wait, so that the time of those that are asked already does not run before the last one.
     """
@@ -29,7 +29,7 @@ class Round:
     def __init__(self, services: Services, names: Iterable[str]) -> None:
         self._services = services
         self._opening = set(names)
-        self._opened_by = trio.current_time() + OPENING
+        self._opened_by = trio.current_time() + _OPENING
         self._asked: set[trio.CancelScope] = set()
 
     @asynccontextmanager
@@ -50,7 +50,7 @@ class Round:
             finally:
                 self._asked.discard(scope)
         if scope.cancelled_caught:
-            raise _too_slow(name, "answer", BOUND)
+            raise _too_slow(name, "answer", _BOUND)
 
     async def _open(self, name: str) -> ProviderSession:
         try:
@@ -59,11 +59,11 @@ class Round:
         finally:
             self._opening.discard(name)
             self._set_deadlines()
-        raise _too_slow(name, "open", OPENING)
+        raise _too_slow(name, "open", _OPENING)
 
     def _set_deadlines(self) -> None:
         if not self._opening:
-            deadline = trio.current_time() + BOUND
+            deadline = trio.current_time() + _BOUND
             for scope in self._asked:
                 scope.deadline = min(scope.deadline, deadline)
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from papin._operations._providers import Providers
-from papin._operations._round import BOUND
 from papin.errors import FormatInvalid, PapinError, ProviderFailed
 from papin.models import Model
 from papin.providers import Loads, Provider, ProviderSession, Reports, Shares, reference_of
@@ -82,7 +81,7 @@ class Runners:
         )
 
     async def _ready(self, name: str, needs: Sequence[type]) -> ProviderSession:
-        async with self._providers.asking(name, bound=BOUND) as session:
+        async with self._providers.asking(name, bounded=True) as session:
             lacking = [need.__name__.lower() for need in needs if not isinstance(session, need)]
             if not lacking and isinstance(session, Reports):
                 await session.engine()
@@ -93,7 +92,7 @@ class Runners:
         return session
 
     async def _not_there(self, model: Model, name: str) -> ProviderFailed:
-        async with self._providers.asking(name, bound=BOUND) as session:
+        async with self._providers.asking(name, bounded=True) as session:
             shares = isinstance(session, Shares)
         if not shares or is_foreign(model):
             step = "papin providers list shows what each provider runs."
