@@ -103,10 +103,13 @@ class Config:
         return decode(self._source, (kind, name), type)
 
     def catalogs(self) -> Mapping[str, tuple[str, Any]]:
-        """Return the kind of each catalog that is another instance by its name, and its table as it was written."""
+        """Return the kind of each catalog that has a table, by its name, and that table as it was written.
+
+        The kind is the name itself where the table is that of a catalog which a plugin brings.
+        """
         written = self._source.data.get("catalogs", {})
-        own = {name: kind for (table, name), kind in self.instances.items() if table == "catalogs" and kind != name}
-        return {name: (kind, written.get(name)) for name, kind in own.items()}
+        own = {name: kind for (table, name), kind in self.instances.items() if table == "catalogs"}
+        return {name: (own.get(name, name), written.get(name)) for name in {**written, **own}}
 
     def rows(self, tables: Tables) -> Iterator[Row]:
         """Yield every setting of papin and of `tables`, with where it comes from; what is secret is not told."""

@@ -2,9 +2,10 @@
 
 import pytest
 import trio
+import trio.testing
 
 from papin.config import find_file, load, set_value
-from papin.errors import Conflict, NameInvalid, NotFound, TransferFailed
+from papin.errors import ConfigInvalid, Conflict, NameInvalid, NotFound, TransferFailed
 from papin.events import CatalogRefreshed
 from papin.kernel import open_kernel, settings_tables
 from papin.library import open_library
@@ -233,6 +234,73 @@ async def test_an_address_that_is_changed_and_a_file_that_is_broken_for_a_while(
         assert await address() == "https://three.example/a"
         file.write_text("[catalogs.team]\nkind = 'nobody'\n")
         assert {each.name: each.state for each in await running.catalogs.list()}["team"] == "failed"
+
+
+@pytest.fixture
+def hall(kernel, site):
+    """A kernel with a catalog that a plugin brings; as `kernel`."""
+    source = SOURCE.replace('name="shelf", prefix="sh"', 'name="hall", prefix="hall"').replace(", template=True", "")
+    site.install("hall", source=source)
+    return kernel
+
+
+TABLE = '[catalogs.hall]\naddress = "https://{}.example/a"\n'
+
+
+async def address_of(running):
+    return (await running.catalogs.resolve("hall:anvil")).files[0].sources[0].url
+
+
+async def test_the_table_of_a_catalog_that_a_plugin_brings_is_followed_and_what_it_told_is_kept(hall):
+    file, closed = hall.home / "config.toml", hall.home / "data" / "catalogs" / "hall" / "closed"
+    async with hall(TABLE.format("one")) as running:
+        names = [each.name for each in await running.catalogs.list()]
+        assert (await running.catalogs.refresh(["hall"]))[0].changed == 1
+        file.write_text(TABLE.format("second"))
+        assert await address_of(running) == "https://second.example/a"
+        (card,) = (await running.discovery.search("anvil")).cards
+        assert card.entry.ref == "hall:anvil"
+        await trio.testing.wait_all_tasks_blocked()
+        assert closed.exists(), "the session with the old address was closed"
+        file.write_text("")
+        assert await address_of(running) == ""
+        file.write_text(TABLE.format("three"))
+        assert (await running.catalogs.refresh(["hall"]))[0].problem is None
+        assert await address_of(running) == "https://three.example/a"
+        assert [each.name for each in await running.catalogs.list()] == names
+
+
+async def test_a_change_elsewhere_leaves_the_session_of_a_catalog_open(hall):
+    closed = hall.home / "data" / "catalogs" / "hall" / "closed"
+    async with hall(TABLE.format("one")) as running:
+        await address_of(running)
+        (hall.home / "config.toml").write_text(f"offline = true\n{TABLE.format('one')}[catalogs.nobody]\nkey = 1\n")
+        await address_of(running)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not closed.exists()
+        with pytest.raises(NotFound):
+            await running.catalogs.refresh(["nobody"])
+        assert (await running.catalogs.add("nobody", "https://team.example/a")).models == 1
+
+
+async def test_a_table_that_cannot_be_meant_is_told_until_it_is_mended(hall):
+    async with hall("") as running:
+        await address_of(running)
+        (hall.home / "config.toml").write_text("[catalogs.hall]\nadress = 1\n")
+        with pytest.raises(ConfigInvalid, match="adress"):
+            await address_of(running)
+        (hall.home / "config.toml").write_text(TABLE.format("one"))
+        assert await address_of(running) == "https://one.example/a"
+
+
+async def test_a_name_that_is_given_to_one_of_ours_and_taken_back(hall):
+    async with hall(TABLE.format("one")) as running:
+        await address_of(running)
+        (hall.home / "config.toml").write_text('[catalogs.hall]\nkind = "shelf"\n')
+        with pytest.raises(ConfigInvalid, match="hall is a catalog itself"):
+            await running.catalogs.resolve("hall:anvil")
+        (hall.home / "config.toml").write_text(TABLE.format("second"))
+        assert await address_of(running) == "https://second.example/a"
 
 
 async def test_two_that_add_the_same_name_at_once(kernel):

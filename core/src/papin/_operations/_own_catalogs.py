@@ -1,4 +1,7 @@
-"""Catalogs of the user's own: added to a living kernel and to the configuration, and taken out of both."""
+"""Catalogs of the user's own: added to a living kernel and to the configuration, and taken out of both.
+
+What the configuration says of the catalogs that plugins bring is followed as well.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,7 @@ class OwnCatalogs:
         self._contexts = contexts
         self._load = load
         self._known = services.config.catalogs()
+        self._brought = {name: each for name, each in services.plugins.catalogs.items() if not self._is_own(name)}
         self._stamp: _Stamp | None = None
         self._changes = 0
 
@@ -54,7 +58,7 @@ class OwnCatalogs:
             read = False
             try:
                 config = await trio.to_thread.run_sync(self._load)
-                if name not in self._known:
+                if not self._is_own(name):
                     self._put(name, config)
                 done = await refresh(self._services, name, lambda _: None)
                 if done.problem is not None:
@@ -69,7 +73,8 @@ class OwnCatalogs:
     async def follow(self) -> None:
         """Open and close what was added, changed and removed in the configuration by others since it was read.
 
-        One that cannot be read now is left for the next time that it changes.
+        What a catalog told before stays in the index. A configuration that cannot be read now is left for the next time
+        that it changes.
         """
         changes = self._changes
         stamp, config = await trio.to_thread.run_sync(self._changed)
@@ -77,9 +82,12 @@ class OwnCatalogs:
             return
         self._stamp = stamp
         told = config.catalogs()
-        for name in [name for name, each in self._known.items() if told.get(name) != each]:
-            self._close(name)
-        for name in [name for name, each in told.items() if self._known.get(name) != each]:
+        changed = [name for name in {**self._known, **told} if self._known.get(name) != told.get(name)]
+        for name in changed:
+            if self._is_own(name):
+                self._close(name)
+        self._known = {name: each for name, each in self._known.items() if name in told}
+        for name in changed:
             self._put(name, config)
 
     def _changed(self) -> tuple[_Stamp, Config | None]:
@@ -122,15 +130,24 @@ class OwnCatalogs:
     def _own(self, config: Config) -> list[str]:
         return [instance for table, instance in config.instances if table == _TABLE]
 
+    def _is_own(self, name: str) -> bool:
+        kind, _ = self._known.get(name, (name, None))
+        return kind != name
+
     def _put(self, name: str, config: Config) -> None:
-        """Make a catalog of the configuration one of ours; what needs another one of the same name has closed that."""
-        plugins = self._services.plugins
-        kinds = {each: found for each, found in plugins.catalogs.items() if each not in self._known}
-        kind, _ = told = config.catalogs()[name]
-        found = instance_among({**kinds, **plugins.templates}, _TABLE, name, kind)
+        """Have a catalog be what the configuration says of it; one of ours that had the name before was closed."""
+        plugins, told = self._services.plugins, config.catalogs().get(name)
+        if told is not None:
+            self._known = {**self._known, name: told}
+        if told is not None and self._is_own(name):
+            found = instance_among({**self._brought, **plugins.templates}, _TABLE, name, told[0])
+        elif name in self._brought:
+            found = self._brought[name]
+        else:
+            return  # a table for a plugin that is not here
+        self._services.sessions.remove(f"catalog {name}")
         self._services.sessions.add(f"catalog {name}", self._contexts.opener(_TABLE, found, config))
         plugins.catalogs = {**plugins.catalogs, name: found}  # whoever goes through them goes on with what was there
-        self._known = {**self._known, name: told}
         self._changes += 1
 
     def _close(self, name: str) -> None:
