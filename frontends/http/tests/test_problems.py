@@ -160,3 +160,25 @@ async def test_a_hostile_name_is_not_found_and_comes_back_as_json_only(client, n
     assert answer.status in {400, 404}
     assert answer.headers["content-type"] == "application/problem+json"
     assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("address", "detail"),
+    [
+        ("discovery/search?query=qwen", "There is no parameter 'query'; there are q, limit, online."),
+        ("discovery/rows/popular?row=new", "There is no parameter 'row'; there are limit, task."),
+        ("models/x?q=1", "There is no parameter 'q'; it takes none."),
+        ("discovery/search?%1b%5b2J=1", "There is no parameter '\\x1b[2J'; there are q, limit, online."),
+    ],
+)
+async def test_a_parameter_that_is_not_known_is_told(client, address, detail):
+    answer = await client.ask("GET", f"{API}/{address}")
+    assert (answer.status, answer.json()["code"], answer.json()["detail"]) == (400, "ERR_USAGE", detail)
+
+
+async def test_where_nothing_is_the_next_step_is_what_there_is(client):
+    answer = await client.ask("GET", f"{API}/nothing")
+    assert (answer.status, answer.json()["next_step"]) == (
+        404,
+        "See /api/v1/openapi.json for the addresses that there are.",
+    )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
-from litestar import Litestar, Response, Router, get
+from litestar import Litestar, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
@@ -14,6 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from papin.errors import PapinError
+from papin_http import _query
 from papin_http._problems import respond
 from papin_http._routes import chat, discovery, downloads, events, facts, models
 from papin_http._shapes import Health
@@ -64,13 +65,18 @@ def _openapi() -> OpenAPIConfig:
     )
 
 
+async def _look_at(request: Request[Any, Any, Any]) -> None:
+    restore(request)
+    _query.check(request)
+
+
 def build(kernel: Kernel, stopping: trio.Event) -> Litestar:
     """Return the application for `kernel`, unguarded; streams end when `stopping` is set."""
     groups = [models.router, discovery.router, downloads.router, chat.router, facts.router, events.router]
     return Litestar(
         [Router(path=API, route_handlers=groups), health, script, types],
         openapi_config=_openapi(),
-        before_request=restore,
+        before_request=_look_at,
         exception_handlers={PapinError: respond, HTTPException: respond, Exception: respond},
         state=State({"kernel": kernel, "stopping": stopping}),
         logging_config=None,

@@ -45,6 +45,13 @@ STATUSES: dict[str, int] = {
 }
 """The one table from codes to statuses; a code that it does not know is a 500."""
 
+_NOWHERE = Problem(
+    code="ERR_NOT_FOUND",
+    title="Not found",
+    message="There is nothing at this address.",
+    next_step="See /api/v1/openapi.json for the addresses that there are.",
+)
+
 _log = logging.getLogger("papin.http")
 
 
@@ -91,8 +98,7 @@ def _told(error: HTTPException) -> str:
 
 def _of_http(error: HTTPException) -> ProblemDocument:
     if error.status_code == HTTPStatus.NOT_FOUND:
-        problem = Problem(code="ERR_NOT_FOUND", title="Not found", message="There is nothing at this address.")
-        return document(problem)
+        return document(_NOWHERE)
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _bug(error)
     return _usage(_told(error), error.status_code)

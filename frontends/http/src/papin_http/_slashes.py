@@ -26,7 +26,7 @@ def keep(scope: dict[str, Any]) -> dict[str, Any]:
     return {**scope, "path": kept}
 
 
-async def restore(request: Request[Any, Any, Any]) -> None:
-    """Unquote the slashes in the parameters of a path; called before a route is."""
+def restore(request: Request[Any, Any, Any]) -> None:
+    """Unquote the slashes in the parameters of a path."""
     parameters = request.scope["path_params"].items()
     request.scope["path_params"] = {name: value.replace(_QUOTED, "/") for name, value in parameters}
