@@ -254,8 +254,9 @@ async def test_either_of_two_that_want_the_same_can_be_cancelled(environ, papin,
         each = await first_of(kernel, second, came)
         assert each.waiting.startswith(f"for {first.id}")
         ended, stays = (second, first) if ends == "the one that waits" else (first, second)
-        await kernel.downloads.cancel(ended.id)
-        assert (await kernel.downloads.status(ended.id)).state == "cancelled"
+        cancelled = await kernel.downloads.cancel(ended.id)
+        assert cancelled.state == "cancelled"
+        assert cancelled == await kernel.downloads.status(ended.id)
         shown.set()
         last = (await states(kernel, stays))[-1]
         assert (last.state, last.progress.done) == ("completed", len(BODY))
@@ -272,7 +273,9 @@ async def test_what_arrived_is_kept_by_cancel_unless_it_is_discarded(environ, pa
         child = papin.start("models", "download", server.url, "--json")
         await arrived(child, 100_000)
         [job] = await kernel.downloads.list()
-        await kernel.downloads.cancel(job.id)
+        cancelled = await kernel.downloads.cancel(job.id)
+        assert cancelled.state == "cancelled"
+        assert cancelled == await kernel.downloads.status(job.id)
         with pytest.raises(Cancelled):
             await kernel.downloads.wait(job.id)
         assert await unfinished() >= 100_000

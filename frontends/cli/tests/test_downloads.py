@@ -57,7 +57,8 @@ async def test_another_process_cancels_it(papin, model_file):
             while not server.sent:
                 await trio.lowlevel.checkpoint()
             [job] = papin("downloads", "list", "--json").json(list[Job])
-            assert papin("downloads", "cancel", job.id[:4]).status == 0
+            cancelled = papin("downloads", "cancel", job.id[:4])
+            assert (cancelled.status, cancelled.out[:14]) == (0, f"Ended {job.id}")
     [result] = results
     assert result.status == 1
     lines = result.lines()

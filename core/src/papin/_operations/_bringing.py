@@ -9,6 +9,7 @@ import msgspec
 
 from papin._jobs import JobHandle
 from papin._operations._aftercare import look_after
+from papin._operations._elsewhere import over_now
 from papin._operations._install import install
 from papin._operations._planning import Found, Planner, staging_keys
 from papin._operations._providers import Providers
@@ -55,7 +56,10 @@ class Bringing:
 
     async def _install(self, request: Request, handle: JobHandle, pace: Pace | None) -> str:
         # As it is recorded now: it may be begun again in this process, and then knows what arrived.
-        request = as_asked(await self._services.records.read(lambda read: read.job_request(handle.id)))
+        blob, over_before = await self._services.records.read(
+            lambda read: (read.job_request(handle.id), over_now(read))
+        )
+        request = as_asked(blob)
         before = handle.latest or Progress(phase="queued")
         handle.report(Progress(phase="resolving", done=before.done, total=before.total))
         found = await self._planner.find(request, is_plan=False)
@@ -67,7 +71,14 @@ class Bringing:
         await self._remember_staged(request, found, handle)
         (await self._planner.plan(request, found)).check_fits()
         model = await install(
-            self._services, found.variant, request.name, whole, handle=handle, pace=pace, replaces=request.replaces
+            self._services,
+            found.variant,
+            request.name,
+            whole,
+            handle=handle,
+            over_before=over_before,
+            pace=pace,
+            replaces=request.replaces,
         )
         if request.replaces and self.after_update is not None:
             await _or_warn(handle, self.after_update(model.id))

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,7 @@ from papin.errors import Cancelled, Conflict, NameInvalid, NotFound, from_proble
 from papin.models import Job, Model
 
 ENDED = ("completed", "failed", "cancelled")
+_OBEYING = 3.0  # seconds that another process has to end a job
 RESUMABLE = ("paused", "interrupted", "failed", "cancelled")
 
 
@@ -238,9 +240,10 @@ class Downloads:
         return job
 
     async def cancel(self, job_id: str, *, discard: bool = False) -> Job:
-        """Ask a job to end, whichever process runs it; what arrived is kept, unless it is to be discarded.
+        """End a job, whichever process runs it, and return it; what arrived is kept, unless it is to be discarded.
 
-        With `discard` this returns once it has ended; one that was over before only loses what arrived.
+        It is over then, unless another process runs it and does not obey within a few seconds; with `discard` that is
+        waited for. One that was over before only loses what arrived.
 
         Raises:
             NotFound, Ambiguous: none, or several; or nobody knows any more what it was to fetch.
@@ -250,10 +253,12 @@ class Downloads:
         if job.state == "completed" or (job.state in ENDED and not discard):
             raise Conflict(f"{job.id} is {job.state} already", next_step="papin downloads list")
         if job.state not in ENDED:
-            await self._jobs.cancel(job.id)
-        if discard:
+            job = await self._jobs.cancel(job.id)
+        with trio.move_on_after(inf if discard else _OBEYING):
             async with aclosing(self.follow(job.id)) as changes:
-                job = [each async for each in changes][-1]
+                async for each in changes:
+                    job = each
+        if discard:
             await self._planner.discard(await self._request(job), job.id)
         return job
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from math import inf
 
 import trio
@@ -17,12 +18,31 @@ from papin.storages import StorageSession
 
 _SILENCE = 3.0  # seconds without a byte until that is told
 
+OverBefore = frozenset[tuple[str, datetime]]
+"""The jobs that were over when another one began, with when they ended: they and that one fetch nothing together."""
+
+
+def over_now(read: Read) -> OverBefore:
+    """Return the jobs that are over."""
+    return frozenset(_end_of(job) for job in read.jobs() if job.state not in OPEN)
+
+
+def _end_of(job: Job) -> tuple[str, datetime]:
+    return job.id, job.updated_at
+
 
 class Elsewhere:
     """Tells `handle` for which job it waits to get `wanted`, and `report` how far that is."""
 
     def __init__(
-        self, services: Services, storage: StorageSession, wanted: WantedFile, handle: JobHandle, report: Report
+        self,
+        services: Services,
+        storage: StorageSession,
+        wanted: WantedFile,
+        *,
+        handle: JobHandle,
+        report: Report,
+        over_before: OverBefore,
     ) -> None:
         self._services = services
         self._storage = storage
@@ -33,7 +53,7 @@ class Elsewhere:
         self._total: int | None = -1  # as it was shown
         self._done = 0
         self._came_at = inf
-        self._waited_for: set[str] = set()
+        self._over_before = over_before
         self._scope = trio.CancelScope()
 
     def over(self) -> None:
@@ -51,7 +71,6 @@ class Elsewhere:
                 if self._scope.cancel_called:
                     return
                 if other is not None:
-                    self._waited_for.add(other[0].id)
                     self._handle.wait_for(f"for {other[0].id}, which fetches the same file")
                     # Who finds nobody at it has it before the second look.
                     if told:
@@ -61,10 +80,11 @@ class Elsewhere:
                     await changed.wait()
 
     async def learnt(self) -> Received | None:
-        """Return what the jobs that were waited for made of it, when they had to find out its digest."""
+        """Return what another job made of it that was not over before, when it had to find out its digest."""
 
         def ask(read: Read) -> Received | None:
-            came = [as_asked(read.job_request(each)).arrived.get(self._key) for each in self._waited_for]
+            jobs = [job for job in read.jobs() if job.id != self._handle.id and _end_of(job) not in self._over_before]
+            came = [as_asked(read.job_request(job.id)).arrived.get(self._key) for job in reversed(jobs)]
             made = (
                 Received(sha256=each.sha256, size=each.size, how="download", etag=each.etag) for each in came if each
             )

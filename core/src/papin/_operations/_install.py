@@ -13,7 +13,7 @@ import trio
 from papin import names
 from papin._jobs import JobHandle
 from papin._operations._bases import bases_of
-from papin._operations._elsewhere import Elsewhere
+from papin._operations._elsewhere import Elsewhere, OverBefore
 from papin._operations._headers import read_all_at
 from papin._operations._removal import sweep
 from papin._operations._services import Services
@@ -34,10 +34,13 @@ async def fetch_all(
     whole: Whole,
     *,
     handle: JobHandle,
+    over_before: OverBefore,
     pace: Pace | None,
     bases: Mapping[str, Base] = _NOTHING,
 ) -> tuple[Variant, tuple[StoredFile, ...]]:
     """Fetch the files of a variant into the default storage, each at most once; return it and them, as stored.
+
+    Once too where other jobs fetch them at the same time, all but those that were `over_before` it began.
 
     Of those that have one of `bases`, by their names, no more than their beginnings where that is possible.
 
@@ -49,7 +52,7 @@ async def fetch_all(
 
     for wanted in variant.files:
         report = whole.of_file(wanted.name)
-        elsewhere = Elsewhere(services, storage, wanted, handle, report)
+        elsewhere = Elsewhere(services, storage, wanted, handle=handle, report=report, over_before=over_before)
 
         def waits(why: str, seconds: float, elsewhere: Elsewhere = elsewhere) -> None:
             elsewhere.over()
@@ -144,6 +147,7 @@ async def install(
     whole: Whole,
     *,
     handle: JobHandle,
+    over_before: OverBefore,
     pace: Pace | None = None,
     replaces: str = "",
 ) -> Model:
@@ -160,7 +164,9 @@ async def install(
     if replaces:
         model = await services.records.read(lambda read: read.model(replaces))
         bases = await bases_of(services, variant, model)
-    variant, files = await fetch_all(services, variant, whole, handle=handle, pace=pace, bases=bases)
+    variant, files = await fetch_all(
+        services, variant, whole, handle=handle, over_before=over_before, pace=pace, bases=bases
+    )
     whole.committing()
     async with services.committing():
         if replaces:
@@ -185,7 +191,7 @@ async def _look_inside(services: Services, files: Sequence[StoredFile], handle: 
         unused = await services.records.read(
             lambda read: [(file.storage, file.sha256) for file in files if not read.users(file.sha256)]
         )
-        await sweep(services, unused)
+        await sweep(services, unused, but=handle.id)
         raise
     for text in header.warnings:
         handle.warn(text)

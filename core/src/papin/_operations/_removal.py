@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from papin._operations._services import Services
 from papin._operations._wanted import as_asked
-from papin._registry import Read
+from papin._registry import OPEN, Read
 from papin.answers import KeptFile, RemovalPlan
 from papin.models import Model, Placement
 from papin.shelf import Shelf
@@ -88,14 +88,28 @@ def unwanted(read: Read, but: str = "") -> list[tuple[str, str]]:
     return [place for place in leftovers if place[1] not in wanted]
 
 
-async def sweep(services: Services, unused: Sequence[tuple[str, str]]) -> int:
+def claims(read: Read, but: str = "") -> dict[str, list[str]]:
+    """Return which downloads, all but one, are at each payload at this moment: their ids by its digest."""
+    found: dict[str, list[str]] = {}
+    for job in read.jobs():
+        if job.kind in ("download", "import") and job.state in OPEN and job.id != but:
+            for key in as_asked(read.job_request(job.id)).keeps:
+                found.setdefault(key, []).append(job.id)
+    return found
+
+
+async def sweep(services: Services, unused: Sequence[tuple[str, str]], but: str = "") -> int:
     """Remove the payloads that no model uses, given as (storage, digest); return the bytes freed.
 
-    Call it while `services.committing()` is held. The registry keeps them as leftovers until their payloads are gone,
-    so that a crash in between loses no space: the next start sweeps them.
+    Those that a download is at stay for it, whatever the download `but` would have. Call it while
+    `services.committing()` is held. The registry keeps them as leftovers until their payloads are gone, so that a crash
+    in between loses no space: the next start sweeps them.
     """
+    claimed = await services.records.read(lambda read: claims(read, but))
     freed = 0
     for name, sha256 in unused:
+        if sha256 in claimed:
+            continue
         storage = await services.storage(name)
         freed += await storage.remove(sha256)
         await services.records.change(lambda write, sha256=sha256: write.drop_leftover(sha256))  # type: ignore[misc]

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import trio
 
-from papin._operations._removal import dangling, plan_foreign_removal, plan_removal, sweep
+from papin._operations._removal import claims, dangling, plan_foreign_removal, plan_removal, sweep
 from papin._operations._running import Running
 from papin._operations._sharing import Sharing
-from papin._registry import Write
+from papin._registry import Read, Write
 from papin.answers import RemovalPlan
 from papin.errors import InUse, NameInvalid, ProviderFailed
 from papin.events import ModelRemoved
@@ -47,7 +47,7 @@ class Removing(Running, Sharing):
 
     async def _plan_own(self, model: Model, loaded_by: Sequence[str]) -> RemovalPlan:
         read = self._services.records.read
-        users = await read(lambda read: {file.sha256: read.users(file.sha256) for file in model.files})
+        users = await read(lambda read: _users(read, model))
         frees = {file.sha256: await self._frees(file) for file in model.files}
         recorded = await read(lambda read: read.model(model.id).placements)
         return plan_removal(model, users, frees, loaded_by, dangling(recorded))
@@ -115,6 +115,15 @@ class Removing(Running, Sharing):
         await self._services.records.change(lambda write: write.journal(removed))
         await self._providers.refresh([provider])
         return plan
+
+
+def _users(read: Read, model: Model) -> dict[str, list[str]]:
+    """Return what uses each payload of `model`, by their digests: models, and downloads that are at it."""
+    claimed = claims(read)
+    return {
+        file.sha256: [*read.users(file.sha256), *(f"the download {each}" for each in claimed.get(file.sha256, ()))]
+        for file in model.files
+    }
 
 
 def _check_named(model: Model, ref: str) -> None:

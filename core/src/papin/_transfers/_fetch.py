@@ -58,7 +58,7 @@ def staging_key(wanted: WantedFile) -> str:
 
 
 Expects = Callable[[Received], Awaitable[None]]
-"""Awaited before a payload gets its final name, with what it is."""
+"""Awaited before a payload gets its final name, or is taken as another one left it, with what it is."""
 
 
 async def expect_nothing(_received: Received) -> None:
@@ -199,7 +199,12 @@ async def _download(
 ) -> Fetched:
     async with storage.stage(staging_key(wanted), size=wanted.size) as staging:
         waits("", 0)  # whoever had it open before us is done with it
-        present = await _present(wanted, storage, meter, None if wanted.sha256 else await learns())
+        learnt = None if wanted.sha256 else await learns()
+        present = await _present(wanted, storage, meter, learnt)
+        if present and learnt:
+            # From here on it is kept for this one too; but it may have gone just before.
+            await expects(learnt)
+            present = await _present(wanted, storage, meter, learnt)
         if present:
             return present
         async with AsyncExitStack() as clients:

@@ -96,10 +96,9 @@ async def cancel(session: Session, job: str, *, discard: bool) -> None:
     if session.out.json:
         session.out.document(cancelled)
     what = f"{safe(cancelled.id)} ({safe(cancelled.subject)})"
-    if discard:
-        session.out.text(f"Ended {what}. What arrived is removed.")
-    else:
-        session.out.text(f"Asked {what} to end. What arrived is kept; --discard removes it.")
+    arrived = "What arrived is removed." if discard else "What arrived is kept; --discard removes it."
+    ended = f"Asked {what} to end." if cancelled.state in ("queued", "running") else f"Ended {what}."
+    session.out.text(f"{ended} {arrived}")
 
 
 async def pause(session: Session, job: str) -> None:
