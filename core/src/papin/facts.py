@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from papin.models import Model, StoredFile
     from papin.storages import Account
 
-__all__ = ["Facts", "lines", "of_account", "of_model", "of_page", "of_settings", "set_by", "settings", "value_of"]
+__all__ = [
+    "Facts",
+    "lines",
+    "of_account",
+    "of_model",
+    "of_page",
+    "of_settings",
+    "set_by",
+    "settings",
+    "unreadable",
+    "value_of",
+]
 
 Facts = Iterable[tuple[str, str]]
 """Labels and what is known; several may have the same label."""
@@ -48,7 +59,8 @@ def of_model(model: Model, now: datetime) -> Facts:
         "Usable in": ", ".join(f"{each.provider} as {each.reference} ({each.how})" for each in model.placements),
         "Size": words.size(model.size),
     }
-    return _known([*facts.items(), *(("File", _file(file)) for file in model.files)])
+    files = [_file(file) for file in model.files] or [unreadable(model.unreadable)]
+    return _known([*facts.items(), *(("File", each) for each in files)])
 
 
 def of_page(page: ModelPage, now: datetime) -> Facts:
@@ -122,6 +134,11 @@ def lines(facts: Facts) -> str:
     shown = list(facts)
     long = max((len(label) for label, _ in shown), default=0) + 2
     return "".join(f"{label + ':':<{long}}{text}\n" for label, text in shown)
+
+
+def unreadable(folder: str) -> str:
+    """Return where files lie that papin may not read, and so cannot tell; nothing for no folder."""
+    return f"in {folder}, which you may not read" if folder else ""
 
 
 def _known(facts: Iterable[tuple[str, str]]) -> Facts:

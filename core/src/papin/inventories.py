@@ -97,13 +97,15 @@ class Listing(Value, frozen=True, kw_only=True):
     """What a provider has now. `stamps` were taken before it was read; without any, only asking again tells.
 
     `is_present` is False when the program is not here at all, and then `stamps` say where it would appear. `unused`
-    are files between those of the models that belong to none: left behind, or downloads that did not end.
+    are files between those of the models that belong to none: left behind, or downloads that did not end. `unreadable`
+    is the folder of this machine where its files lie, if papin may not read it and so can tell none of them.
     """
 
     models: tuple[ProviderModel, ...] = ()
     unused: tuple[ProviderFile, ...] = ()
     stamps: tuple[Stamp, ...] = ()
     is_present: bool = True
+    unreadable: str = ""
 
 
 class Inventory(Value, frozen=True, kw_only=True):

@@ -202,6 +202,7 @@ class Model(Value, frozen=True, kw_only=True):
 
     One that only a provider has is called `PROVIDER:REFERENCE`, and has that provider as its `source`.
     `size` is of all files, shared ones too; `duplicated` bytes are there again; papin sees no file of one `elsewhere`.
+    Where it may not read them, `unreadable` is the folder of this machine that they are in.
     `settings` are the user's own words for how to load and run it, by the names of `ModelSettings`.
     """
 
@@ -228,6 +229,7 @@ class Model(Value, frozen=True, kw_only=True):
     size: int = 0
     duplicated: int = 0
     elsewhere: bool = False
+    unreadable: str = ""
 
 
 class Header(Value, frozen=True, kw_only=True):

@@ -127,7 +127,8 @@ def models(found: Sequence[Model]) -> str:
     here = [model for model in found if not model.elsewhere]
     others = [model.size for model in found if model.elsewhere]
     payloads = {file.sha256 or (model.id, file.name): file.size for model in here for file in model.files}
-    return words.models((len(here), sum(payloads.values())), (len(others), sum(others)))
+    unseen = sum(model.size for model in here if model.unreadable)
+    return words.models((len(here), sum(payloads.values()) + unseen), (len(others), sum(others)))
 
 
 def freed(bytes_: int) -> str:

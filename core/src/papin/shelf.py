@@ -24,10 +24,11 @@ _SHOWN = 60
 
 
 class Holding(Value, frozen=True, kw_only=True):
-    """A model as one provider has it."""
+    """A model as one provider has it; `unreadable` is as in `papin.inventories.Listing`."""
 
     provider: str
     model: ProviderModel
+    unreadable: str = ""
 
     @property
     def id(self) -> str:
@@ -52,10 +53,12 @@ class Shelved(Value, frozen=True, kw_only=True):
 
     @property
     def is_elsewhere(self) -> bool:
-        """Tell whether it has bytes, and papin sees none of them: on another machine, or where it cannot look."""
+        """Tell whether it has bytes, and papin neither sees any of them nor knows them to be on this machine."""
         models = [each.model for each in self.holdings]
-        is_seen = any(file.inode for model in models for file in model.files)
-        return not self.owner and not is_seen and any(model.size for model in models)
+        is_here = any(each.unreadable for each in self.holdings) or any(
+            file.inode for model in models for file in model.files
+        )
+        return not self.owner and not is_here and any(model.size for model in models)
 
     @property
     def id(self) -> str:
@@ -83,7 +86,8 @@ def group(inventories: Sequence[Inventory], owners: Mapping[frozenset[str], str]
     found: dict[object, list[Holding]] = defaultdict(list)
     for inventory in inventories:
         for model in inventory.listing.models:
-            holding = Holding(provider=inventory.provider, model=model)
+            unreadable = "" if model.state == "remote" else inventory.listing.unreadable
+            holding = Holding(provider=inventory.provider, model=model, unreadable=unreadable)
             found[_identity(holding, names)].append(holding)
     shared = {digest for inventory in inventories for digest in inventory.shared}
     return tuple(
@@ -207,6 +211,7 @@ class Shelf:
             size=first.model.size or sum(file.size for file in first.model.files),
             duplicated=shelved.duplicated,
             elsewhere=shelved.is_elsewhere,
+            unreadable=first.unreadable,
         )
 
     def find(self, text: str) -> tuple[Shelved, Holding | None] | None:

@@ -2,7 +2,9 @@
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
+from papin import facts, sentences
 from papin.errors import Ambiguous
 from papin.inventories import Inventory, Listing, ProviderFile, ProviderModel, Remark
 from papin.models import Model, Placement, StoredFile
@@ -70,6 +72,17 @@ def test_what_papin_sees_no_file_of_is_elsewhere():
     both = [inventory("a", listed("far", file(A))), inventory("b", listed("near", file(A, (1, 1))))]
     assert [each.elsewhere for each in Shelf(both, {}, {}).only()] == [False]
     assert [each.is_elsewhere for each in Shelf(both[:1], {frozenset([A]): "mine"}, {}).groups] == [False]
+
+
+def test_what_lies_here_and_may_not_be_read_is_not_elsewhere():
+    told = ProviderModel(reference="big", size=40)
+    closed = inventory("a", told)
+    listing = replace(closed.listing, unreadable="/var/lib/a")
+    (model,) = Shelf([replace(closed, listing=listing)], {}, {}).only()
+    assert (model.elsewhere, model.unreadable, model.size) == (False, "/var/lib/a", 40)
+    assert sentences.models([model]) == "1 model, 40 B"
+    assert "File:" in facts.lines(facts.of_model(model, NOW))
+    assert "in /var/lib/a, which you may not read" in facts.lines(facts.of_model(model, NOW))
 
 
 @pytest.mark.parametrize(("shared", "twice"), [((A,), 0), ((), 10)])

@@ -341,6 +341,12 @@ def test_one_provider(now):
     assert "Cannot:    embeds, shares. It does not." in text
     assert "damaged: a blob is missing" in text
     assert "1 model, 1.0 kB" in text
+    assert "Their files" not in text
+    assert safe(text)
+    closed = msgspec.structs.replace(inventory, listing=Listing(models=(model,), unreadable=f"/srv/{EVIL}"))
+    text = providers.details(ProviderView(status=status, inventory=closed), None)
+    assert "Their files are in /srv/" in text
+    assert "which you may not read." in text
     assert safe(text)
     failed = msgspec.structs.replace(inventory, problem=PROBLEM)
     assert "ollama: 1 model." in providers.refreshed([inventory])

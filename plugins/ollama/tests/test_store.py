@@ -354,6 +354,22 @@ def test_a_folder_of_another_user_is_said_to_be_one(fake, public, mode, may):
     assert said.endswith(f"you may not {may}")
 
 
+def test_what_a_folder_of_another_user_holds_is_told_by_ollama_and_is_here(fake, public):
+    fake.ollama.add(fake.file)
+    models = Models(Api(Http(), fake.ollama.url, ""), str(public.root))
+
+    async def look():
+        listing = await models.list()
+        return [[each.reference for each in listing.models], listing.unreadable]
+
+    trio.run(look)  # which imports everything, as somebody else may not be able to
+    (public.root / "blobs").chmod(0o000)
+    try:
+        assert as_somebody_else(lambda: trio.run(look)) == [["toy:latest"], str(public.root)]
+    finally:
+        (public.root / "blobs").chmod(0o755)
+
+
 async def test_nothing_is_shared_where_nothing_can_be_written(fake, public):
     (public.root / "blobs").rmdir()
     (public.root / "blobs").symlink_to("/proc/self")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import trio
 
 from papin.errors import EngineMissing, PapinError, ProviderFailed
@@ -68,7 +69,8 @@ class Models:
         if place is not None and place.state != "closed":
             return from_store(await self.read(place))
         try:
-            return from_tags(await self._api.tags())
+            told = from_tags(await self._api.tags())
+            return msgspec.structs.replace(told, unreadable=str(place.path) if place is not None else "")
         except EngineMissing as error:
             if place is not None:
                 raise unreadable(place) from error

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from papin import words
 from papin.answers import ProviderStatus, ProviderView
+from papin.facts import unreadable
 from papin.inventories import Inventory, Listing, ProviderDetails, ProviderModel
 from papin.safe import line, name, prose
 from papin.sentences import describe
@@ -55,6 +56,8 @@ def _listing(inventory: Inventory | None, width: int | None) -> str:
         return f"\nIt has no models.\n{_unused(inventory.listing)}"
     size = words.size(_bytes(models))
     total = f"{words.count(len(models), 'model')}, {size}, as told {words.moment(inventory.at)}"
+    if inventory.listing.unreadable:
+        total += f"\nTheir files are {name(unreadable(inventory.listing.unreadable))}."
     return f"\n{render(_MODELS, list(map(_row, models)), width)}\n{total}\n{_unused(inventory.listing)}"
 
 

@@ -149,6 +149,8 @@ export interface InstalledModel {
   duplicated: number;
   /** Its files are on another machine, as far as can be seen. */
   elsewhere: boolean;
+  /** The folder of this machine where its files lie, if papin may not read it; else empty. */
+  unreadable: string;
 }
 
 export interface PackageSource {
