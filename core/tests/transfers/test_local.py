@@ -9,10 +9,13 @@ import sys
 import pytest
 import trio
 
+from papin._transfers import fetch
 from papin.errors import DigestMismatch, DiskSpace, FormatInvalid, NotFound, PapinError, SourceChanged, StorageFailed
-from papin.models import FileSource, PackageSource
+from papin.http import Http
+from papin.models import FileSource, PackageSource, WantedFile
 from papin.testing.fault_server import fault_server
 
+from .conftest import MIB
 from .storage import Folder
 
 
@@ -48,6 +51,24 @@ async def test_a_file_that_the_user_named(task, file, how):
     assert file.read_bytes() == task.body
     phases = list(dict.fromkeys(each.phase for each in task.progress))
     assert phases == ["resolving", "downloading", "verifying", "committing"]
+
+
+async def test_what_is_cancelled_is_not_read_to_its_end(storage, tmp_path):
+    path = tmp_path / "mine.gguf"
+    path.write_bytes(bytes(16 * MIB))
+    wanted = WantedFile(name="m", sources=(FileSource(path=str(path)),))
+    shown = []
+    with trio.CancelScope() as scope:
+
+        def cancel(progress):
+            shown.append(progress.done)
+            if progress.phase == "verifying" and progress.done:
+                scope.cancel()
+
+        await fetch(wanted, storage, Http(environ={}), cancel)
+        await trio.lowlevel.checkpoint()
+    assert scope.cancelled_caught
+    assert max(shown) <= 2 * MIB
 
 
 async def test_a_file_of_a_package_is_found_without_importing_it(task, package):

@@ -11,6 +11,8 @@ The digest of the whole decides. Nothing is noted of what was copied: whoever fi
 from __future__ import annotations
 
 import hashlib
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing
 
 import trio
@@ -37,7 +39,7 @@ _SPOT = 64 << 10  # bytes that are compared at each place
 _EIGHTHS = (4, 8, 0, 2, 6, 1, 3, 5, 7)  # where the places are; other weights differ in the middle if anywhere
 _FIRST = 2  # places that are enough to say how much would be fetched
 _ENOUGH = 5.0  # seconds that saying so may take
-_PIECE = 4 << 20
+_PIECE, _AHEAD = 4 << 20, 4
 _DURABLE = 32 << 20  # what is written before it is made durable, so that the end does not take long
 
 
@@ -157,22 +159,24 @@ class Grafting:
 
     def _copied(self, data: DataFile, digest: hashlib._Hash) -> str:
         """Put the end of the base behind what is there; return the digest of all."""
-        buffer = memoryview(bytearray(_PIECE))
-        done = 0
-        with self._base.opened() as source:
-            while done < self._graft.length:
-                view = buffer[: self._graft.length - done]
-                start, at = self._graft.start + done, self._graft.offset + done
-                # What the system copies takes no space where blocks can be shared.
-                if not (data.copy(source, start, at, len(view)) and data.read(at, view)):
-                    read_at(source, start, view)
-                    data.write(at, [view])
-                digest.update(view)
-                done += len(view)
-                self._show(self._graft.offset + done)
-                if not done % _DURABLE:
+        buffers = [memoryview(bytearray(_PIECE)) for _ in range(_AHEAD)]
+        hashed: deque[Future[None]] = deque()
+        # Hashed while the next pieces are copied: either takes about as long.
+        with self._base.opened() as source, ThreadPoolExecutor(1) as hasher:
+            for number, done in enumerate(range(0, self._graft.length, _PIECE)):
+                if len(hashed) == _AHEAD:
+                    hashed.popleft().result()
+                view = buffers[number % _AHEAD][: self._graft.length - done]
+                self._copy(data, source, done, view)
+                hashed.append(hasher.submit(digest.update, view))
+                self._meter.show_from_thread(self._graft.offset + done + len(view))
+                if not (done + len(view)) % _DURABLE:
                     data.sync_data()
         return digest.hexdigest()
 
-    def _show(self, done: int) -> None:
-        trio.from_thread.run_sync(self._meter.show, done)
+    def _copy(self, data: DataFile, source: int, done: int, view: memoryview) -> None:
+        """Copy a piece, and have it in `view`. What the system copies takes no space where blocks can be shared."""
+        start, at = self._graft.start + done, self._graft.offset + done
+        if not (data.copy(source, start, at, len(view)) and data.read(at, view)):
+            read_at(source, start, view)
+            data.write(at, [view])

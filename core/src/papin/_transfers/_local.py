@@ -9,7 +9,6 @@ from importlib import metadata
 from pathlib import Path
 
 import msgspec
-import trio
 
 from papin._transfers._disk import disk_errors, in_thread
 from papin._transfers._meter import Meter
@@ -126,7 +125,7 @@ async def take_local(
     how = await storage.take(staging, found.path)
     meter.enter("verifying")
     try:
-        digest = await in_thread(_hash_and_sync, staging.data, found.size, _shown(meter))
+        digest = await in_thread(_hash_and_sync, staging.data, found.size, meter.show_from_thread)
         await in_thread(_check, wanted, found, digest)
     except (DigestMismatch, SourceChanged):
         await in_thread(_drop, staging.data)
@@ -144,10 +143,6 @@ def _check(wanted: WantedFile, found: Found, digest: str) -> None:
             f"{found.path} is not what was promised: its SHA-256 is {digest[:16]}..., not {str(wanted.sha256)[:16]}...",
             next_step="It is damaged or another file: use another source.",
         )
-
-
-def _shown(meter: Meter) -> Callable[[int], None]:
-    return lambda done: trio.from_thread.run_sync(meter.show, done)
 
 
 def _hash_and_sync(data: Path, size: int, report: Callable[[int], None]) -> str:

@@ -15,7 +15,7 @@ _STEP = 0.1  # samples are at least this far apart, so that the window is short 
 
 
 class Meter:
-    """Turns the state of one transfer into `Progress` values; to be used from the event loop only."""
+    """Turns the state of one transfer into `Progress` values; from the event loop, but where it is said otherwise."""
 
     def __init__(self, report: Callable[[Progress], None], file: str, total: int | None) -> None:
         self._report = report
@@ -51,6 +51,11 @@ class Meter:
     def _speed(self, now: float, done: int) -> float | None:
         since, before = self._samples[0]
         return (done - before) / (now - since) if now - since >= _STEP else None
+
+    def show_from_thread(self, done: int) -> None:
+        """Show from a thread of the transfer; raises `trio.Cancelled` there once that is cancelled."""
+        trio.from_thread.check_cancelled()
+        trio.from_thread.run_sync(self.show, done)
 
     def silence(self, done: int, since: float) -> None:
         """Tell that nothing has come since that time on trio's clock; `done` bytes had."""
