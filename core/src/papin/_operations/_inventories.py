@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import trio
@@ -16,13 +17,25 @@ import trio
 from papin._operations import _listings
 from papin._operations._round import Round
 from papin._operations._services import Services
-from papin._registry import Write
+from papin._registry import Read, Write
 from papin.errors import NotFound, PapinError
 from papin.inventories import Inventory, Listing, ProviderFile, ProviderModel, Stamp, is_current, stamp
 from papin.providers import Lists
 
 _Payloads = Mapping[tuple[int, int], str]
 _Recorded = Mapping[str, Inventory]
+
+
+class _Before(NamedTuple):
+    """What is known before providers are asked; `asked` are those of which something is recorded.
+
+    `stamps` are those of where plugins and settings lie, now and as `seen` when all were asked last.
+    """
+
+    recorded: _Recorded
+    seen: tuple[Stamp, ...] | None
+    asked: set[str]
+    stamps: tuple[Stamp, ...]
 
 
 class Inventories:
@@ -41,17 +54,20 @@ class Inventories:
 
         All are asked when the configuration or what is installed changed: they may have other folders now.
         """
-        seen = await self._services.records.read(lambda read: read.plugin_stamps())
-        recorded = await self.recorded()
         providers = tuple(self._services.plugins.providers)
-        stamps = await trio.to_thread.run_sync(self._stamps)
 
-        def is_stale(name: str) -> bool:
-            return seen != stamps or name not in recorded or not is_current(recorded[name].listing.stamps)
+        def look(read: Read) -> tuple[_Before, list[str]]:
+            before = self._look(read, None)
+            is_same = before.seen == before.stamps
 
-        stale = await trio.to_thread.run_sync(lambda: list(filter(is_stale, providers)))
-        if stale or seen != stamps or set(recorded) - set(providers):
-            return await self._refresh(stale, stamps)
+            def is_stale(name: str) -> bool:
+                return not (is_same and name in before.recorded and is_current(before.recorded[name].listing.stamps))
+
+            return before, list(filter(is_stale, providers))
+
+        before, stale = await self._services.records.read(look)
+        if stale or before.seen != before.stamps or before.asked - set(providers):
+            return await self._refresh(stale, before)
         return ()
 
     async def refresh(self, names: Iterable[str] | None = None) -> tuple[Inventory, ...]:
@@ -65,10 +81,21 @@ class Inventories:
         for name in wanted:
             if name not in known:
                 raise NotFound(f"There is no provider {name!a}", next_step=f"Providers: {', '.join(known)}.")
-        return await self._refresh(wanted, await trio.to_thread.run_sync(self._stamps))
+        return await self._refresh(wanted, await self._services.records.read(lambda read: self._look(read, wanted)))
 
-    async def _refresh(self, names: Sequence[str], stamps: tuple[Stamp, ...]) -> tuple[Inventory, ...]:
-        old = await self.recorded(names)
+    def _look(self, read: Read, names: Iterable[str] | None) -> _Before:
+        """Return what is known before providers are asked, all at once: a thread of its own costs more. Blocks."""
+        # Where plugins are installed, and which instances there are: what decides which providers there can be.
+        folders = [folder for folder in sys.path if folder.endswith("-packages")]
+        return _Before(
+            recorded={each.provider: each for each in read.inventories(names)},
+            seen=read.plugin_stamps(),
+            asked=read.asked(),
+            stamps=stamp([self._services.config.file, *folders]),
+        )
+
+    async def _refresh(self, names: Sequence[str], before: _Before) -> tuple[Inventory, ...]:
+        old = before.recorded
         asked = Round(self._services, names)
         new: dict[str, Inventory] = {}
         async with trio.open_nursery() as nursery:
@@ -82,7 +109,7 @@ class Inventories:
             while len(new) < len(names):
                 for each in await self._record(await _waiting(came), old):
                     new[each.provider] = each
-        await self._conclude(stamps)
+        await self._conclude(before)
         return tuple([new[name] for name in names])
 
     async def _record(self, told: Iterable[Inventory], old: _Recorded) -> Sequence[Inventory]:
@@ -93,12 +120,11 @@ class Inventories:
             await self._services.records.change(partial(_save, changed, old), durable=False)
         return new
 
-    async def _conclude(self, stamps: tuple[Stamp, ...]) -> None:
+    async def _conclude(self, before: _Before) -> None:
         """Record which providers there are, once all have told what they have."""
         providers = self._services.plugins.providers
-        seen, asked = await self._services.records.read(lambda read: (read.plugin_stamps(), read.asked()))
-        if seen != stamps or asked - set(providers):
-            save = partial(Write.save_plugin_stamps, stamps=stamps, providers=providers)
+        if before.seen != before.stamps or before.asked - set(providers):
+            save = partial(Write.save_plugin_stamps, stamps=before.stamps, providers=providers)
             await self._services.records.change(save, durable=False)
 
     async def identify_again(self, sizes: Iterable[int]) -> None:
@@ -113,11 +139,6 @@ class Inventories:
         if new != touched:
             await self._services.records.change(lambda write: write.save_inventories(new))
 
-    def _stamps(self) -> tuple[Stamp, ...]:
-        # Where plugins are installed, and which instances there are: what decides which providers there can be.
-        folders = [folder for folder in sys.path if folder.endswith("-packages")]
-        return stamp([self._services.config.file, *folders])
-
     async def _ask(self, asked: Round, name: str, old: Inventory | None) -> Inventory:
         now = datetime.now(UTC)
         empty = Inventory(provider=name, at=now, listing=Listing(is_present=False))
@@ -129,15 +150,17 @@ class Inventories:
             listing = _listings.checked(name, listing)
         except PapinError as error:
             return _listings.kept(old, error.problem(), empty)
-        listing = await trio.to_thread.run_sync(_listings.remembered, old, listing)
+        if not listing.is_present:
+            listing = await trio.to_thread.run_sync(_listings.remembered, old, listing)
         return Inventory(provider=name, at=now, listing=listing)
 
     async def _identified(self, inventory: Inventory) -> Inventory:
         files = [file for model in inventory.listing.models for file in model.files if file.path]
         if not files:
             return inventory
-        payloads = await self._payloads(files)
-        hashes = await self._services.records.read(lambda read: read.hashes())
+        sizes = {file.size for file in files}
+        same, hashes = await self._services.records.read(lambda read: (read.payloads_of_size(sizes), read.hashes()))
+        payloads = await self._inodes(each for group in same.values() for each in group)
         shared: set[str] = set()
 
         def digest_of(file: ProviderFile, status: os.stat_result) -> str:
@@ -155,12 +178,10 @@ class Inventories:
         listing = msgspec.structs.replace(inventory.listing, models=models)
         return msgspec.structs.replace(inventory, listing=listing, shared=tuple(sorted(shared)))
 
-    async def _payloads(self, files: Sequence[ProviderFile]) -> _Payloads:
-        """Return papin's own payloads that may be one file with some of `files`, by (device, inode)."""
-        sizes = {file.size for file in files}
-        found = await self._services.records.read(lambda read: read.payloads_of_size(sizes))
+    async def _inodes(self, payloads: Iterable[tuple[str, str]]) -> _Payloads:
+        """Return papin's own payloads, given as (storage, digest), by (device, inode)."""
         inodes: dict[tuple[int, int], str] = {}
-        for name, sha256 in (each for same in found.values() for each in same):
+        for name, sha256 in payloads:
             try:
                 path = await (await self._services.storage(name)).locate(sha256)
             except PapinError:
