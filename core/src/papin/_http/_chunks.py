@@ -191,8 +191,10 @@ class Dechunker:
         stride = first + size + len(_END)
         count = min(room // size, len(raw) // stride)
         for at, byte in [*enumerate(raw[:first]), (stride - 2, _END[0]), (stride - 1, _END[1])]:
-            column = raw[at : count * stride : stride]
-            count = len(column) - len(column.lstrip(bytes([byte])))
+            column, expected = raw[at : count * stride : stride], bytes([byte])
+            # To compare all of them costs next to nothing, and stripping looks at each.
+            if column != expected * count:
+                count = len(column) - len(column.lstrip(expected))
         body = bytearray(count * size)
         for at in range(size if count else 0):
             body[at::size] = raw[first + at : count * stride : stride]
