@@ -88,6 +88,19 @@ async def test_of_a_new_header_no_more_than_that_is_fetched(kernel, put):
         assert (await kernel.models.verify("m")).checks[0].outcome == "ok"
 
 
+async def test_a_download_of_what_is_here_in_another_version_reuses_that(kernel, put):
+    await install(kernel, put)
+    async with fault_server(NEW) as server:
+        put("m", wanted("m.gguf", server.url, body=NEW), revision="b" * 40)
+        plan = await kernel.downloads.plan("shelf:m", name="second")
+        assert (plan.files[0].reused, plan.fetch < MIB, server.sent) == (plan.reused, True, 2 * SPOT)
+        await kernel.downloads.wait((await kernel.downloads.start("shelf:m", name="second")).id)
+        assert server.sent == 2 * SPOT + plan.fetch
+        assert (await kernel.downloads.plan("shelf:m")).fetch == 0
+        assert server.sent == 2 * SPOT + plan.fetch
+        assert [(await kernel.models.verify(name)).passed for name in ("m", "second")] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("at", "outcome", "warnings"),
     [(HEAD + 16 * MIB, "weights", 0), (HEAD + 10 * MIB, "metadata", 1)],

@@ -64,8 +64,8 @@ class PlannedFile(Value, frozen=True, kw_only=True):
     """A file of a planned download.
 
     `present` bytes are here already, complete, and are linked and not fetched; the models `shared_with` have them too.
-    `partial` bytes are left from an attempt before, and `reused` are likely those of the version that it replaces: if
-    so, they are copied and not fetched.
+    `partial` bytes are left from an attempt before, and `reused` are likely those of the version before: if so, they
+    are copied and not fetched.
     """
 
     name: str
@@ -108,6 +108,11 @@ class DownloadPlan(Value, frozen=True, kw_only=True):
     fits: bool
     spaces: tuple[Space, ...] = ()
     installed: str = ""
+
+    @property
+    def reused(self) -> int:
+        """The bytes that are likely those of the version before; where there are any, `fetch` is an estimate."""
+        return sum(file.reused for file in self.files)
 
     def check_fits(self) -> None:
         """Raise `DiskSpace`, with all the numbers, unless it fits."""

@@ -90,7 +90,7 @@ def download_summary(plan: DownloadPlan) -> str:
     """Return a download in two lines: what comes in, and how much room there is."""
     if plan.installed:
         return f"{name(plan.installed)} is installed already."
-    size = "the size is not known yet" if plan.fetch is None else words.size(plan.fetch)
+    size = "the size is not known yet" if plan.fetch is None else words.to_fetch(plan.fetch, plan.reused)
     what = f"Downloading {name(plan.ref or plan.model)}: {size}"
     if plan.fetch != plan.size:
         what += f" of {words.size(plan.size)}, the rest is here already"

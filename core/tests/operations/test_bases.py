@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from papin._operations._bases import replaced
+from papin._operations._bases import replaced, version_before
 from papin._operations._comparing import has_same_weights
 from papin._operations._wanted import Held, make_plan
 from papin._transfers import Base
@@ -50,6 +50,31 @@ def variant(*files):
 def test_which_file_a_new_one_replaces(old, new, pairs):
     found = replaced(variant(*new), model(*old))
     assert {name: file.name for name, file in found.items()} == pairs
+
+
+class Registry:
+    """What is read of one."""
+
+    def __init__(self, *models):
+        self._models = {model.id: model for model in models}
+
+    def models(self):
+        return tuple(self._models.values())
+
+    def model(self, model_id):
+        return self._models[model_id]
+
+
+def test_the_version_before_is_what_it_replaces_or_the_last_of_its_name():
+    def one(model_id, ref, day):
+        return Model(id=model_id, ref=ref, installed_at=datetime(2026, 1, day, tzinfo=UTC), files=())
+
+    models = Registry(one("a", "shelf:m", 2), one("b", "shelf:m", 3), one("c", "shelf:m", 1), one("d", "", 4))
+    new = variant(there("m", A))
+    assert version_before(models, new).id == "b"
+    assert version_before(models, new, "c").id == "c"
+    assert version_before(models, Variant(ref="", catalog="", name="m", variant="", files=())) is None
+    assert version_before(Registry(), new) is None
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,10 @@ def plan(**changes):
     [
         ({}, "Downloading starter:m: 1.0 kB."),
         ({"fetch": 400}, "Downloading starter:m: 400 B of 1.0 kB, the rest is here already."),
+        (
+            {"fetch": 400, "files": (PlannedFile(name="m.gguf", size=1000, reused=600),)},
+            "Downloading starter:m: about 400 B of 1.0 kB, the rest is here already.",
+        ),
         ({"size": None, "fetch": None}, "Downloading starter:m: the size is not known yet."),
         ({"ref": ""}, "Downloading m: 1.0 kB."),
         ({"installed": "m", "fetch": 0}, "m is installed already."),
@@ -205,14 +209,16 @@ def test_a_download_in_full():
         PlannedFile(name="a", size=1, present=1, shared_with=("smollm2", "x")),
         PlannedFile(name="b", size=3, present=3),
         PlannedFile(name="c", size=3, partial=2),
+        PlannedFile(name="e", size=3, reused=2),
         PlannedFile(name="d", size=None),
     )
     text = plans.download(plan(files=files), 80)
     assert "It would be installed as m. It fits." in text
-    assert [line.split(maxsplit=3)[-1] for line in text.splitlines()[-4:]] == [
+    assert [line.split(maxsplit=3)[-1] for line in text.splitlines()[-5:]] == [
         "all, as in smollm2",
         "all, from before",
         "2 B, unfinished",
+        "about 2 B, in the version before",
         "?",
     ]
 

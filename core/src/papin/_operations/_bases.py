@@ -1,4 +1,4 @@
-"""What is here of the files that an update replaces, so that no more than their new beginnings need be fetched."""
+"""What is here of the version before a model, so that no more than the new beginnings of its files need be fetched."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ from collections.abc import Mapping
 
 from papin._operations._headers import read_header_at
 from papin._operations._services import Services
+from papin._registry import Read
 from papin._transfers import Base, likely
 from papin.errors import PapinError
 from papin.models import Model, StoredFile, Variant
 
-__all__ = ["bases_of", "likely_reused", "replaced"]
+__all__ = ["bases_of", "likely_reused", "replaced", "version_before"]
+
+
+def version_before(read: Read, variant: Variant, replaces: str = "") -> Model | None:
+    """Return the installed model that `variant` is a version of: the one it `replaces`, or the last of its name."""
+    if replaces:
+        return read.model(replaces)
+    models = [model for model in read.models() if model.ref and model.ref == variant.ref]
+    return max(models, key=lambda model: model.installed_at, default=None)
 
 
 def replaced(variant: Variant, model: Model) -> dict[str, StoredFile]:
@@ -32,8 +41,10 @@ def replaced(variant: Variant, model: Model) -> dict[str, StoredFile]:
     return found
 
 
-async def bases_of(services: Services, variant: Variant, model: Model) -> dict[str, Base]:
-    """Return what may be reused for new files of `variant`, by name: of those of which the header can be read."""
+async def bases_of(services: Services, variant: Variant, model: Model | None) -> dict[str, Base]:
+    """Return what of `model` may be reused for new files of `variant`, by name, where its header can be read."""
+    if model is None:
+        return {}
     found = {name: await _base(services, old) for name, old in replaced(variant, model).items()}
     return {name: base for name, base in found.items() if base is not None}
 
@@ -49,7 +60,7 @@ async def _base(services: Services, old: StoredFile) -> Base | None:
     return Base(path=path, size=old.size, header=header.header_bytes)
 
 
-async def likely_reused(services: Services, variant: Variant, model: Model) -> Mapping[str, int]:
+async def likely_reused(services: Services, variant: Variant, model: Model | None) -> Mapping[str, int]:
     """Return how many bytes of new files of `variant` need not be fetched, likely, by name; their servers are asked."""
     bases = await bases_of(services, variant, model)
     files = {file.name: file for file in variant.files}

@@ -15,7 +15,7 @@ import trio
 
 from papin._jobs import JobHandle
 from papin._operations import _wanted
-from papin._operations._bases import likely_reused
+from papin._operations._bases import likely_reused, version_before
 from papin._operations._bringing import Bringing
 from papin._operations._catalogs import Catalogs
 from papin._operations._holdings import check_linkable, holding_of, variant_of_holding
@@ -65,7 +65,10 @@ class Downloads:
         """
         self._to_share(share_with)
         request = _wanted.check_request(Request(ref=ref, name=name, sha256=sha256))
-        return await self._planner.plan(request, await self._planner.find(request, is_plan=True))
+        found = await self._planner.find(request, is_plan=True)
+        before = await self._services.records.read(lambda read: version_before(read, found.variant))
+        reused = await likely_reused(self._services, found.variant, None if found.installed else before)
+        return await self._planner.plan(request, found, reused)
 
     # --- as a job ---
 

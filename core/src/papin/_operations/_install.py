@@ -12,7 +12,7 @@ import trio
 
 from papin import names
 from papin._jobs import JobHandle
-from papin._operations._bases import bases_of
+from papin._operations._bases import bases_of, version_before
 from papin._operations._elsewhere import Elsewhere, OverBefore
 from papin._operations._headers import read_all_at
 from papin._operations._removal import sweep
@@ -160,10 +160,8 @@ async def install(
         FormatInvalid: no format here reads it; what was fetched for it is removed again.
         PapinError: as fetching it failed; what arrived is kept for the next attempt.
     """
-    bases = _NOTHING
-    if replaces:
-        model = await services.records.read(lambda read: read.model(replaces))
-        bases = await bases_of(services, variant, model)
+    before = await services.records.read(lambda read: version_before(read, variant, replaces))
+    bases = await bases_of(services, variant, before)
     variant, files = await fetch_all(
         services, variant, whole, handle=handle, over_before=over_before, pace=pace, bases=bases
     )

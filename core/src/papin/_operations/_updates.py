@@ -106,7 +106,7 @@ class Updates:
             weights=change == "weights",
             size=plan.size,
             fetch=plan.fetch,
-            reused=sum(file.reused for file in plan.files),
+            reused=plan.reused,
             revision=variant.revision,
             revision_here=model.revision,
         )

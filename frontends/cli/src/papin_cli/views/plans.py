@@ -41,6 +41,8 @@ def _here(file: PlannedFile) -> str:
     """Return what is here of a file, and why."""
     if file.present:
         return "all, " + (f"as in {name(file.shared_with[0])}" if file.shared_with else "from before")
+    if file.reused:
+        return f"about {words.size(file.reused)}, in the version before"
     return f"{words.size(file.partial)}, unfinished" if file.partial else ""
 
 

@@ -374,7 +374,7 @@ export interface PlannedFile {
   present: number;
   /** Bytes that are left from an attempt before. */
   partial: number;
-  /** Bytes that are likely those of the version that it replaces. */
+  /** Bytes that are likely those of the version before. */
   reused: number;
   /** The models that have the file too. */
   shared_with: string[];
@@ -398,7 +398,7 @@ export interface DownloadPlan {
   model: string;
   files: PlannedFile[];
   size: number | null;
-  /** What would come in. */
+  /** What would come in; an estimate where something of a file is `reused`. */
   fetch: number | null;
   free: number;
   fits: boolean;
