@@ -7,5 +7,5 @@ import msgspec
 __all__ = ["Value"]
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True):
-    """What all values share: frozen, keyword-only."""
+class Value(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What all values share: frozen, keyword-only, and left alone by the garbage collector, since none holds itself."""

@@ -1,7 +1,7 @@
 """HTTP as papin allows it, for downloads and for plugins. Nothing else in papin speaks HTTP as a client.
 
     async with context.http.client("http://127.0.0.1:8080", token=key) as client:
-        models = (await client.request("GET", "/v1/models")).json(Models)
+        models = await (await client.request("GET", "/v1/models")).decoded(Models)
         async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
             answer.raise_for_status()
             async for line in answer.lines():
@@ -28,7 +28,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from papin._http._patience import Patience
 from papin._http._upload import Upload
@@ -38,7 +38,19 @@ if TYPE_CHECKING:
     from papin._http._client import Client
     from papin._http._pools import Trust
 
-__all__ = ["Client", "Http", "Patience", "Response", "StreamedResponse", "Upload", "check_url", "is_loopback_url"]
+__all__ = [
+    "Client",
+    "Http",
+    "Patience",
+    "Response",
+    "StreamedResponse",
+    "Upload",
+    "check_url",
+    "decode_json",
+    "is_loopback_url",
+]
+
+T = TypeVar("T")
 
 
 class Http:
@@ -100,6 +112,19 @@ class Http:
             )
         finally:
             await pools.aclose()
+
+
+async def decode_json(body: bytes, kind: type[T], where: str) -> T:
+    """Return `body`, which may be large, decoded as `kind`; `where` it came from is told in the error.
+
+    A large one is decoded in a thread, and the items of the lists of a Struct one by one: nobody else waits for it.
+
+    Raises:
+        TransferFailed: it is anything else.
+    """
+    from papin._http._decoding import decode  # noqa: PLC0415  see Http.client
+
+    return await decode(body, kind, where)
 
 
 def check_url(url: str) -> str:

@@ -201,7 +201,7 @@ class Api:
             raise self._errors(parse_refusal(answer.status, answer.body))
         return tuple(
             ServedModel(id=each.id, **_known(each.meta))
-            for each in (answer.json(_Models).data or [])[:_MOST_MODELS]
+            for each in ((await answer.decoded(_Models)).data or [])[:_MOST_MODELS]
             if each.id and len(each.id) <= _NAME and each.id.isprintable()
         )
 
@@ -236,7 +236,7 @@ class Api:
         answer = await self._client.request("POST", "/v1/embeddings", json=body, limit=_BODY)
         if not answer.is_success:
             raise self._errors(parse_refusal(answer.status, answer.body))
-        given = answer.json(_Vectors)
+        given = await answer.decoded(_Vectors)
         found = {each.index: each.embedding for each in given.data}
         if sorted(found) != list(range(len(texts))) or len(set(map(len, found.values()))) != 1:
             raise ProviderFailed(

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import trio
 
+from papin._http._decoding import BAD, decode, not_understood
 from papin._http._direct import Chunked, Direct, Measured
 from papin._http._failures import FOREIGN, PROXY, translate
 from papin._http._network import Wire
@@ -77,14 +78,15 @@ class Response(_Checked):
         self.where = where
 
     def json(self, type: type[T]) -> T:  # noqa: A002  # the name that msgspec gives it
-        """Return the body decoded as `type`. Raises `TransferFailed` when it is anything else."""
+        """Return the body decoded as `type`, at once. Raises `TransferFailed` when it is anything else."""
         try:
             return msgspec.json.decode(self.body, type=type)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise TransferFailed(
-                f"{self.where} answered something else than the JSON that was expected: {str(error)[:200]}",
-                next_step="Check that the address is the right one, and the version of the program behind it.",
-            ) from error
+        except BAD as error:
+            raise not_understood(self.where, error) from error
+
+    async def decoded(self, type: type[T]) -> T:  # noqa: A002  # as above
+        """Return the same, for a body that may be large: then nobody else waits for it."""
+        return await decode(self.body, type, self.where)
 
 
 class StreamedResponse(_Checked):

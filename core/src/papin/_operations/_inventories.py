@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +21,8 @@ from papin._registry import Read, Write
 from papin.errors import NotFound, PapinError
 from papin.inventories import Inventory, Listing, ProviderFile, ProviderModel, Stamp, is_current, stamp
 from papin.providers import Lists
+
+_LONG = 200  # models, which take some milliseconds
 
 _Payloads = Mapping[tuple[int, int], str]
 _Recorded = Mapping[str, Inventory]
@@ -147,7 +149,7 @@ class Inventories:
                 if not isinstance(session, Lists):
                     return empty
                 listing = await session.models()
-            listing = _listings.checked(name, listing)
+            listing = await _checked(name, listing)
         except PapinError as error:
             return _listings.kept(old, error.problem(), empty)
         if not listing.is_present:
@@ -190,6 +192,15 @@ class Inventories:
                 status = await trio.to_thread.run_sync(_stat, path)
                 inodes[status.st_dev, status.st_ino] = sha256
         return inodes
+
+
+async def _checked(name: str, listing: object) -> Listing:
+    """Return what `name` told as it should be; a long list is looked through in a thread."""
+    models: object = listing.models if isinstance(listing, Listing) else ()
+    # What a plugin gives may be anything, and what is too long is not looked through.
+    if isinstance(models, Sized) and _LONG < len(models) <= _listings.MOST_MODELS:
+        return await trio.to_thread.run_sync(_listings.checked, name, listing)
+    return _listings.checked(name, listing)
 
 
 async def _waiting(came: trio.MemoryReceiveChannel[Inventory]) -> Sequence[Inventory]:

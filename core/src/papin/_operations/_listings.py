@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -22,27 +22,46 @@ MOST_BYTES = 64 << 20
 _LONGEST_REFERENCE = 1024
 _SHORT = timedelta(minutes=1)
 _listing = msgspec.json.Decoder(Listing)
+_model = msgspec.json.Decoder(ProviderModel)
 
 
 def checked(provider: str, listing: object) -> Listing:
-    """Return what a provider told, decoded anew, so that everything in it is what it should be.
+    """Return what a provider told, decoded anew, so that everything in it is what it should be. Long for thousands.
 
     Raises:
         ProviderFailed: it is too much, or nonsense.
     """
     if not isinstance(listing, Listing):
         raise _nonsense(provider, f"a {type(listing).__name__} instead of a list")
-    if len(listing.models) > MOST_MODELS:
-        raise _nonsense(provider, f"more than {MOST_MODELS} models")
     try:
-        data = msgspec.json.encode(listing)
-        if len(data) > MOST_BYTES:
-            raise _nonsense(provider, f"a list of more than {MOST_BYTES >> 20} MiB")
-        found = _listing.decode(data)
+        if len(listing.models) > MOST_MODELS:
+            raise _nonsense(provider, f"more than {MOST_MODELS} models")
+        rest = msgspec.json.encode(msgspec.structs.replace(listing, models=()))
+        models = _sound(provider, listing.models, len(rest))
+        found = _listing.decode(rest)
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
         raise _nonsense(provider, f"a list that makes no sense: {error!s:.200}") from error
-    models = {model.reference: model for model in reversed(found.models) if _is_sound(model)}
-    return msgspec.structs.replace(found, models=tuple(reversed(models.values())))
+    return msgspec.structs.replace(found, models=models)
+
+
+def _sound(provider: str, models: Iterable[ProviderModel], size: int) -> tuple[ProviderModel, ...]:
+    """Return those of `models` that are sound, each name once; `size` is that of the rest of the list."""
+    # One by one, since the decoder keeps the interpreter to itself until it is done.
+    found: dict[str, ProviderModel] = {}
+    _bound(provider, size)
+    for each in models:
+        data = msgspec.json.encode(each)
+        size += len(data)
+        _bound(provider, size)
+        model = _model.decode(data)
+        if _is_sound(model):
+            found.setdefault(model.reference, model)
+    return tuple(found.values())
+
+
+def _bound(provider: str, size: int) -> None:
+    if size > MOST_BYTES:
+        raise _nonsense(provider, f"a list of more than {MOST_BYTES >> 20} MiB")
 
 
 def _is_sound(model: ProviderModel) -> bool:

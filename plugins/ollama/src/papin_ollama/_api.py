@@ -9,11 +9,10 @@ from contextlib import asynccontextmanager
 from math import inf
 from typing import Any, TypeVar
 
-import msgspec
 import trio
 
 from papin.errors import AddressUnsafe, LoginRequired, NotFound, Offline, PapinError, ProviderFailed, TransferFailed
-from papin.http import Http, Patience, StreamedResponse, Upload
+from papin.http import Http, Patience, StreamedResponse, Upload, decode_json
 from papin.models import Engine
 from papin_ollama._failures import impostor, missing, nonsense, refusal
 from papin_ollama._identity import PROBES, Answer, identify
@@ -110,9 +109,9 @@ class Api:
         async with self._opened(method, path, body, is_work=is_work) as answer:
             data = await answer.read(_ANSWER)
         try:
-            return msgspec.json.decode(data, type=kind)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise nonsense(str(error)) from error
+            return await decode_json(data, kind, f"{self.address}{path}")
+        except TransferFailed as error:
+            raise nonsense(error.message) from error
 
     async def tell(self, method: str, path: str, body: Any = None, *, upload: Upload | None = None) -> None:
         """Send a request whose answer is its status; raises like `ask`."""

@@ -69,7 +69,7 @@ class Models:
         if place is not None and place.state != "closed":
             return from_store(await self.read(place))
         try:
-            told = from_tags(await self._api.tags())
+            told = await trio.to_thread.run_sync(from_tags, await self._api.tags())
             return msgspec.structs.replace(told, unreadable=str(place.path) if place is not None else "")
         except EngineMissing as error:
             if place is not None:

@@ -19,7 +19,7 @@ class Fault(msgspec.Struct):
     error: str = ""
 
 
-class Details(msgspec.Struct):
+class Details(msgspec.Struct, gc=False):
     """Of a model; `parameter_size` is for people: `751.63M`."""
 
     format: str | None = ""
@@ -29,7 +29,7 @@ class Details(msgspec.Struct):
     context_length: int | None = None
 
 
-class Tag(msgspec.Struct):
+class Tag(msgspec.Struct, gc=False):
     """One of `/api/tags`; `digest` is the SHA-256 of the manifest, and `modified_at` has nanoseconds."""
 
     name: str
@@ -37,7 +37,7 @@ class Tag(msgspec.Struct):
     digest: str = ""
     modified_at: str = ""
     details: Details | None = None
-    capabilities: list[str] | None = None
+    capabilities: tuple[str, ...] | None = None
     remote_model: str | None = None
     remote_host: str | None = None
 

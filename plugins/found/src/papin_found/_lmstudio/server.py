@@ -52,7 +52,7 @@ class Server(servers.Server):
         if answer.status in {401, 403}:
             raise self.errors(openai.parse_refusal(answer.status, answer.body))
         try:
-            return (answer.json(ListedModels) if answer.is_success else _nothing()).shown
+            return (await answer.decoded(ListedModels) if answer.is_success else _nothing()).shown
         except (TransferFailed, msgspec.ValidationError) as error:
             raise self.missing(f"what answers at {self.address} is no LM Studio, or one before 0.4") from error
 

@@ -80,11 +80,11 @@ class Server(servers.Server):
         """Return what it lists; `reload` has a router read its folders and presets first, if it can."""
         async with self.client(_SLOW if reload else servers.QUICK) as client:
             answer = await client.request("GET", "/models?reload=1" if reload else "/models")
-            return self._decoded(self.checked(answer))
+            return await self._decoded(self.checked(answer))
 
-    def _decoded(self, answer: Response) -> tuple[ListedModel, ...]:
+    async def _decoded(self, answer: Response) -> tuple[ListedModel, ...]:
         try:
-            return answer.json(ListedModels).models
+            return (await answer.decoded(ListedModels)).models
         except TransferFailed as error:
             raise ProviderFailed(
                 f"{self.who} answers nonsense: {error.message}",

@@ -67,8 +67,8 @@ class Session:
                 f"the llama-server at {self._server.address} is still loading its model", next_step="Ask in a moment."
             )
         listed = await self._server.models()
-        made = [await trio.to_thread.run_sync(self._describe, each, props) for each in listed]
-        return Listing(models=tuple(made))
+        made = await trio.to_thread.run_sync(lambda: tuple([self._describe(each, props) for each in listed]))
+        return Listing(models=made)
 
     def _describe(self, listed: ListedModel, props: Props) -> ProviderModel:
         path = file_of(listed) if props.is_router else Path(props.model_path or "")
