@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 
 import pytest
 import trio.testing
 
 from papin._transfers import fetch
-from papin.http import Http
+from papin.http import Http, StreamedResponse
 from papin.models import HttpSource, WantedFile
 from papin.testing import fault_scripts as faults
 from papin.testing.fault_server import fault_server
@@ -75,6 +76,21 @@ class Task:
 @pytest.fixture
 def storage(tmp_path):
     return Folder(tmp_path / "storage")
+
+
+@pytest.fixture
+def received(monkeypatch):
+    """The bytes of bodies that were taken in, by the address that gave them: what lay in buffers of sockets is not."""
+    counts = Counter()
+    receive = StreamedResponse.receive_into
+
+    async def counting(answer, buffer):
+        count = await receive(answer, buffer)
+        counts[answer.where] += count
+        return count
+
+    monkeypatch.setattr(StreamedResponse, "receive_into", counting)
+    return counts
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ from contextlib import ExitStack, asynccontextmanager
 import pytest
 import trio.testing
 
-from papin._http._network import Wire
 from papin._transfers._body import Body
 from papin._transfers._hasher import Hasher
 from papin._transfers._lanes import MOST
@@ -95,27 +94,22 @@ async def test_i3_nobody_takes_more_than_a_checkpoint_before_it_is_written(tmp_p
     assert 0 < taken <= CHECKPOINT
 
 
-async def test_i3_a_kill_while_the_disk_is_slow_costs_no_more_than_a_checkpoint(storage, monkeypatch, tmp_path):
+async def test_i3_a_kill_while_the_disk_is_slow_costs_no_more_than_a_checkpoint(
+    storage, monkeypatch, tmp_path, received
+):
     """What lies in the staging area while a write does not come back is what a kill leaves then."""
     task = Task(make_body(64 * MIB), storage)
     disk = Disk(monkeypatch, after=1)
-    received, receive = [], Wire.receive_into
-
-    async def counting(wire, buffer):
-        received.append(await receive(wire, buffer))
-        return received[-1]
-
-    monkeypatch.setattr(Wire, "receive_into", counting)
     left = tmp_path / "left"
     async with fault_server(task.body) as server:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(task.fetch, server)
             async with disk.stuck():
                 shutil.copytree(storage.root, left)
-                assert sum(received) < len(task.body)
+                assert received.total() < len(task.body)
                 nursery.cancel_scope.cancel()
         await Task(task.body, Folder(left)).fetch(server)
-    assert len(task.body) < sum(received) <= len(task.body) + CHECKPOINT
+    assert len(task.body) < received.total() <= len(task.body) + CHECKPOINT
 
 
 async def test_i3_the_most_that_may_come_at_once_is_bounded_whoever_asks_when(tmp_path):

@@ -16,9 +16,8 @@ from pathlib import Path
 import trio
 from storage import Folder
 
-from papin._http._network import Wire
 from papin._transfers import fetch
-from papin.http import Http
+from papin.http import Http, StreamedResponse
 from papin.models import HttpSource, WantedFile
 
 
@@ -28,14 +27,14 @@ def count_received(path):
         path.write_bytes(bytes(8))
     with path.open("r+b") as file:
         counter = mmap.mmap(file.fileno(), 8)
-    receive = Wire.receive_into
+    receive = StreamedResponse.receive_into
 
-    async def counting(self, buffer):
-        count = await receive(self, buffer)
+    async def counting(answer, buffer):
+        count = await receive(answer, buffer)
         counter[:] = struct.pack("<Q", struct.unpack("<Q", counter[:])[0] + count)
         return count
 
-    Wire.receive_into = counting
+    StreamedResponse.receive_into = counting
 
 
 async def main():
