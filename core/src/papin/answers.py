@@ -18,6 +18,7 @@ from papin.sizes import size_text
 __all__ = [
     "CatalogStatus",
     "Check",
+    "DamagedFile",
     "DedupePlan",
     "DownloadPlan",
     "Duplicate",
@@ -29,6 +30,7 @@ __all__ = [
     "ProviderStatus",
     "ProviderView",
     "RemovalPlan",
+    "RepairPlan",
     "Setting",
     "SettingsView",
     "Space",
@@ -58,6 +60,25 @@ class Verification(Value, frozen=True, kw_only=True):
     def passed(self) -> bool:
         """Tell whether no check failed."""
         return all(check.outcome != "failed" for check in self.checks)
+
+
+class DamagedFile(Value, frozen=True, kw_only=True):
+    """A file of an installed model that is not what it was: `state` says how, `fetch` how many bytes bring it back."""
+
+    name: str
+    sha256: str
+    size: int
+    state: str
+    fetch: int
+
+
+class RepairPlan(Value, frozen=True, kw_only=True):
+    """What repairing a model would bring in; nothing where no file of it is damaged."""
+
+    model: str
+    ref: str
+    files: tuple[DamagedFile, ...]
+    fetch: int
 
 
 class PlannedFile(Value, frozen=True, kw_only=True):

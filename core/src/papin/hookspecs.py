@@ -236,7 +236,7 @@ class HookSpecs:
                     await trio.to_thread.run_sync(shutil.copyfile, path, staging.data)
                     return "copy"
 
-                async def admit(self, staging, *, sha256, size):
+                async def admit(self, staging, *, sha256, size, replaces=False):
                     await trio.lowlevel.checkpoint()
                     return staging.data.rename(self._payload(sha256))
 

@@ -35,6 +35,7 @@ from papin._operations._models import Models
 from papin._operations._openers import ContextMaker, own_folders
 from papin._operations._own_catalogs import OwnCatalogs
 from papin._operations._providers import Providers
+from papin._operations._repairs import Repairs
 from papin._operations._reports import Reports
 from papin._operations._services import Services, StoredFiles
 from papin._operations._storage import Storage
@@ -71,6 +72,7 @@ class Kernel:
         self.advice = Advice(services, self.catalogs, self.models)
         self.discovery = Discovery(services, self.catalogs, self.advice)
         self.updates = Updates(services, self.catalogs, self.models, self.downloads)
+        self.repairs = Repairs(services, self.models, self.downloads)
         self.journal = Journal(services.records, services.jobs.wakeups)
 
     def plugins(self) -> tuple[PluginInfo, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from papin import words
-from papin.answers import DownloadPlan, RemovalPlan, space_text
+from papin.answers import DownloadPlan, RemovalPlan, RepairPlan, space_text
 from papin.discovery import Fit, Refreshed
 from papin.errors import Problem
 from papin.models import CatalogEntry, Job, Model, Progress
@@ -28,6 +28,7 @@ __all__ = [
     "remaining",
     "removal",
     "removed",
+    "repair",
     "sizes",
     "stage",
     "state",
@@ -139,6 +140,16 @@ def freed(bytes_: int) -> str:
 def removed(plan: RemovalPlan) -> str:
     """Return what removing a model did."""
     return f"Removed {name(plan.model)}; {freed(plan.frees)}."
+
+
+def repair(plan: RepairPlan) -> str:
+    """Return what of a model is damaged, and what repairing it fetches."""
+    if not plan.files:
+        return f"{name(plan.model)} is whole: there is nothing to repair."
+    lines = [f"{name(each.name)} is {name(each.state)}." for each in plan.files]
+    size = words.size(sum(each.size for each in plan.files))
+    what = f"{words.size(plan.fetch)} of {size} to fetch" if plan.fetch else "nothing to fetch: another copy is here"
+    return "\n".join([*lines, f"Repairing {name(plan.model)}: {what}."])
 
 
 def refreshed(done: Refreshed) -> str:

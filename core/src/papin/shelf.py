@@ -241,6 +241,12 @@ class Shelf:
             if any(file.inode is not None and file.inode == each.inode for each in holding.model.files)
         )
 
+    def copies(self, sha256: str) -> tuple[str, ...]:
+        """Return the paths of files that providers say have that content; nobody has checked it."""
+        held = [holding for shelved in self.groups for holding in shelved.holdings]
+        found = [each.path for holding in held for each in holding.model.files if each.path and each.sha256 == sha256]
+        return tuple(dict.fromkeys(found))
+
     def holder(self, provider: str, reference: str) -> tuple[Shelved, Holding] | None:
         """Return the payload that a provider has under that name of its own, with or without its tag."""
         for matches in (_is_id, _is_untagged):

@@ -113,10 +113,11 @@ class StorageSession(Protocol):
         """
         ...
 
-    async def admit(self, staging: Staging, *, sha256: str, size: int) -> Path:
+    async def admit(self, staging: Staging, *, sha256: str, size: int, replaces: bool = False) -> Path:
         """Make the verified and fsynced `staging.data` the payload of that digest, durably; return its path.
 
-        One that is there already with that size is kept, and the staged one is dropped.
+        One that is there already with that size is kept, and the staged one is dropped; unless it `replaces` that,
+        which is damaged.
         """
         ...
 

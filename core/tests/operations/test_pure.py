@@ -77,10 +77,13 @@ class TestMemory:
 class TestChecks:
     def test_integrity_names_every_bad_file(self):
         one, two = (StoredFile(name=name, sha256=A, size=1) for name in ("one", "two"))
-        assert _checks.integrity_check([(one, "ok"), (two, "ok")]).outcome == "ok"
-        failed = _checks.integrity_check([(one, "damaged"), (two, "missing")])
+        both = model(files=(one, two))
+        assert _checks.integrity_check([(one, "ok"), (two, "ok")], both).outcome == "ok"
+        failed = _checks.integrity_check([(one, "damaged"), (two, "missing")], both)
         assert (failed.outcome, failed.reason) == ("failed", "one is damaged; two is missing")
-        assert failed.recommendation
+        assert failed.recommendation.startswith(f"papin models repair {both.id} ")
+        others = msgspec.structs.replace(both, id="ollama:m")
+        assert "papin models remove ollama:m" in _checks.integrity_check([(one, "damaged")], others).recommendation
 
     def test_format_tells_the_readers_error(self):
         assert _checks.format_check(SMOLLM2, None).outcome == "ok"

@@ -62,7 +62,7 @@ class Folder:
         (os.link if self.how == "hardlink" else shutil.copyfile)(path, staging.data)
         return self.how
 
-    async def admit(self, staging: Area, *, sha256: str, size: int) -> Path:
+    async def admit(self, staging: Area, *, sha256: str, size: int, replaces: bool = False) -> Path:
         assert staging.data.stat().st_size == size
         payload = place(self.root, "blobs", sha256)
         staging.data.rename(payload)

@@ -219,6 +219,25 @@ def test_the_only_build_that_is_here_is_meant_and_its_page_shows_all(papin, tmp_
     assert "ERR_AMBIGUOUS" in papin("models", "verify", "team:lake-1b").err
 
 
+def test_a_damaged_model_is_repaired(papin, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "lake-1b-Q8_0.gguf").write_bytes(tiny_gguf())
+    papin("catalogs", "add", "team", str(folder))
+    papin("models", "download", "team:lake-1b")
+    assert "lake-1b is whole" in papin("models", "repair", "lake-1b").out
+    (blob,) = (each for each in papin.home.rglob("blobs/sha256/*/*") if each.is_file())
+    blob.unlink()
+    blob.write_bytes(bytes(len(tiny_gguf())))
+    assert "papin models repair lake-1b" in papin("models", "verify", "lake-1b").out
+    planned = papin("models", "repair", "lake-1b", "--dry-run")
+    assert "lake-1b-Q8_0.gguf is damaged." in planned.out
+    assert "another copy is here" in planned.out
+    assert "Repaired lake-1b." in papin("models", "repair", "lake-1b").out
+    assert blob.read_bytes() == tiny_gguf()
+    assert "The model is fine." in papin("models", "verify", "lake-1b").out
+
+
 def test_a_pickle_is_told_of_before_and_after_it_is_here(papin, tmp_path):
     folder = tmp_path / "models"
     folder.mkdir()

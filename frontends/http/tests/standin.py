@@ -19,12 +19,13 @@ from papin.answers import (
     ProviderStatus,
     ProviderView,
     RemovalPlan,
+    RepairPlan,
     Setting,
     SettingsView,
     Verification,
 )
 from papin.discovery import Card, Found, ModelPage, Refreshed, Row, Source, Update, UpdateCheck
-from papin.errors import InUse, NameInvalid, NotFound
+from papin.errors import Conflict, InUse, NameInvalid, NotFound
 from papin.events import DownloadQueued, Envelope, Lagged, encode
 from papin.inventories import Inventory, Listing, ProviderDetails, ProviderModel
 from papin.models import (
@@ -439,6 +440,21 @@ class StandInUpdates:
         return await self._kernel.models.show(ref)
 
 
+class StandInRepairs:
+    def __init__(self, kernel):
+        self._kernel = kernel
+        self.damaged = ()
+
+    async def plan(self, ref):
+        model = await self._kernel.models.show(ref)
+        return RepairPlan(model=model.id, ref=model.ref, files=self.damaged, fetch=sum(e.fetch for e in self.damaged))
+
+    async def start(self, plan):
+        if not plan.files:
+            raise Conflict(f"nothing of {plan.model} is damaged")
+        return await self._kernel.downloads.start(plan.ref)
+
+
 class StandIn:
     def __init__(self) -> None:
         self.bus = StandInBus()
@@ -455,6 +471,7 @@ class StandIn:
         ).list
         self.discovery = StandInDiscovery(entry)
         self.updates = StandInUpdates(self)
+        self.repairs = StandInRepairs(self)
         self.advice = StandInAdvice()
         self.catalogs.refresh = self.discovery.refresh
         self.catalogs.add = self.discovery.add

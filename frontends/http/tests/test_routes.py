@@ -4,7 +4,7 @@ import msgspec
 import pytest
 import trio
 
-from papin.answers import DownloadPlan, ProviderView, RemovalPlan
+from papin.answers import DamagedFile, DownloadPlan, ProviderView, RemovalPlan
 from papin.errors import OutOfMemory
 from papin.models import CatalogEntry, Job, LoadedModel, LoadSettings, Message, Model, Reply
 
@@ -92,6 +92,17 @@ async def test_taking_over_from_a_provider_is_a_job(client):
     assert (answer.status, msgspec.json.decode(answer.body, type=Job).subject) == (202, "qwen3:0.6b")
     answer = await client.ask("POST", f"{API}/models/pull", {"provider": "ollama", "ref": "qwen3:0.6b"})
     assert (answer.status, msgspec.json.decode(answer.body, type=Job).kind) == (202, "download")
+
+
+async def test_what_is_damaged_is_told_and_then_brought_in(client, kernel):
+    place = f"{API}/models/smollm2/repair"
+    assert (await client.ask("POST", place)).status == 409
+    kernel.repairs.damaged = (DamagedFile(name="m.gguf", sha256="a" * 64, size=9, state="damaged", fetch=4),)
+    answer = await client.ask("POST", f"{place}?dry_run=true")
+    assert (answer.status, answer.json()["fetch"], answer.json()["files"][0]["state"]) == (200, 4, "damaged")
+    answer = await client.ask("POST", place)
+    assert (answer.status, answer.json()["kind"]) == (200, "download")
+    assert (await client.ask("POST", f"{API}/models/nobody/repair")).status == 404
 
 
 async def test_completing_and_embedding(client):

@@ -94,6 +94,13 @@ async def test_a_search_answers_while_one_types_and_a_model_is_installed_from_it
 
 
 @on_screen
+async def test_what_is_whole_is_not_repaired(screen, tmp_path):
+    await install(screen, tmp_path, "mine")
+    await screen.press("r")
+    await screen.told("mine is whole: there is nothing to repair.")
+
+
+@on_screen
 async def test_a_row_is_shown_alone_and_escape_shows_all_again(screen, tmp_path):
     await screen.press("2")
     await screen.until(lambda: "row: recommended" in screen.rows("cards"))

@@ -9,8 +9,9 @@ import msgspec
 
 from papin._jobs import JobHandle
 from papin._operations._aftercare import look_after
-from papin._operations._elsewhere import over_now
+from papin._operations._elsewhere import OverBefore, over_now
 from papin._operations._install import install
+from papin._operations._mending import mend
 from papin._operations._planning import Found, Planner, staging_keys
 from papin._operations._providers import Providers
 from papin._operations._pulling import pull
@@ -35,6 +36,8 @@ class Bringing:
         self._turns = turns
         self.after_update: Callable[[str], Awaitable[Model]] | None = None
         """What is left to do when a model was updated, told its id; set by who knows."""
+        self.after_repair: Callable[[str], Awaitable[Model]] | None = None
+        """What is left to do when files of a model were replaced, told its id; set by who knows."""
         self.share: Callable[[str, str], Awaitable[Model]] | None = None
         """Makes a model, told its id, usable in a provider too; set by who knows."""
 
@@ -60,6 +63,8 @@ class Bringing:
             lambda read: (read.job_request(handle.id), over_now(read))
         )
         request = as_asked(blob)
+        if request.repairs:
+            return await self._repair(request, handle, over_before, pace)
         before = handle.latest or Progress(phase="queued")
         handle.report(Progress(phase="resolving", done=before.done, total=before.total))
         found = await self._planner.find(request, is_plan=False)
@@ -84,6 +89,12 @@ class Bringing:
             await _or_warn(handle, self.after_update(model.id))
         await self._providers.notice(file.size for file in model.files)
         await look_after(self._services)
+        return model.id
+
+    async def _repair(self, request: Request, handle: JobHandle, over_before: OverBefore, pace: Pace | None) -> str:
+        model = await mend(self._services, self._planner, request, handle=handle, over_before=over_before, pace=pace)
+        if self.after_repair is not None:
+            await _or_warn(handle, self.after_repair(model.id))
         return model.id
 
     async def _remember_staged(self, request: Request, found: Found, handle: JobHandle) -> None:

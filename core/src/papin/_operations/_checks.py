@@ -10,12 +10,13 @@ from papin.errors import PapinError
 from papin.machine import Machine
 from papin.memory import estimate
 from papin.models import Header, Model, StoredFile
+from papin.shelf import is_foreign
 from papin.sizes import size_text
 
 Verdict = tuple[StoredFile, str]
 
 
-def integrity_check(verdicts: Iterable[Verdict]) -> Check:
+def integrity_check(verdicts: Iterable[Verdict], model: Model) -> Check:
     """Judge the files by what the storage said of each: `ok`, `damaged` or `missing`."""
     bad = [f"{file.name} is {verdict}" for file, verdict in verdicts if verdict != "ok"]
     if not bad:
@@ -24,7 +25,9 @@ def integrity_check(verdicts: Iterable[Verdict]) -> Check:
         name="file integrity",
         outcome="failed",
         reason="; ".join(bad),
-        recommendation="Remove the model and download it again; everything that is not damaged is reused.",
+        recommendation=f"papin models remove {model.id}, then fetch it again."
+        if is_foreign(model)
+        else f"papin models repair {model.id} brings in what is damaged, and nothing else.",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from math import inf
@@ -22,6 +22,7 @@ from papin._operations._holdings import check_linkable, holding_of, variant_of_h
 from papin._operations._hours import parse_hours
 from papin._operations._limits import Limits
 from papin._operations._line import Line
+from papin._operations._mending import right_ones
 from papin._operations._planning import Planner
 from papin._operations._providers import Providers
 from papin._operations._pulling import pull_request
@@ -30,7 +31,7 @@ from papin._operations._turns import Turns
 from papin._operations._wanted import Request
 from papin.answers import DownloadPlan
 from papin.errors import Cancelled, Conflict, NameInvalid, NotFound, from_problem
-from papin.models import Job, Model
+from papin.models import Job, Model, StoredFile, WantedFile
 
 ENDED = ("completed", "failed", "cancelled")
 _OBEYING = 3.0  # seconds that another process has to end a job
@@ -115,6 +116,20 @@ class Downloads:
     async def start_update(self, model: Model) -> Job:
         """Begin to bring in the version of `model` that its catalog has now, as a job, or join the one at it."""
         return await self._start("download", Request(ref=model.ref, replaces=model.id))
+
+    async def right_ones(self, model: Model, files: Sequence[StoredFile]) -> tuple[WantedFile, ...]:
+        """Return where the right content of damaged `files` of `model` is. Raises as `start_repair` does."""
+        return await right_ones(self._services, self._planner, model, files)
+
+    async def start_repair(self, model: Model, damaged: Sequence[str]) -> Job:
+        """Begin to bring in the files of `model` with these digests again, as a job, or join the one at it.
+
+        Its error is NotFound where nobody has them any more.
+        """
+        digests = tuple(damaged)
+        return await self._start(
+            "download", Request(ref=model.ref or model.id, repairs=model.id, damaged=digests, staged=digests)
+        )
 
     async def import_file(self, path: str | Path, *, name: str | None = None) -> Job:
         """Begin to take a model file of this machine (with its other shards) into the storage, as a job.

@@ -20,12 +20,13 @@ from papin._operations._services import Services
 from papin._operations._wanted import Arrived, as_asked
 from papin._operations._whole import Whole
 from papin._registry import Read, Write
-from papin._transfers import Base, Fetched, Pace, Received, fetch, staging_key
+from papin._transfers import Base, Damaged, Fetched, Pace, Received, fetch, staging_key
 from papin.errors import Conflict, FormatInvalid, NotFound, PapinError
 from papin.events import ModelChanged, ModelInstalled
 from papin.models import Header, HttpSource, Model, StoredFile, Variant, WantedFile
 
 _NOTHING: Mapping[str, Base] = {}
+_WHOLE: Mapping[str, Damaged] = {}
 
 
 async def fetch_all(
@@ -37,12 +38,14 @@ async def fetch_all(
     over_before: OverBefore,
     pace: Pace | None,
     bases: Mapping[str, Base] = _NOTHING,
+    damaged: Mapping[str, Damaged] = _WHOLE,
 ) -> tuple[Variant, tuple[StoredFile, ...]]:
     """Fetch the files of a variant into the default storage, each at most once; return it and them, as stored.
 
     Once too where other jobs fetch them at the same time, all but those that were `over_before` it began.
 
-    Of those that have one of `bases`, by their names, no more than their beginnings where that is possible.
+    Of those that have one of `bases`, by their names, no more than their beginnings where that is possible; those that
+    are `damaged` are replaced.
 
     One file of which no catalog tells the version has that of its server.
     """
@@ -65,6 +68,7 @@ async def fetch_all(
 
         get = partial(fetch, wanted, storage, services.http, report, pace=pace, waits=waits, expects=expects)
         get = partial(get, learns=elsewhere.learnt, base=_warning(bases.get(wanted.name), wanted, handle))
+        get = partial(get, damaged=damaged.get(wanted.name))
         fetched = await _get(get, elsewhere)
         whole.finished(fetched.size)
         for wrong in fetched.blamed:
@@ -99,7 +103,7 @@ async def _get(get: Callable[[], Awaitable[Fetched]], elsewhere: Elsewhere) -> F
 
 
 def _expect(write: Write, storage: str, wanted: WantedFile, received: Received, job_id: str) -> None:
-    write.expect_payload(storage, received.sha256, received.size)
+    write.expect_payload(storage, received.sha256, received.size, received.sums)
     if wanted.sha256 is None and isinstance(wanted.sources[0], HttpSource):
         # Its job is how it is found again: by where it came from.
         request = as_asked(write.job_request(job_id))

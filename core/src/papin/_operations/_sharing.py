@@ -105,6 +105,19 @@ class Sharing:
         await storage.remember(model)
         return model
 
+    async def share_again(self, model_id: str) -> None:
+        """Make other programs that have a model by a link of papin's have the files that it has now.
+
+        Raises:
+            PapinError: as `share` and `unshare`.
+        """
+        # As it is recorded: what providers list now are the files that it had, which is no placement of these.
+        recorded = await self._services.records.read(lambda read: read.model(model_id))
+        for provider in dict.fromkeys(placement.provider for placement in recorded.placements):
+            await self.unshare(model_id, provider)
+        for placement in recorded.placements:
+            await self.share(model_id, placement.provider, name=placement.reference)
+
     async def unshare(self, ref: str, provider: str) -> Model:
         """Take back what `share` made in `provider`; papin's own files stay.
 

@@ -130,12 +130,7 @@ class Updates:
         """Do what is left after an update or a rollback: links in other programs, and versions that are too old."""
         await self._services.index_change(partial(keep_offer, model=model_id, update=None))
         await self._drop_old(model_id)
-        # As it is recorded: what providers list now is the old version, which is no placement of this one.
-        recorded = await self._services.records.read(lambda read: read.model(model_id))
-        for provider in dict.fromkeys(placement.provider for placement in recorded.placements):
-            await self._models.unshare(model_id, provider)
-        for placement in recorded.placements:
-            await self._models.share(model_id, placement.provider, name=placement.reference)
+        await self._models.share_again(model_id)
         return await self._models.show(model_id)
 
     async def _drop_old(self, model_id: str) -> None:

@@ -34,7 +34,7 @@ async def verify(
         checks.append(check)
         on_check(check)
 
-    tell(_checks.integrity_check(await _read_whole(services, model, on_progress)))
+    tell(_checks.integrity_check(await read_whole(services, model, on_progress), model))
     header, format_error = await _header_of(services, model)
     tell(_checks.format_check(header, format_error))
     runner, runner_error = await _runner_of(runner_of, model)
@@ -44,7 +44,8 @@ async def verify(
     return Verification(model=model.id, checks=tuple(checks))
 
 
-async def _read_whole(services: Services, model: Model, on_progress: OnProgress) -> Sequence[_checks.Verdict]:
+async def read_whole(services: Services, model: Model, on_progress: OnProgress) -> Sequence[_checks.Verdict]:
+    """Read all files of a model; return each with what was found: `ok`, `damaged` or `missing`."""
     verdicts = []
     before = 0
     for file in model.files:

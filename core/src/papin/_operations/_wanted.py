@@ -29,7 +29,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for, as a job keeps it: enough to do it again in another process.
 
     With a `provider`, `ref` is that program's own name for a model that it has. `replaces` is the id of the model of
-    which this is to be the new version, `share_with` a provider that is to have it too. `staged` are the keys under
+    which this is to be the new version, `share_with` a provider that is to have it too. `repairs` is the id of a model
+    and `damaged` are the digests of those of its files that are to be brought in again. `staged` are the keys under
     which its files arrive, once they are known, so that what arrived can be discarded without asking anybody. `arrived`
     are those of which nobody knew the digest before, by these keys.
     """
@@ -41,6 +42,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     through: bool = False
     replaces: str = ""
     share_with: str = ""
+    repairs: str = ""
+    damaged: tuple[str, ...] = ()
     staged: tuple[str, ...] = ()
     arrived: dict[str, Arrived] = {}
 

@@ -129,6 +129,13 @@ class Read(Glance):
         with self._snapshot() as connection:
             return ids(connection, query, sha256)
 
+    def sums(self, storage: str, sha256: str) -> bytes:
+        """Return the CRC-32 of the chunks of a payload, nothing where they are not known."""
+        query = "SELECT s.sums FROM sums s JOIN files f ON f.key = s.file WHERE f.sha256 = ? AND f.storage = ?"
+        with self._snapshot() as connection:
+            row = connection.execute(query, (sha256, storage)).fetchone()
+            return b"" if row is None else bytes(row[0])
+
     def leftovers(self) -> tuple[tuple[str, str], ...]:
         """Return the payloads that no model uses and that are still to be removed, as (storage, digest)."""
         query = """

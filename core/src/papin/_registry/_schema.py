@@ -214,4 +214,9 @@ _PROVIDERS: Migration = (
     """,
 )
 
-MIGRATIONS: Final[Sequence[Migration]] = (_FIRST, _CONTROL, _TOLD, _PROVIDERS)
+# The CRC-32 of each chunk of a payload, by which damage is found: 4 bytes each, little-endian.
+_SUMS: Migration = (
+    "CREATE TABLE sums (file INTEGER PRIMARY KEY REFERENCES files ON DELETE CASCADE, sums BLOB NOT NULL)",
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = (_FIRST, _CONTROL, _TOLD, _PROVIDERS, _SUMS)

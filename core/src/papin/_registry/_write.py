@@ -115,10 +115,16 @@ class Write(Read):
         self._connection.execute(query, (key, len(old)))
         return self._unused([file for version in old for file in version.files])
 
-    def expect_payload(self, storage: str, sha256: str, size: int) -> None:
-        """Record a payload that is about to be there; until a model has it, it is one of the leftovers."""
+    def expect_payload(self, storage: str, sha256: str, size: int, sums: bytes = b"") -> None:
+        """Record a payload that is about to be there; until a model has it, it is one of the leftovers.
+
+        `sums` are the CRC-32 of its chunks, where they are known.
+        """
         query = "INSERT INTO files (sha256, storage, size, format) VALUES (?, ?, ?, '') ON CONFLICT DO NOTHING"
         self._connection.execute(query, (sha256, storage, size))
+        if sums:
+            query = "INSERT OR REPLACE INTO sums SELECT key, ? FROM files WHERE sha256 = ? AND storage = ?"
+            self._connection.execute(query, (sums, sha256, storage))
 
     def drop_leftover(self, sha256: str) -> None:
         """Record that the payload of a leftover is gone from its storage; one that is used again stays recorded."""

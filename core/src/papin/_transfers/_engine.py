@@ -17,6 +17,7 @@ from papin._transfers._hasher import Hasher
 from papin._transfers._hosts import Hosts
 from papin._transfers._lanes import Lanes
 from papin._transfers._ledger import CHUNK, NOTHING, Claim, Ledger, Part
+from papin._transfers._mend import pack
 from papin._transfers._meter import Meter
 from papin._transfers._mirrors import Mirrors
 from papin._transfers._notes import Entity
@@ -243,7 +244,9 @@ class Engine:
         self._is_finished = True
         blamed = tuple(error.message for _, error in self._mirrors.blamed)
         etag = (self._payload.entity and self._payload.entity.etag) or ""
-        return Received(sha256=digest, size=total, how="download", blamed=blamed, etag=etag.strip('"'))
+        return Received(
+            sha256=digest, size=total, how="download", blamed=blamed, etag=etag.strip('"'), sums=pack(self._ledger)
+        )
 
     async def _mended(self, promised: str) -> str:
         """Return the digest when it could be made the one that was promised."""

@@ -17,6 +17,7 @@ from papin._transfers._engine import Engine
 from papin._transfers._graft import Grafting
 from papin._transfers._hosts import Hosts
 from papin._transfers._local import locate, take_local
+from papin._transfers._mend import Damaged, take_over
 from papin._transfers._meter import Meter
 from papin._transfers._mirrors import Mirrors, all_of
 from papin._transfers._pace import Pace
@@ -85,6 +86,7 @@ async def fetch(
     expects: Expects = expect_nothing,
     learns: Learns = learn_nothing,
     base: Base | None = None,
+    damaged: Damaged | None = None,
 ) -> Fetched:
     """Get `wanted` into `storage` from the first of its sources that can give it, unless it is there already.
 
@@ -93,8 +95,8 @@ async def fetch(
     connections; `waits` is told when and why it waits before it tries again, and with nothing when it need not wait for
     others any more; `expects` records what is about to be kept, so that a crash loses track of nothing, and `learns`
     tells what others kept meanwhile of which nobody knew the digest. The end of `base`, the version before, is copied
-    where it is the same. Cancelling leaves what arrived to be resumed. Two that fetch the same at once, in whichever
-    process, fetch it once.
+    where it is the same. What is there already and `damaged` is replaced, and what is right of it is not fetched.
+    Cancelling leaves what arrived to be resumed. Two that fetch the same at once, in whichever process, fetch it once.
 
     Raises:
         DiskSpace, StorageFailed: it cannot be kept; no other source would help.
@@ -102,7 +104,7 @@ async def fetch(
     """
     meter = Meter(report, wanted.name, wanted.size)
     meter.enter("resolving")
-    present = await _present(wanted, storage, meter)
+    present = None if damaged else await _present(wanted, storage, meter)
     if present:
         return present
     errors: list[PapinError] = []
@@ -122,8 +124,9 @@ async def fetch(
                     expects=expects,
                     learns=learns,
                     base=base,
+                    damaged=damaged,
                 )
-            return await _take(list(sources), wanted, storage, meter, waits=waits, expects=expects)
+            return await _take(list(sources), wanted, storage, meter, waits=waits, expects=expects, damaged=damaged)
         except PapinError as error:
             # A source on this machine that cannot be read is a reason to try the next; a storage that fails is not.
             if is_remote and isinstance(error, StorageFailed):
@@ -152,12 +155,13 @@ async def _take(
     *,
     waits: Waits,
     expects: Expects,
+    damaged: Damaged | None,
 ) -> Fetched:
     errors: list[PapinError] = []
     for source in sources:
         assert not isinstance(source, HttpSource)
         try:
-            return await _take_one(source, wanted, storage, meter, waits=waits, expects=expects)
+            return await _take_one(source, wanted, storage, meter, waits=waits, expects=expects, damaged=damaged)
         except PapinError as error:
             errors.append(error)
     raise all_of(errors, wanted.name)
@@ -171,16 +175,17 @@ async def _take_one(
     *,
     waits: Waits,
     expects: Expects,
+    damaged: Damaged | None,
 ) -> Fetched:
     found = await in_thread(locate, source)
     async with storage.stage(staging_key(wanted), size=None) as staging:
         waits("", 0)
         # Whoever had it open before us may have finished it.
-        present = await _present(wanted, storage, meter)
+        present = None if damaged else await _present(wanted, storage, meter)
         if present:
             return present
         received = await take_local(wanted, found, storage, staging, meter)
-        return await _admit(storage, staging, received, meter, expects)
+        return await _admit(storage, staging, received, meter, expects, replaces=damaged is not None)
 
 
 async def _download(
@@ -196,11 +201,12 @@ async def _download(
     expects: Expects,
     learns: Learns,
     base: Base | None,
+    damaged: Damaged | None,
 ) -> Fetched:
     async with storage.stage(staging_key(wanted), size=wanted.size) as staging:
         waits("", 0)  # whoever had it open before us is done with it
         learnt = None if wanted.sha256 else await learns()
-        present = await _present(wanted, storage, meter, learnt)
+        present = None if damaged else await _present(wanted, storage, meter, learnt)
         if present and learnt:
             # From here on it is kept for this one too; but it may have gone just before.
             await expects(learnt)
@@ -214,18 +220,20 @@ async def _download(
             if base and graft:
                 grafting = Grafting(wanted, base, graft, staging, meter)
                 received = await grafting.run(mirrors, pace=pace, waits=waits, hosts=hosts)
+            if damaged and wanted.sha256:
+                await take_over(damaged, staging, meter)
             if received is None:
                 engine = Engine(wanted, mirrors, storage, meter, pace=pace, hosts=hosts, waits=waits)
                 received = await engine.run(staging)
-        return await _admit(storage, staging, received, meter, expects)
+        return await _admit(storage, staging, received, meter, expects, replaces=damaged is not None)
 
 
 async def _admit(
-    storage: StorageSession, staging: Staging, received: Received, meter: Meter, expects: Expects
+    storage: StorageSession, staging: Staging, received: Received, meter: Meter, expects: Expects, *, replaces: bool
 ) -> Fetched:
     meter.enter("committing", total=received.size)
     await expects(received)
-    path = await storage.admit(staging, sha256=received.sha256, size=received.size)
+    path = await storage.admit(staging, sha256=received.sha256, size=received.size, replaces=replaces)
     meter.finish(received.size)
     return Fetched(
         sha256=received.sha256,

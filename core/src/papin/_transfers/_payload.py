@@ -119,12 +119,16 @@ class Payload:
         self._unsure.update(grown)
         self._notes.add(grown)
 
-    def replace(self, number: int, view: memoryview) -> None:
-        """Put other bytes in the place of a whole chunk, durably noted."""
+    def put(self, number: int, view: memoryview) -> None:
+        """Put the bytes of a whole chunk into its place, and note it."""
         with disk_errors(_WHAT):
             self._data.write(number * CHUNK, [view])
             self._unsure.add(number)
             self._notes.add({number: Part(len(view), zlib.crc32(view))})
+
+    def replace(self, number: int, view: memoryview) -> None:
+        """Put other bytes in the place of a whole chunk, durably noted."""
+        self.put(number, view)
         self.sync()
 
     def check_space(self) -> None:

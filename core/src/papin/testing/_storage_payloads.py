@@ -138,6 +138,21 @@ class PayloadTests(StorageTests):
         assert await session.verify(DIGEST, report=nothing) == "ok"
 
     @pytest.mark.trio
+    async def test_one_that_is_damaged_and_of_the_right_size_is_replaced_where_that_is_asked(
+        self, session: StorageSession
+    ) -> None:
+        """Who knows that it is damaged says so; it is there all the time."""
+        path = await store(session)
+        path.write_bytes(bytes(SIZE))
+        await store(session)
+        assert await session.verify(DIGEST, report=nothing) == "damaged"
+        async with session.stage(DIGEST, size=SIZE) as area:
+            area.data.write_bytes(CONTENT)
+            assert await session.admit(area, sha256=DIGEST, size=SIZE, replaces=True) == path
+        assert await session.verify(DIGEST, report=nothing) == "ok"
+        assert (await session.account()).payloads == 1
+
+    @pytest.mark.trio
     async def test_what_is_not_of_the_promised_size_is_not_admitted(self, session: StorageSession) -> None:
         """Bytes that were lost between verification and admission are noticed."""
         async with session.stage(DIGEST, size=SIZE) as area:

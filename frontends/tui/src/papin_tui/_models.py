@@ -49,6 +49,7 @@ class ModelsPane(Pane):
         Binding("l", "load", "Load"),
         Binding("u", "unload", "Unload"),
         Binding("v", "verify", "Verify"),
+        Binding("r", "repair", "Repair"),
         Binding("s", "share", "Share"),
         Binding("t", "unshare", "Unshare"),
         Binding("f", "favourite", "Favourite"),
@@ -150,6 +151,20 @@ class ModelsPane(Pane):
         tell = self.app.bridge.told(add)
         found = await self.app.ask(lambda kernel: kernel.models.verify(model, on_check=tell))
         page.add(f"\n{verdicts.verdict(found)}")
+
+    def action_repair(self) -> None:
+        """Bring in what is damaged of it, after reading it and showing what that is."""
+        if (model := self._with_chosen("repair")) is not None:
+            self.app.begin(self._repair(model))
+
+    async def _repair(self, model: str) -> None:
+        self.app.say(f"Reading {name(model)} ...")
+        plan = await self.app.ask(lambda kernel: kernel.repairs.plan(model))
+        if not plan.files:
+            self.app.say(sentences.repair(plan))
+        elif await self.app.confirm(sentences.repair(plan), f"Repair {name(model)}?"):
+            job = await self.app.ask(lambda kernel: kernel.repairs.start(plan))
+            self.app.say(f"Repairing {name(job.subject)}: press 3 to see it.")
 
     def action_favourite(self) -> None:
         """Make it a favourite, or no more."""

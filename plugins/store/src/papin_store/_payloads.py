@@ -24,7 +24,7 @@ def size_of(path: Path) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def admit(layout: Layout, data: Path, sha256: str, size: int) -> Path:
+def admit(layout: Layout, data: Path, sha256: str, size: int, *, replaces: bool) -> Path:
     """Make the file `data` the payload of that digest; durable when this returns."""
     handle = os.open(data, os.O_RDONLY | os.O_NOFOLLOW)
     try:
@@ -39,7 +39,7 @@ def admit(layout: Layout, data: Path, sha256: str, size: int) -> Path:
         os.close(handle)
     blob = layout.blob(sha256)
     make_folder(blob.parent)
-    if size_of(blob) == size:
+    if size_of(blob) == size and not replaces:
         data.unlink()
         sync_folder(blob.parent)  # whoever put it there may not have come so far
         return blob

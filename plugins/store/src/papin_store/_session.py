@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -88,10 +89,11 @@ class Store:
 
         return await self._run("take over", path, work)
 
-    async def admit(self, staging: Staging, *, sha256: str, size: int) -> Path:
+    async def admit(self, staging: Staging, *, sha256: str, size: int, replaces: bool = False) -> Path:
         """See `papin.storages.StorageSession`."""
-        blob = self._layout.blob(sha256)
-        return await self._run("store", blob, lambda: _payloads.admit(self._layout, staging.data, sha256, size))
+        blob, data = self._layout.blob(sha256), staging.data
+        admit = partial(_payloads.admit, self._layout, data, sha256, size, replaces=replaces)
+        return await self._run("store", blob, admit)
 
     async def discard(self, key: str) -> int:
         """See `papin.storages.StorageSession`."""

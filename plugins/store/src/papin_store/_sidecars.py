@@ -103,7 +103,7 @@ def paths(layout: Layout, model: Model) -> tuple[Path, ...]:
         if size_of(layout.blob(file.sha256)) is None:
             raise NotFound(
                 f"{file.name} of the model {model.id} is missing from {layout.root}",
-                next_step=f"papin models verify {model.id} tells more; downloading the model again repairs it.",
+                next_step=f"papin models verify {model.id} tells more; papin models repair {model.id} brings it back.",
             )
     make_folder(layout.links(model.id))
     return tuple(_link(layout, model, file) for file in model.files)

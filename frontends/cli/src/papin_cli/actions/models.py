@@ -10,12 +10,13 @@ from papin.answers import Check, RemovalPlan
 from papin.models import LoadedModel, LoadSettings, Model
 from papin.safe import name
 from papin_cli._session import Session
-from papin_cli.actions._ask import must_ask
+from papin_cli.actions._ask import confirmed, must_ask
+from papin_cli.actions._install import ASK_ABOVE, follow
 from papin_cli.actions._progress import showing
 from papin_cli.views import model_settings, providers
 from papin_cli.views import models as view
 
-__all__ = ["details", "edit", "load", "remove", "settings", "show_removal", "unload", "verify"]
+__all__ = ["details", "edit", "load", "remove", "repair", "settings", "show_removal", "unload", "verify"]
 
 
 async def verify(session: Session, model: str) -> int:
@@ -36,6 +37,32 @@ async def verify(session: Session, model: str) -> int:
     if out.json:
         out.document(verification)
     return 0 if verification.passed else 1
+
+
+async def repair(session: Session, model: str, *, yes: bool, dry_run: bool) -> int:
+    """Bring in what of a model is damaged; return 1 when the person said no.
+
+    Raises:
+        PapinError: nobody has it, or the download failed.
+    """
+    kernel, out = session.kernel, session.out
+    with showing(out, "verify") as show:
+        plan = await kernel.repairs.plan(model, on_progress=show)
+    if out.json:
+        out.line("plan", plan)
+    if dry_run or not plan.files:
+        out.text(sentences.repair(plan))
+        return 0
+    out.note(sentences.repair(plan))
+    much = plan.fetch > ASK_ABOVE
+    if much and not yes and out.interactive and not await confirmed(out, "Repair it?"):
+        out.note("Nothing was changed.")
+        return 1
+    repaired = await follow(session, kernel.repairs.start(plan))
+    if out.json:
+        out.line("model", repaired)
+    out.text(f"Repaired {name(repaired.id)}.")
+    return 0
 
 
 async def show_removal(session: Session, model: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from papin.answers import RemovalPlan, SettingsView, Verification
+from papin.answers import RemovalPlan, RepairPlan, SettingsView, Verification
 from papin.inventories import ProviderDetails
 from papin.models import Job, LoadedModel, Model
 from papin_http._core import PROBLEMS, Asked, kernel_of
@@ -93,6 +93,14 @@ async def verify(request: Asked, model: FromPath[str]) -> Verification:
     return await kernel_of(request).models.verify(model)
 
 
+@post("/{model:str}/repair", operation_id="repairModel", status_code=200, responses=PROBLEMS)
+async def repair(request: Asked, model: FromPath[str], *, dry_run: FromQuery[bool] = False) -> Job | RepairPlan:
+    """Read a model whole and begin to bring in what is damaged of it; `dry_run` only says what that would fetch."""
+    repairs = kernel_of(request).repairs
+    plan = await repairs.plan(model)
+    return plan if dry_run else await repairs.start(plan)
+
+
 @post("/{model:str}/share", operation_id="shareModel", status_code=200, responses=PROBLEMS)
 async def share(request: Asked, model: FromPath[str], data: JSONBody[ShareRequest]) -> Model:
     """Make a model usable in another program, without a second copy of it unless `copy` allows one."""
@@ -165,6 +173,7 @@ router = Router(
         load,
         unload,
         verify,
+        repair,
         share,
         unshare,
         copy,

@@ -1,0 +1,113 @@
+"""Files of an installed model that are damaged or gone: where the right ones are, and bringing them in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from papin._jobs import JobHandle
+from papin._operations._elsewhere import OverBefore
+from papin._operations._install import fetch_all
+from papin._operations._planning import Planner
+from papin._operations._services import Services
+from papin._operations._wanted import Request
+from papin._operations._whole import Whole
+from papin._registry import Write
+from papin._transfers import Damaged, Pace
+from papin.errors import NotFound, PapinError
+from papin.events import ModelChanged
+from papin.models import FileSource, Model, StoredFile, Variant, WantedFile
+from papin.shelf import Shelf
+
+__all__ = ["damage_of", "mend", "right_ones"]
+
+
+async def damage_of(services: Services, file: StoredFile) -> Damaged:
+    """Return what is known of a file that is damaged or gone."""
+    storage = await services.storage(file.storage)
+    sums = await services.records.read(lambda read: read.sums(file.storage, file.sha256))
+    return Damaged(path=await storage.locate(file.sha256), size=file.size, sums=sums)
+
+
+async def right_ones(
+    services: Services, planner: Planner, model: Model, files: Sequence[StoredFile]
+) -> tuple[WantedFile, ...]:
+    """Return where the right content of `files` of a model is: other copies on this machine, then where it came from.
+
+    Raises:
+        NotFound: it came from nowhere that can be asked, or there is another version now.
+        PapinError: who has it cannot be asked.
+    """
+    problem: PapinError | None = None
+    there: Sequence[WantedFile] = ()
+    try:
+        if model.ref:
+            there = (await planner.find(Request(ref=model.ref), is_plan=False)).variant.files
+    except PapinError as error:
+        problem = error
+    shelf = await services.records.read(lambda read: read.shelf())
+    return tuple([_right_one(model, file, there, shelf, problem) for file in files])
+
+
+def _right_one(
+    model: Model, file: StoredFile, there: Sequence[WantedFile], shelf: Shelf, problem: PapinError | None
+) -> WantedFile:
+    same = [each for each in there if each.sha256 in (file.sha256, None) and each.name == file.name]
+    same = [each for each in there if each.sha256 == file.sha256] or same
+    copies = [FileSource(path=path) for path in shelf.copies(file.sha256)]
+    sources = (*copies, *(source for each in same for source in each.sources))
+    if sources:
+        return WantedFile(name=file.name, sources=sources, size=file.size, sha256=file.sha256, role=file.role)
+    if problem is not None:
+        raise problem
+    if there:
+        raise NotFound(
+            f"{model.ref} is another version now, and {file.name} is not in it",
+            next_step=f"papin models update {model.id} brings that version in.",
+        )
+    raise NotFound(
+        f"{model.id} was taken in from a file, and nothing else here has {file.name}",
+        next_step=f"papin models remove {model.id}, then import it again from a file that is whole.",
+    )
+
+
+async def mend(
+    services: Services,
+    planner: Planner,
+    request: Request,
+    *,
+    handle: JobHandle,
+    over_before: OverBefore,
+    pace: Pace | None,
+) -> Model:
+    """Replace the files of a model that the request names as damaged; return it.
+
+    Raises:
+        NotFound: the model is not installed any more, or as `right_ones`.
+        PapinError: as fetching failed; what is damaged is still there.
+    """
+    model = await services.records.read(lambda read: read.model(request.repairs))
+    files = [file for file in model.files if file.sha256 in request.damaged]
+    wanted = await right_ones(services, planner, model, files)
+    variant = Variant(ref=model.ref, catalog="", name=model.id, variant="", files=wanted, revision=model.revision)
+    damaged = {file.name: await damage_of(services, file) for file in files}
+    done = handle.latest.done if handle.latest else 0
+    whole = Whole({file.name: file.size for file in wanted}, handle.report, done=done)
+    await fetch_all(services, variant, whole, handle=handle, over_before=over_before, pace=pace, damaged=damaged)
+    whole.committing()
+    await _renew(services, request.damaged)
+    return model
+
+
+async def _renew(services: Services, digests: Collection[str]) -> None:
+    """Renew what leads to replaced payloads, of all models that have them, and tell of it."""
+    users = await services.records.read(
+        lambda read: [read.model(each) for each in sorted({user for digest in digests for user in read.users(digest)})]
+    )
+    for user in users:
+        await (await services.storage(user.files[0].storage)).remember(user)
+
+    def tell(write: Write) -> None:
+        for user in users:
+            write.journal(ModelChanged(model=user.id))
+
+    await services.records.change(tell)

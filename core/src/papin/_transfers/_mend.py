@@ -1,0 +1,106 @@
+"""A payload that is damaged on its disk: what is still right of it is taken over, and only the rest is fetched.
+
+Whoever downloaded it kept the CRC-32 of each of its chunks. They tell where the damage is, and nothing more: the digest
+of the whole decides, as always. Without them all of it is fetched. The damaged payload stays as it is, for whoever uses
+it, until the right one takes its place.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from papin._transfers._data import SAFE
+from papin._transfers._disk import in_thread
+from papin._transfers._ledger import CHUNK, Ledger
+from papin._transfers._meter import Meter
+from papin._transfers._notes import Entity
+from papin._transfers._payload import Payload
+from papin.storages import Staging
+
+__all__ = ["Damaged", "pack", "take_over"]
+
+_DURABLE = 16  # chunks that are written before they are made durable
+_SUM = struct.Struct("<I")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damaged:
+    """A payload that is not what it was: its file (None: gone), its right size, and `sums` as `pack` made them."""
+
+    path: Path | None
+    size: int
+    sums: bytes = b""
+
+    def lost(self) -> int:
+        """Return how many of its bytes have to be fetched: those of the chunks that are not as they were. Blocks."""
+        if not self.sums:
+            return self.size
+        ledger = Ledger(self.size)
+        return self.size - sum(ledger.size(number) for number, _ in self.right(range(ledger.count or 0)))
+
+    def right(self, numbers: range | list[int]) -> Iterator[tuple[int, memoryview]]:
+        """Yield those of the chunks `numbers` that are as they were, each good until the next. Blocks."""
+        sums = [crc for (crc,) in _SUM.iter_unpack(self.sums)]
+        ledger = Ledger(self.size)
+        if self.path is None or len(sums) != ledger.count:
+            return
+        try:
+            file = os.open(self.path, os.O_RDONLY | SAFE)
+        except OSError:
+            return
+        try:
+            buffer = memoryview(bytearray(CHUNK))
+            for number in numbers:
+                view = buffer[: ledger.size(number)]
+                if _is_read(file, number * CHUNK, view) and zlib.crc32(view) == sums[number]:
+                    yield number, view
+        finally:
+            os.close(file)
+
+
+def _is_read(file: int, start: int, view: memoryview) -> bool:
+    try:
+        return os.preadv(file, [view], start) == len(view)
+    except OSError:  # the disk lost it
+        return False
+
+
+def pack(ledger: Ledger) -> bytes:
+    """Return the CRC-32 of all chunks of a complete ledger, 4 bytes each, little-endian."""
+    return b"".join(_SUM.pack(crc) for _, crc in sorted(ledger.done.items()))
+
+
+async def take_over(damaged: Damaged, staging: Staging, meter: Meter) -> None:
+    """Put what is right of a damaged payload into an open staging area, beside what is there already.
+
+    Raises:
+        StorageFailed, DiskSpace: it could not be written.
+    """
+    meter.enter("verifying", total=damaged.size)
+    await in_thread(_take_over, damaged, staging, meter)
+
+
+def _take_over(damaged: Damaged, staging: Staging, meter: Meter) -> None:
+    with closing(Payload(staging)) as payload:
+        ledger = payload.recover()
+        if ledger.total != damaged.size:
+            payload.restart(Entity(total=damaged.size))
+            payload.make_room(damaged.size)
+            ledger = Ledger(damaged.size)
+        missing = [number for number in range(ledger.count or 0) if number not in ledger.done]
+        received = ledger.received
+        for turn, (number, view) in enumerate(damaged.right(missing), 1):
+            payload.put(number, view)
+            received += len(view)
+            trio.from_thread.run_sync(meter.show, received)
+            if not turn % _DURABLE:
+                payload.sync()
+        payload.sync()
