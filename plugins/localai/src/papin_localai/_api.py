@@ -80,7 +80,7 @@ class Api:
         if answer.status >= HTTPStatus.BAD_REQUEST:
             raise refusal(answer)
         try:
-            return answer.json(kind)
+            return await answer.decoded(kind)
         except TransferFailed as error:
             raise ProviderFailed(error.message, next_step=error.next_step) from error
 
