@@ -17,9 +17,7 @@ import trio
 from papin.kernel import Kernel
 from papin.models import HttpSource, Job, Variant, WantedFile
 from papin.testing.samples import tiny_gguf
-
-LAUNCH = [sys.executable, "-c", "import sys; from papin.launch import main; sys.exit(main())"]
-
+from papin.testing.warm import LAUNCH, Child, Warm
 
 CATALOG = """
 from contextlib import asynccontextmanager
@@ -65,7 +63,7 @@ async def states(kernel: Kernel, job: Job) -> list[Job]:
         return [each async for each in changes]
 
 
-async def arrived(child: subprocess.Popen[str], least: int = 1) -> None:
+async def arrived(child: Child | subprocess.Popen[str], least: int = 1) -> None:
     """Read what a child says, with --json, until so many bytes have come; 0 is until its job is there."""
 
     def read() -> None:
@@ -99,9 +97,10 @@ def tiny(tmp_path: Path) -> Path:
 class Program:
     """The program `papin`, run to its end or held as a child."""
 
-    def __init__(self, environ: dict[str, str]) -> None:
+    def __init__(self, environ: dict[str, str], warm: Warm) -> None:
         self.environ = environ
-        self._children: list[subprocess.Popen[str]] = []
+        self._warm = warm
+        self._children: list[Child | subprocess.Popen[str]] = []
 
     @staticmethod
     def plain_environ(home: Path) -> dict[str, str]:
@@ -111,15 +110,12 @@ class Program:
         return {**kept, "PAPIN_HOME": str(home), "HOME": f"{home}-user", "PYTHONWARNINGS": "error"}
 
     def __call__(self, *arguments: object, status: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        command = [*LAUNCH, *map(str, arguments)]
-        done = subprocess.run(command, env=self.environ, input=stdin, capture_output=True, text=True)
+        done = self._warm.run(LAUNCH, *map(str, arguments), environ=self.environ, given=stdin)
         assert done.returncode == status, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
-        child = subprocess.Popen(
-            [*LAUNCH, *map(str, arguments)], env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+    def start(self, *arguments: object) -> Child | subprocess.Popen[str]:
+        child = self._warm.start(LAUNCH, *map(str, arguments), environ=self.environ)
         self._children.append(child)
         return child
 
@@ -130,9 +126,15 @@ class Program:
                 child.kill()
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    with Warm(Program.plain_environ(Path())) as warm:
+        yield warm
+
+
 @pytest.fixture
-def papin(environ: dict[str, str]) -> Iterator[Program]:
-    program = Program(environ)
+def papin(environ: dict[str, str], warm: Warm) -> Iterator[Program]:
+    program = Program(environ, warm)
     yield program
     program.end()
 

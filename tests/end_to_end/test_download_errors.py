@@ -101,10 +101,11 @@ class Served:
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def served(tmp_path_factory, warm):
     folder = tmp_path_factory.mktemp("errors")
     papin = Program(
-        Program.plain_environ(folder / "home") | {"PAPIN_OFFLINE": "1", "PAPIN_STORAGES__STORE__LIMIT": "1000000"}
+        Program.plain_environ(folder / "home") | {"PAPIN_OFFLINE": "1", "PAPIN_STORAGES__STORE__LIMIT": "1000000"},
+        warm,
     )
     taken = folder / "taken.gguf"
     taken.write_bytes(tiny_gguf(9))

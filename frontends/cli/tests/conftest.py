@@ -1,4 +1,4 @@
-"""The real `papin` in a child process, with a home of its own."""
+"""The real `papin` in a child process, with a home of its own; on a terminal it is the installed script."""
 
 import os
 import subprocess
@@ -12,6 +12,7 @@ import pytest
 
 from papin.models import Model, StoredFile
 from papin.testing.terminal import Terminal
+from papin.testing.warm import SCRIPT, Child, Warm
 
 PAPIN = Path(sys.executable).with_name("papin")
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -30,30 +31,31 @@ class Result:
         return [msgspec.json.decode(line) for line in self.out.splitlines()]
 
 
+def plain_environ() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PAPIN_", "_PAPIN", "XDG_"))}
+    return {**kept, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+
+
 class Papin:
     """Calls `papin` with `PAPIN_HOME` in a folder of the test."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, warm: Warm) -> None:
         self.home = home
+        self._warm = warm
         self._opened: list[Terminal] = []
         self._used_engine = False
         self.environ = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("PAPIN_", "_PAPIN", "XDG_"))},
+            **plain_environ(),
             "PAPIN_HOME": str(home),
             "HOME": f"{home}-user",  # where no other program keeps models
-            "TERM": "xterm-256color",
-            "LC_ALL": "C.UTF-8",
         }
 
     def _note(self, arguments: tuple[str, ...]) -> None:
         self._used_engine |= arguments[:1] == ("run",) or arguments[:2] == ("models", "load")
 
-    def start(self, *arguments: str, **options) -> subprocess.Popen:
+    def start(self, *arguments: str) -> Child | subprocess.Popen:
         self._note(arguments)
-        options.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.Popen(
-            [PAPIN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.environ, **options
-        )
+        return self._warm.start(SCRIPT, *arguments, environ=self.environ, text=False)
 
     def on_terminal(self, *arguments: str, columns: int = 100, **environ: str) -> Terminal:
         self._note(arguments)
@@ -70,29 +72,34 @@ class Papin:
 
     def __call__(self, *arguments: str, stdin: str | None = None, **environ: str) -> Result:
         self._note(arguments)
-        done = subprocess.run(
-            [PAPIN, *arguments],
-            capture_output=True,
-            check=False,
-            env={**self.environ, **environ},
-            input=None if stdin is None else stdin.encode(),
-            stdin=subprocess.DEVNULL if stdin is None else None,
+        done = self._warm.run(
+            SCRIPT,
+            *arguments,
+            environ={**self.environ, **environ},
+            text=False,
+            given=None if stdin is None else stdin.encode(),
             timeout=120,
         )
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+@pytest.fixture(scope="session")
+def warm():
+    with Warm(plain_environ()) as warm:
+        yield warm
+
+
 @pytest.fixture
-def papin(tmp_path):
-    made = Papin(tmp_path / "home")
+def papin(tmp_path, warm):
+    made = Papin(tmp_path / "home", warm)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def answering(tmp_path_factory):
+def answering(tmp_path_factory, warm):
     """A papin whose model is there and in memory, for all tests of a module that ask it."""
-    made = Papin(tmp_path_factory.mktemp("answering") / "home")
+    made = Papin(tmp_path_factory.mktemp("answering") / "home", warm)
     assert made("models", "download", "smollm2").status == 0
     assert made("models", "load", "smollm2", "--ctx", "2048").status == 0
     yield made

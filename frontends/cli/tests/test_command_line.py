@@ -196,7 +196,7 @@ def test_a_secret_setting_is_read_from_stdin_and_never_shown(papin):
 
 
 def test_a_reader_that_goes_away_is_no_error(papin):
-    child = papin.start("completion", "bash", stdin=subprocess.DEVNULL)
+    child = papin.start("completion", "bash")
     child.stdout.close()
     error = child.stderr.read()
     child.stderr.close()
