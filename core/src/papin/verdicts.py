@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from papin import words
 from papin.answers import Check, Verification
 from papin.safe import line, name
 
-__all__ = ["check", "heading", "verdict"]
+__all__ = ["check", "heading", "summary", "verdict"]
 
 _VERBS = {
     "file integrity": "Checking file integrity",
@@ -41,6 +43,19 @@ def verdict(verification: Verification) -> str:
     if failed:
         return f"{words.count(failed, 'check')} failed."
     return f"The model is fine, with {words.count(warned, 'warning')}." if warned else "The model is fine."
+
+
+def summary(verifications: Sequence[Verification]) -> str:
+    """Return what was found of several models: how many there are, which of them are damaged, and what to do next."""
+    damaged = [each.model for each in verifications if any(map(_is_damage, each.checks))]
+    failed = sum(not each.passed for each in verifications)
+    outcome = f"{len(verifications) - failed} fine, {failed} not" if failed else "all fine"
+    shown = [f"{words.count(len(verifications), 'model')}: {outcome}."]
+    return "\n".join([*shown, *(f"Next: papin models repair {name(each)}" for each in damaged if ":" not in each)])
+
+
+def _is_damage(found: Check) -> bool:
+    return found.name == "file integrity" and found.outcome == "failed"
 
 
 def _verb(check_name: str) -> str:

@@ -230,12 +230,18 @@ def test_a_damaged_model_is_repaired(papin, tmp_path):
     blob.unlink()
     blob.write_bytes(bytes(len(tiny_gguf())))
     assert "papin models repair lake-1b" in papin("models", "verify", "lake-1b").out
+    everything = papin("models", "verify", "--all")
+    assert everything.status == 1
+    assert "lake-1b: 2 checks failed." in everything.out
+    assert everything.out.endswith("1 model: 0 fine, 1 not.\nNext: papin models repair lake-1b\n")
     planned = papin("models", "repair", "lake-1b", "--dry-run")
     assert "lake-1b-Q8_0.gguf is damaged." in planned.out
     assert "another copy is here" in planned.out
     assert "Repaired lake-1b." in papin("models", "repair", "lake-1b").out
     assert blob.read_bytes() == tiny_gguf()
-    assert "The model is fine." in papin("models", "verify", "lake-1b").out
+    assert "1 model: all fine." in papin("models", "verify", "--all").out
+    (told,) = papin("models", "verify", "--all", "--json").json()
+    assert (told["model"], {each["outcome"] for each in told["checks"]}) == ("lake-1b", {"ok"})
 
 
 def test_a_pickle_is_told_of_before_and_after_it_is_here(papin, tmp_path):

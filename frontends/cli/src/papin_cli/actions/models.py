@@ -16,7 +16,7 @@ from papin_cli.actions._progress import showing
 from papin_cli.views import model_settings, providers
 from papin_cli.views import models as view
 
-__all__ = ["details", "edit", "load", "remove", "repair", "settings", "show_removal", "unload", "verify"]
+__all__ = ["details", "edit", "load", "remove", "repair", "settings", "show_removal", "unload", "verify", "verify_all"]
 
 
 async def verify(session: Session, model: str) -> int:
@@ -37,6 +37,25 @@ async def verify(session: Session, model: str) -> int:
     if out.json:
         out.document(verification)
     return 0 if verification.passed else 1
+
+
+async def verify_all(session: Session) -> int:
+    """Go through the check lists of all models of this machine; return 1 when a check failed."""
+    kernel, out = session.kernel, session.out
+    verifications = []
+    for model in await kernel.models.list():
+        if model.elsewhere:
+            continue
+        with showing(out, "verify") as show:
+            found = await kernel.models.verify(model.id, on_progress=show)
+        verifications.append(found)
+        wrong = [check for check in found.checks if check.outcome in ("failed", "warning")]
+        lines = [verdicts.check(check, unicode=out.unicode) for check in wrong]
+        out.text("\n".join([f"{name(model.id)}: {verdicts.verdict(found)}", *lines]))
+    out.text(f"\n{verdicts.summary(verifications)}")
+    if out.json:
+        out.document(verifications)
+    return 0 if all(each.passed for each in verifications) else 1
 
 
 async def repair(session: Session, model: str, *, yes: bool, dry_run: bool) -> int:
