@@ -54,6 +54,11 @@ class Life:
     async def update(self, kernel, name):
         await self._wait(kernel, await kernel.updates.start(name))
 
+    async def repair(self, kernel, name):
+        plan = await kernel.repairs.plan(name)
+        if plan.files:
+            await self._wait(kernel, await kernel.repairs.start(plan))
+
     async def _wait(self, kernel, job):
         self.say("job", job.id)
         shown = []

@@ -111,3 +111,32 @@ async def test_d10_kill_9_at_every_call_of_an_update_that_reuses_weights(lab, ho
             assert server.sent - before <= 2 * once
             audit(home, life, after, server=server)
             spare(home)
+
+
+async def test_d7_d10_kill_9_at_every_call_of_a_repair(lab, homes):
+    body = make_gguf(size=9 << 20)
+    first = homes / "first"
+    async with fault_server(body) as server:
+        sha256 = hashlib.sha256(body).hexdigest()
+        assert (await lab.live(first, ["download", server.url, "m", sha256])).status == 0
+        blob = store_of(first) / "blobs/sha256" / digest_path(body)
+        damaged = body[:5] + b"?" + body[6:]
+        blob.write_bytes(damaged)
+        shutil.copytree(first, homes / "0", symlinks=True)
+        server.requests.clear()
+        whole = await lab.live(homes / "0", ["repair", "m"], root=str(homes))
+        assert (whole.status, server.sent) == (0, 4 << 20)
+        for point in some(range(1, whole.calls + 1), 16):
+            home, before = homes / str(point), server.sent
+            shutil.copytree(first, home, symlinks=True)
+            life = await lab.live(home, ["repair", "m"], root=str(home), at=point)
+            assert life.status in (-9, 0), life
+            kept = (store_of(home) / "blobs/sha256" / digest_path(body)).read_bytes()
+            assert kept in (damaged, body), "it is there, as it was or as it should be"
+            after = await lab.live(home, ["repair", "m"], ["state"])
+            assert after.status == 0, after
+            assert after.state["passed"] == {"m": True}
+            assert orphans(home, after.state["digests"]) == []
+            assert server.sent - before <= 8 << 20
+            audit(home, after, server=server)
+            spare(home)
