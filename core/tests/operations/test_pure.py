@@ -11,6 +11,7 @@ from papin._operations._aftercare import Look, is_low, sweepable
 from papin._operations._catalogs import choose
 from papin._operations._comparing import compare
 from papin._operations._install import describe
+from papin._operations._mending import others
 from papin._operations._removal import plan_removal
 from papin._operations._settings import checked_settings, effective, load_settings
 from papin._operations._storage import allowed
@@ -413,3 +414,13 @@ def test_a_file_of_this_machine_that_changed_is_taken_again(here, there, change)
     assert (
         compare(model, Variant(ref="c:m", catalog="c", name="m", variant="", files=(wanted,), revision=there)) == change
     )
+
+
+def test_a_copy_is_another_file_and_not_the_damaged_one_under_another_name(tmp_path):
+    own, linked, copied = (tmp_path / name for name in ("own", "linked", "copied"))
+    own.write_bytes(b"GGUF")
+    linked.hardlink_to(own)
+    copied.write_bytes(b"GGUF")
+    copies = [str(linked), str(copied), str(tmp_path / "gone"), str(tmp_path)]
+    assert others(copies, own) == [str(copied)]
+    assert others(copies, None) == [str(linked), str(copied)]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import trio
 
 from papin._jobs import JobHandle
 from papin._operations._elsewhere import OverBefore
@@ -16,9 +19,8 @@ from papin._transfers import Damaged, Pace
 from papin.errors import NotFound, PapinError
 from papin.events import ModelChanged
 from papin.models import FileSource, Model, StoredFile, Variant, WantedFile
-from papin.shelf import Shelf
 
-__all__ = ["damage_of", "mend", "right_ones"]
+__all__ = ["damage_of", "mend", "others", "right_ones"]
 
 
 async def damage_of(services: Services, file: StoredFile) -> Damaged:
@@ -45,16 +47,25 @@ async def right_ones(
     except PapinError as error:
         problem = error
     shelf = await services.records.read(lambda read: read.shelf())
-    return tuple([_right_one(model, file, there, shelf, problem) for file in files])
+    found = []
+    for file in files:
+        own = await (await services.storage(file.storage)).locate(file.sha256)
+        copies = await trio.to_thread.run_sync(others, shelf.copies(file.sha256), own)
+        found.append(_right_one(model, file, there, copies, problem))
+    return tuple(found)
+
+
+def others(copies: Sequence[str], own: Path | None) -> list[str]:
+    """Return those of the files `copies` that are there and not the file `own` under another name. Blocks."""
+    return [path for path in copies if Path(path).is_file() and not (own and own.samefile(path))]
 
 
 def _right_one(
-    model: Model, file: StoredFile, there: Sequence[WantedFile], shelf: Shelf, problem: PapinError | None
+    model: Model, file: StoredFile, there: Sequence[WantedFile], copies: Sequence[str], problem: PapinError | None
 ) -> WantedFile:
     same = [each for each in there if each.sha256 in (file.sha256, None) and each.name == file.name]
     same = [each for each in there if each.sha256 == file.sha256] or same
-    copies = [FileSource(path=path) for path in shelf.copies(file.sha256)]
-    sources = (*copies, *(source for each in same for source in each.sources))
+    sources = (*(FileSource(path=path) for path in copies), *(source for each in same for source in each.sources))
     if sources:
         return WantedFile(name=file.name, sources=sources, size=file.size, sha256=file.sha256, role=file.role)
     if problem is not None:
