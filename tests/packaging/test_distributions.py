@@ -1,6 +1,7 @@
 """Every distribution builds to a wheel, installs beside core in a bare environment, and passes its conformance suites there."""
 
 import json
+import os
 import shutil
 import subprocess
 import tomllib
@@ -27,8 +28,9 @@ print(json.dumps([[each.name, each.distribution, [p.message for p in each.proble
 """
 
 
-def run(*command, cwd=None):
-    done = subprocess.run([str(each) for each in command], cwd=cwd, capture_output=True, text=True)
+def run(*command, cwd=None, **environ):
+    environ = {**os.environ, **environ}
+    done = subprocess.run([str(each) for each in command], cwd=cwd, env=environ, capture_output=True, text=True)
     assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
@@ -46,6 +48,12 @@ def wheels(tmp_path_factory):
     return {wheel.name.partition("-")[0].replace("_", "-"): wheel for wheel in out.glob("*.whl")}
 
 
+@pytest.fixture(scope="session")
+def place(tmp_path_factory):
+    """Where each environment is made, one after the other: what was compiled of one is good for the next, by its path."""
+    return tmp_path_factory.mktemp("place")
+
+
 def project_of(folder):
     return tomllib.loads((folder / "pyproject.toml").read_text())["project"]
 
@@ -59,15 +67,16 @@ def test_wheel_holds_its_package_its_types_and_its_licence(folder, wheels):
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_installs_alone_beside_core_and_certifies_itself(folder, wheels, tmp_path):
+def test_installs_alone_beside_core_and_certifies_itself(folder, wheels, place, tmp_path):
     project = project_of(folder)
-    python = tmp_path / "env" / "bin" / "python"
-    run("uv", "venv", "--quiet", tmp_path / "env")
+    python = place / "env" / "bin" / "python"
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(place / "compiled")}
+    run("uv", "venv", "--quiet", "--clear", place / "env")
     core = f"{wheels['papin']}[testing]"
     run("uv", "pip", "install", "--quiet", "--python", python, core, wheels[project["name"]])
-    plugins = json.loads(run(python, "-c", LIST_PLUGINS, cwd=tmp_path))
+    plugins = json.loads(run(python, "-c", LIST_PLUGINS, cwd=tmp_path, **compiled))
     if project["name"] == "papin":
         assert plugins == []
         return
     assert [(distribution, problems) for _, distribution, problems in plugins] == [(project["name"], [])]
-    run(python, "-m", "papin.testing", plugins[0][0], cwd=tmp_path)
+    run(python, "-m", "papin.testing", plugins[0][0], cwd=tmp_path, **compiled)
