@@ -75,6 +75,8 @@ class Lab:
         """Begin a life in the home folder `home`; return its process id."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith("PAPIN_")}
         ours = {"PAPIN_HOME": str(home), "PAPIN_STORAGES__STORE__RESERVE": "0", "HF_TOKEN": SECRET}
+        # What a program here may have is nothing to these homes.
+        ours["PAPIN_PROVIDERS__OLLAMA__URL"] = "http://127.0.0.1:1"
         environ = kept | ours | (settings or {})
         return self.ask("start", environ, steps, arms)
 
