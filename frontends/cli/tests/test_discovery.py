@@ -219,6 +219,21 @@ def test_the_only_build_that_is_here_is_meant_and_its_page_shows_all(papin, tmp_
     assert "ERR_AMBIGUOUS" in papin("models", "verify", "team:lake-1b").err
 
 
+def test_several_models_are_removed_at_once(papin, tmp_path):
+    for seed in range(3):
+        (tmp_path / f"m{seed}.gguf").write_bytes(tiny_gguf(seed))
+        papin("models", "import", str(tmp_path / f"m{seed}.gguf"))
+    planned = papin("models", "remove", "m0", "m1", "m0", "--dry-run", "--json").json()
+    assert [each["model"] for each in planned] == ["m0", "m1"]
+    unknown = papin("models", "remove", "m0", "nothing", "--yes")
+    assert (unknown.status, "ERR_NOT_FOUND" in unknown.err) == (1, True)
+    asked = papin("models", "remove", "m0", "m1")
+    assert (asked.status, "Removing m0" in asked.err) == (2, True), "nobody can be asked"
+    done = papin("models", "remove", "m0", "m1", "--yes")
+    assert ("Removed m0" in done.out, "Removed m1" in done.out) == (True, True)
+    assert [each["id"] for each in papin("models", "list", "--json").json()] == ["m2"]
+
+
 def test_a_damaged_model_is_repaired(papin, tmp_path):
     folder = tmp_path / "models"
     folder.mkdir()

@@ -30,6 +30,7 @@ __all__ = [
     "parse_rate",
     "pass_app",
     "ref",
+    "several_installed",
     "speed_limit",
     "yes",
 ]
@@ -115,6 +116,9 @@ def _items(values: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 installed = click.argument("model", shell_complete=_models)
 """An installed model: its id, a prefix of it, or the reference that it came from."""
+
+several_installed = click.argument("models", metavar="MODEL...", nargs=-1, required=True, shell_complete=_models)
+"""One installed model, or more."""
 
 optional_installed = click.argument("model", required=False, shell_complete=_models)
 """An installed model, or none."""

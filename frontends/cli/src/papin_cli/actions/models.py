@@ -16,7 +16,7 @@ from papin_cli.actions._progress import showing
 from papin_cli.views import model_settings, providers
 from papin_cli.views import models as view
 
-__all__ = ["details", "edit", "load", "remove", "repair", "settings", "show_removal", "unload", "verify", "verify_all"]
+__all__ = ["details", "edit", "load", "remove", "repair", "settings", "show_removals", "unload", "verify", "verify_all"]
 
 
 async def verify(session: Session, model: str) -> int:
@@ -84,26 +84,38 @@ async def repair(session: Session, model: str, *, yes: bool, dry_run: bool) -> i
     return 0
 
 
-async def show_removal(session: Session, model: str) -> None:
-    """Show what removing a model would do."""
-    _tell_removal(session, await session.kernel.models.plan_removal(model), done=False)
+async def show_removals(session: Session, models: Sequence[str]) -> None:
+    """Show what removing models would do."""
+    plans = await _removals(session, models)
+    session.out.text("\n".join(map(sentences.removal, plans)))
+    _document(session, plans)
 
 
-async def remove(session: Session, model: str, *, yes: bool, force: bool) -> int:
-    """Remove a model after saying what that does; return 1 when the person said no."""
-    plan = await session.kernel.models.plan_removal(model)
-    session.out.note(sentences.removal(plan))
-    if not yes and not await must_ask(session.out, f"Remove {name(plan.model)}?"):
-        session.out.note("Nothing was removed.")
+async def remove(session: Session, models: Sequence[str], *, yes: bool, force: bool) -> int:
+    """Remove models after saying what that does; return 1 when the person said no."""
+    kernel, out = session.kernel, session.out
+    plans = await _removals(session, models)
+    out.note("\n".join(map(sentences.removal, plans)))
+    what = name(plans[0].model) if len(plans) == 1 else f"these {len(plans)} models"
+    if not yes and not await must_ask(out, f"Remove {what}?"):
+        out.note("Nothing was removed.")
         return 1
-    _tell_removal(session, await session.kernel.models.remove(plan.model, force=force), done=True)
+    done = []
+    for plan in sorted(plans, key=lambda plan: not plan.loaded_by):  # what is refused is refused before any is gone
+        done.append(await kernel.models.remove(plan.model, force=force))
+        out.text(sentences.removed(done[-1]))
+    _document(session, done)
     return 0
 
 
-def _tell_removal(session: Session, plan: RemovalPlan, *, done: bool) -> None:
+async def _removals(session: Session, models: Sequence[str]) -> Sequence[RemovalPlan]:
+    plans = [await session.kernel.models.plan_removal(model) for model in models]
+    return list({plan.model: plan for plan in plans}.values())
+
+
+def _document(session: Session, plans: Sequence[RemovalPlan]) -> None:
     if session.out.json:
-        session.out.document(plan)
-    session.out.text(sentences.removed(plan) if done else sentences.removal(plan))
+        session.out.document(plans[0] if len(plans) == 1 else plans)
 
 
 async def load(session: Session, model: str, *, settings: LoadSettings, provider: str | None) -> LoadedModel:
