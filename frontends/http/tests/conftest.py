@@ -4,10 +4,12 @@ from functools import cache, partial
 import pytest
 import trio
 
+from papin.testing.warm import Warm
 from papin_http import _app, _serve
 from papin_http._guard import Guard
 
 from .client import Client
+from .program import Server, plain_environ
 from .standin import StandIn
 
 TOKEN = "t" * 43
@@ -50,3 +52,10 @@ def kernel():
 async def client(kernel):
     async with serving(kernel) as (client, _):
         yield client
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Starts `papin serve` in a home: `serve(home, *arguments, **environ)` is a `Server`."""
+    with Warm(plain_environ()) as warm:
+        yield partial(Server, warm)

@@ -5,25 +5,21 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
-LAUNCH = [sys.executable, "-c", "import sys; from papin.launch import main; sys.exit(main())"]
+from papin.testing.warm import LAUNCH, Warm
+
+
+def plain_environ() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PAPIN_")}
 
 
 class Server:
     """A running `papin serve`; leaving ends it."""
 
-    def __init__(self, home: Path, *arguments: str, **environ: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("PAPIN_")}
-        self._child = subprocess.Popen(
-            [*LAUNCH, "serve", *arguments],
-            env={**kept, "PAPIN_HOME": str(home), "HOME": f"{home}-user", **environ},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def __init__(self, warm: Warm, home: Path, *arguments: str, **environ: str) -> None:
+        own = {"PAPIN_HOME": str(home), "HOME": f"{home}-user"}
+        self._child = warm.start(LAUNCH, "serve", *arguments, environ={**plain_environ(), **own, **environ})
         self.said = ""
 
     def __enter__(self):

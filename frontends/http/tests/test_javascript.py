@@ -17,7 +17,6 @@ from papin.testing.samples import tiny_gguf
 
 from .client import until
 from .conftest import TOKEN, serving
-from .program import Server
 
 CLIENT = Path(str(files("papin_http").joinpath("client")))
 SCRIPTS = Path(__file__).with_name("node")
@@ -55,8 +54,8 @@ def gguf_server():
 
 
 @needs_node
-def test_the_five_functions_against_a_real_server(tmp_path, gguf_server):
-    with Server(tmp_path, "--port", "0") as server:
+def test_the_five_functions_against_a_real_server(tmp_path, gguf_server, serve):
+    with serve(tmp_path, "--port", "0") as server:
         arguments = [CLIENT / "papin.js", server.address, server.token, "mine", gguf_server]
         done = subprocess.run([NODE, SCRIPTS / "job.mjs", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -150,8 +149,8 @@ def test_the_types_hold_with_strict(tsc, tmp_path):
 
 
 @needs_node
-def test_the_module_is_served_as_it_is_shipped(tmp_path):
-    with Server(tmp_path, "--port", "0") as server:
+def test_the_module_is_served_as_it_is_shipped(tmp_path, serve):
+    with serve(tmp_path, "--port", "0") as server:
         code = f"const r = await fetch('{server.address}/client/papin.js'); console.log(r.status, r.headers.get('content-type')); process.stdout.write(await r.text())"
         done = subprocess.run([NODE, "--input-type=module", "-e", code], capture_output=True, text=True, check=True)
     head, _, text = done.stdout.partition("\n")

