@@ -24,7 +24,7 @@ def size_of(path: Path) -> int | None:
     return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
-def admit(layout: Layout, data: Path, sha256: str, size: int, *, replaces: bool) -> Path:
+def admit(layout: Layout, data: Path, sha256: str, size: int, *, replaces: bool = False) -> Path:
     """Make the file `data` the payload of that digest; durable when this returns."""
     handle = os.open(data, os.O_RDONLY | os.O_NOFOLLOW)
     try:
