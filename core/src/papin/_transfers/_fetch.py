@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Literal
@@ -104,7 +105,8 @@ async def fetch(
     """
     meter = Meter(report, wanted.name, wanted.size)
     meter.enter("resolving")
-    present = None if damaged else await _present(wanted, storage, meter)
+    into = _Into(wanted, storage, meter, waits, expects, damaged)
+    present = await into.present()
     if present:
         return present
     errors: list[PapinError] = []
@@ -112,21 +114,8 @@ async def fetch(
         try:
             if is_remote:
                 mirrors = [source for source in sources if isinstance(source, HttpSource)]
-                return await _download(
-                    mirrors,
-                    wanted,
-                    storage,
-                    http,
-                    meter,
-                    pace=pace or Pace(),
-                    hosts=hosts,
-                    waits=waits,
-                    expects=expects,
-                    learns=learns,
-                    base=base,
-                    damaged=damaged,
-                )
-            return await _take(list(sources), wanted, storage, meter, waits=waits, expects=expects, damaged=damaged)
+                return await into.download(mirrors, http, pace=pace or Pace(), hosts=hosts, learns=learns, base=base)
+            return await into.take(sources)
         except PapinError as error:
             # A source on this machine that cannot be read is a reason to try the next; a storage that fails is not.
             if is_remote and isinstance(error, StorageFailed):
@@ -135,111 +124,90 @@ async def fetch(
     raise all_of(errors, wanted.name)
 
 
-async def _present(
-    wanted: WantedFile, storage: StorageSession, meter: Meter, learnt: Received | None = None
-) -> Fetched | None:
-    sha256 = learnt.sha256 if learnt else wanted.sha256
-    path = await storage.locate(sha256) if sha256 else None
-    if path is None or sha256 is None:
-        return None
-    size = (await in_thread(path.stat)).st_size
-    meter.finish(size)
-    return Fetched(sha256=sha256, size=size, path=path, how="present", etag=learnt.etag if learnt else "")
+@dataclass(frozen=True, slots=True)
+class _Into:
+    """What is wanted, the storage that it goes into, and who is told; a `damaged` payload is not there yet."""
 
+    wanted: WantedFile
+    storage: StorageSession
+    meter: Meter
+    waits: Waits
+    expects: Expects
+    damaged: Damaged | None
 
-async def _take(
-    sources: Sequence[DownloadSource],
-    wanted: WantedFile,
-    storage: StorageSession,
-    meter: Meter,
-    *,
-    waits: Waits,
-    expects: Expects,
-    damaged: Damaged | None,
-) -> Fetched:
-    errors: list[PapinError] = []
-    for source in sources:
-        assert not isinstance(source, HttpSource)
-        try:
-            return await _take_one(source, wanted, storage, meter, waits=waits, expects=expects, damaged=damaged)
-        except PapinError as error:
-            errors.append(error)
-    raise all_of(errors, wanted.name)
+    async def present(self, learnt: Received | None = None) -> Fetched | None:
+        """Return what is there already, by the digest that was promised or `learnt`."""
+        sha256 = learnt.sha256 if learnt else self.wanted.sha256
+        path = await self.storage.locate(sha256) if sha256 and not self.damaged else None
+        if path is None or sha256 is None:
+            return None
+        size = (await in_thread(path.stat)).st_size
+        self.meter.finish(size)
+        return Fetched(sha256=sha256, size=size, path=path, how="present", etag=learnt.etag if learnt else "")
 
+    async def take(self, sources: Iterable[DownloadSource]) -> Fetched:
+        """Take it from the first of sources on this machine that has it."""
+        errors: list[PapinError] = []
+        for source in sources:
+            assert not isinstance(source, HttpSource)
+            try:
+                return await self._take_one(source)
+            except PapinError as error:
+                errors.append(error)
+        raise all_of(errors, self.wanted.name)
 
-async def _take_one(
-    source: PackageSource | FileSource,
-    wanted: WantedFile,
-    storage: StorageSession,
-    meter: Meter,
-    *,
-    waits: Waits,
-    expects: Expects,
-    damaged: Damaged | None,
-) -> Fetched:
-    found = await in_thread(locate, source)
-    async with storage.stage(staging_key(wanted), size=None) as staging:
-        waits("", 0)
-        # Whoever had it open before us may have finished it.
-        present = None if damaged else await _present(wanted, storage, meter)
-        if present:
-            return present
-        received = await take_local(wanted, found, storage, staging, meter)
-        return await _admit(storage, staging, received, meter, expects, replaces=damaged is not None)
+    async def _take_one(self, source: PackageSource | FileSource) -> Fetched:
+        found = await in_thread(locate, source)
+        async with self.storage.stage(staging_key(self.wanted), size=None) as staging:
+            self.waits("", 0)
+            # Whoever had it open before us may have finished it.
+            present = await self.present()
+            if present:
+                return present
+            received = await take_local(self.wanted, found, self.storage, staging, self.meter)
+            return await self._admit(staging, received)
 
+    async def download(
+        self, sources: Sequence[HttpSource], http: Http, *, pace: Pace, hosts: Hosts, learns: Learns, base: Base | None
+    ) -> Fetched:
+        """Fetch it from mirrors."""
+        async with self.storage.stage(staging_key(self.wanted), size=self.wanted.size) as staging:
+            self.waits("", 0)  # whoever had it open before us is done with it
+            learnt = None if self.wanted.sha256 else await learns()
+            present = await self.present(learnt)
+            if present and learnt:
+                # From here on it is kept for this one too; but it may have gone just before.
+                await self.expects(learnt)
+                present = await self.present(learnt)
+            if present:
+                return present
+            async with AsyncExitStack() as clients:
+                mirrors = Mirrors(sources, http, clients)
+                received = None
+                graft = base.graft(self.wanted) if base else None
+                if base and graft:
+                    grafting = Grafting(self.wanted, base, graft, staging, self.meter)
+                    received = await grafting.run(mirrors, pace=pace, waits=self.waits, hosts=hosts)
+                if received is None:
+                    if self.damaged:
+                        await take_over(self.damaged, staging, self.meter)
+                    engine = Engine(
+                        self.wanted, mirrors, self.storage, self.meter, pace=pace, hosts=hosts, waits=self.waits
+                    )
+                    received = await engine.run(staging)
+            return await self._admit(staging, received)
 
-async def _download(
-    sources: Sequence[HttpSource],
-    wanted: WantedFile,
-    storage: StorageSession,
-    http: Http,
-    meter: Meter,
-    *,
-    pace: Pace,
-    hosts: Hosts,
-    waits: Waits,
-    expects: Expects,
-    learns: Learns,
-    base: Base | None,
-    damaged: Damaged | None,
-) -> Fetched:
-    async with storage.stage(staging_key(wanted), size=wanted.size) as staging:
-        waits("", 0)  # whoever had it open before us is done with it
-        learnt = None if wanted.sha256 else await learns()
-        present = None if damaged else await _present(wanted, storage, meter, learnt)
-        if present and learnt:
-            # From here on it is kept for this one too; but it may have gone just before.
-            await expects(learnt)
-            present = await _present(wanted, storage, meter, learnt)
-        if present:
-            return present
-        async with AsyncExitStack() as clients:
-            mirrors = Mirrors(sources, http, clients)
-            received = None
-            graft = base.graft(wanted) if base else None
-            if base and graft:
-                grafting = Grafting(wanted, base, graft, staging, meter)
-                received = await grafting.run(mirrors, pace=pace, waits=waits, hosts=hosts)
-            if damaged and wanted.sha256:
-                await take_over(damaged, staging, meter)
-            if received is None:
-                engine = Engine(wanted, mirrors, storage, meter, pace=pace, hosts=hosts, waits=waits)
-                received = await engine.run(staging)
-        return await _admit(storage, staging, received, meter, expects, replaces=damaged is not None)
-
-
-async def _admit(
-    storage: StorageSession, staging: Staging, received: Received, meter: Meter, expects: Expects, *, replaces: bool
-) -> Fetched:
-    meter.enter("committing", total=received.size)
-    await expects(received)
-    path = await storage.admit(staging, sha256=received.sha256, size=received.size, replaces=replaces)
-    meter.finish(received.size)
-    return Fetched(
-        sha256=received.sha256,
-        size=received.size,
-        path=path,
-        how=received.how,
-        blamed=received.blamed,
-        etag=received.etag,
-    )
+    async def _admit(self, staging: Staging, received: Received) -> Fetched:
+        self.meter.enter("committing", total=received.size)
+        await self.expects(received)
+        replaces = self.damaged is not None
+        path = await self.storage.admit(staging, sha256=received.sha256, size=received.size, replaces=replaces)
+        self.meter.finish(received.size)
+        return Fetched(
+            sha256=received.sha256,
+            size=received.size,
+            path=path,
+            how=received.how,
+            blamed=received.blamed,
+            etag=received.etag,
+        )
