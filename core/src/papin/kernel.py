@@ -68,6 +68,7 @@ class Kernel:
         self.catalogs = Catalogs(services, own)
         self.downloads = Downloads(services, self.catalogs, self.providers)
         self.downloads.bringing.share = self.models.share
+        self.downloads.bringing.share_again = self.models.share_again
         self.storage = Storage(services, self.models, self.providers)
         self.advice = Advice(services, self.catalogs, self.models)
         self.discovery = Discovery(services, self.catalogs, self.advice)

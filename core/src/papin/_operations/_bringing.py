@@ -9,7 +9,7 @@ import msgspec
 
 from papin._jobs import JobHandle
 from papin._operations._aftercare import look_after
-from papin._operations._elsewhere import OverBefore, over_now
+from papin._operations._elsewhere import over_now
 from papin._operations._install import install
 from papin._operations._mending import mend
 from papin._operations._planning import Found, Planner, staging_keys
@@ -36,8 +36,8 @@ class Bringing:
         self._turns = turns
         self.after_update: Callable[[str], Awaitable[Model]] | None = None
         """What is left to do when a model was updated, told its id; set by who knows."""
-        self.after_repair: Callable[[str], Awaitable[Model]] | None = None
-        """What is left to do when files of a model were replaced, told its id; set by who knows."""
+        self.share_again: Callable[[str], Awaitable[None]] | None = None
+        """Links what a model, told its id, has now into other programs again; set by who knows."""
         self.share: Callable[[str, str], Awaitable[Model]] | None = None
         """Makes a model, told its id, usable in a provider too; set by who knows."""
 
@@ -52,6 +52,8 @@ class Bringing:
     async def _bring_in(self, request: Request, handle: JobHandle, pace: Pace | None = None) -> str:
         if request.through:
             return await pull(self._services, self._providers, request, handle)
+        if request.repairs:
+            return await self._repair(request, handle, pace)
         model = await self._install(request, handle, pace)
         if request.share_with and self.share is not None:
             await _or_warn(handle, self.share(model, request.share_with))
@@ -63,8 +65,6 @@ class Bringing:
             lambda read: (read.job_request(handle.id), over_now(read))
         )
         request = as_asked(blob)
-        if request.repairs:
-            return await self._repair(request, handle, over_before, pace)
         before = handle.latest or Progress(phase="queued")
         handle.report(Progress(phase="resolving", done=before.done, total=before.total))
         found = await self._planner.find(request, is_plan=False)
@@ -91,11 +91,13 @@ class Bringing:
         await look_after(self._services)
         return model.id
 
-    async def _repair(self, request: Request, handle: JobHandle, over_before: OverBefore, pace: Pace | None) -> str:
-        model = await mend(self._services, self._planner, request, handle=handle, over_before=over_before, pace=pace)
-        if self.after_repair is not None:
-            await _or_warn(handle, self.after_repair(model.id))
-        return model.id
+    async def _repair(self, request: Request, handle: JobHandle, pace: Pace | None) -> str:
+        over_before = await self._services.records.read(over_now)
+        users = await mend(self._services, self._planner, request, handle=handle, over_before=over_before, pace=pace)
+        if self.share_again is not None:
+            for user in users:
+                await _or_warn(handle, self.share_again(user))
+        return request.repairs
 
     async def _remember_staged(self, request: Request, found: Found, handle: JobHandle) -> None:
         """Keep with the job under which keys its files arrive, so that they can be discarded without asking anybody."""

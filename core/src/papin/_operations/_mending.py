@@ -63,8 +63,8 @@ def others(copies: Sequence[str], own: Path | None) -> list[str]:
 def _right_one(
     model: Model, file: StoredFile, there: Sequence[WantedFile], copies: Sequence[str], problem: PapinError | None
 ) -> WantedFile:
-    same = [each for each in there if each.sha256 in (file.sha256, None) and each.name == file.name]
-    same = [each for each in there if each.sha256 == file.sha256] or same
+    same = [each for each in there if each.sha256 == file.sha256]
+    same = same or [each for each in there if each.sha256 is None and each.name == file.name]
     sources = (*(FileSource(path=path) for path in copies), *(source for each in same for source in each.sources))
     if sources:
         return WantedFile(name=file.name, sources=sources, size=file.size, sha256=file.sha256, role=file.role)
@@ -89,8 +89,8 @@ async def mend(
     handle: JobHandle,
     over_before: OverBefore,
     pace: Pace | None,
-) -> Model:
-    """Replace the files of a model that the request names as damaged; return it.
+) -> Sequence[str]:
+    """Replace the files of a model that the request names as damaged; return the ids of all models that have them.
 
     Raises:
         NotFound: the model is not installed any more, or as `right_ones`.
@@ -105,12 +105,11 @@ async def mend(
     whole = Whole({file.name: file.size for file in wanted}, handle.report, done=done)
     await fetch_all(services, variant, whole, handle=handle, over_before=over_before, pace=pace, damaged=damaged)
     whole.committing()
-    await _renew(services, request.damaged)
-    return model
+    return await _renew(services, request.damaged)
 
 
-async def _renew(services: Services, digests: Collection[str]) -> None:
-    """Renew what leads to replaced payloads, of all models that have them, and tell of it."""
+async def _renew(services: Services, digests: Collection[str]) -> Sequence[str]:
+    """Renew what leads to replaced payloads, of all models that have them, and tell of it; return their ids."""
     users = await services.records.read(
         lambda read: [read.model(each) for each in sorted({user for digest in digests for user in read.users(digest)})]
     )
@@ -122,3 +121,4 @@ async def _renew(services: Services, digests: Collection[str]) -> None:
             write.journal(ModelChanged(model=user.id))
 
     await services.records.change(tell)
+    return [user.id for user in users]

@@ -24,7 +24,6 @@ class Repairs:
         self._services = services
         self._models = models
         self._downloads = downloads
-        downloads.bringing.after_repair = self._share_again
 
     async def plan(self, ref: str, *, on_progress: OnProgress = ignore) -> RepairPlan:
         """Read all files of a model; return what is damaged, and how much would be fetched to repair that.
@@ -67,13 +66,3 @@ class Repairs:
             raise Conflict(f"nothing of {plan.model} is damaged", next_step=f"papin models verify {plan.model}")
         model = await self._services.records.read(lambda read: read.model(plan.model))
         return await self._downloads.start_repair(model, [file.sha256 for file in plan.files])
-
-    async def _share_again(self, model_id: str) -> Model:
-        """Link what was replaced into other programs again, for all models that have it."""
-        model = await self._services.records.read(lambda read: read.model(model_id))
-        users = await self._services.records.read(
-            lambda read: {user for file in model.files for user in read.users(file.sha256)}
-        )
-        for user in sorted(users):
-            await self._models.share_again(user)
-        return await self._models.show(model_id)
