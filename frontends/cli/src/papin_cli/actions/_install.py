@@ -10,13 +10,14 @@ from papin.answers import DownloadPlan
 from papin.errors import Cancelled
 from papin.models import Job, Model
 from papin.safe import name
+from papin_cli._output import Output
 from papin_cli._session import Session
 from papin_cli.actions._ask import confirmed
 from papin_cli.actions._progress import showing
 
-__all__ = ["ASK_ABOVE", "agree", "follow", "install"]
+__all__ = ["agree", "follow", "install", "is_wanted"]
 
-ASK_ABOVE = 1_000_000_000
+_ASK_ABOVE = 1_000_000_000
 """A download of more bytes than this is asked about, where there is somebody to ask; the README says so."""
 
 
@@ -59,9 +60,14 @@ async def agree(session: Session, plan: DownloadPlan, *, yes: bool) -> None:
         return
     out.note(sentences.download_summary(plan))
     plan.check_fits()
-    much = plan.fetch is None or plan.fetch > ASK_ABOVE
-    if much and not yes and out.interactive and not await confirmed(out, "Download it?"):
+    if not await is_wanted(out, plan.fetch, "Download it?", yes=yes):
         raise Cancelled("nothing was downloaded", next_step="--yes does not ask.")
+
+
+async def is_wanted(out: Output, fetch: int | None, question: str, *, yes: bool) -> bool:
+    """Tell whether so many bytes may be fetched: what is much, or unknown, is asked about where somebody is there."""
+    much = fetch is None or fetch > _ASK_ABOVE
+    return yes or not much or not out.interactive or await confirmed(out, question)
 
 
 async def follow(session: Session, starting: Awaitable[Job]) -> Model:

@@ -10,8 +10,8 @@ from papin.answers import Check, RemovalPlan
 from papin.models import LoadedModel, LoadSettings, Model
 from papin.safe import name
 from papin_cli._session import Session
-from papin_cli.actions._ask import confirmed, must_ask
-from papin_cli.actions._install import ASK_ABOVE, follow
+from papin_cli.actions._ask import must_ask
+from papin_cli.actions._install import follow, is_wanted
 from papin_cli.actions._progress import showing
 from papin_cli.views import model_settings, providers
 from papin_cli.views import models as view
@@ -73,8 +73,7 @@ async def repair(session: Session, model: str, *, yes: bool, dry_run: bool) -> i
         out.text(sentences.repair(plan))
         return 0
     out.note(sentences.repair(plan))
-    much = plan.fetch > ASK_ABOVE
-    if much and not yes and out.interactive and not await confirmed(out, "Repair it?"):
+    if not await is_wanted(out, plan.fetch, "Repair it?", yes=yes):
         out.note("Nothing was changed.")
         return 1
     repaired = await follow(session, kernel.repairs.start(plan))

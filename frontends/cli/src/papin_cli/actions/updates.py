@@ -7,8 +7,7 @@ from papin.errors import PapinError
 from papin.safe import name
 from papin.sentences import describe
 from papin_cli._session import Session
-from papin_cli.actions._ask import confirmed
-from papin_cli.actions._install import ASK_ABOVE, follow
+from papin_cli.actions._install import follow, is_wanted
 from papin_cli.views import updates as view
 
 __all__ = ["check", "rollback", "update", "update_all"]
@@ -67,8 +66,7 @@ async def _bring_in(session: Session, update: Update, *, yes: bool) -> int:
     if out.json:
         out.line("update", update)
     out.note(view.plan(update))
-    much = update.fetch is None or update.fetch > ASK_ABOVE
-    if much and not yes and out.interactive and not await confirmed(out, "Update it?"):
+    if not await is_wanted(out, update.fetch, "Update it?", yes=yes):
         out.note("Nothing was changed.")
         return 1
     model = await follow(session, kernel.updates.start(update.model))
