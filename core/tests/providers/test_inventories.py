@@ -66,6 +66,28 @@ async def test_another_folder_makes_the_list_stale(folders, put_model, tmp_path)
         assert [model.id for model in await kernel.models.list()] == ["folder:gemma3"]
 
 
+async def test_calls_that_begin_together_see_what_each_of_them_has_to(folders, put_model):
+    names = ("folder", "second", "third")
+    places = {name: folders.add(name) for name in names}
+    async with folders.open() as kernel:
+        await kernel.providers.refresh()
+        for turn in ("one", "two"):
+            for folder in places.values():
+                put_model(folder, turn)
+            found = {}
+
+            async def ask(name, found=found):
+                (inventory,) = await kernel.providers.refresh([name])
+                found[name] = [model.reference for model in inventory.listing.models]
+
+            async with trio.open_nursery() as nursery:
+                for name in names:
+                    nursery.start_soon(ask, name)
+            assert all(turn in found[name] for name in names)
+        changed = [(event.provider, event.added) for event in await events(kernel, ProviderChanged)]
+        assert sorted(changed) == [(name, (turn,)) for name in sorted(names) for turn in ("one", "two")]
+
+
 async def test_appearing_changing_and_vanishing_are_journalled(folders, put_model):
     folder = folders.add("folder")
     path = put_model(folder, "one")

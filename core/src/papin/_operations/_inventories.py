@@ -17,6 +17,7 @@ import trio
 from papin._operations import _listings
 from papin._operations._round import Round
 from papin._operations._services import Services
+from papin._operations._together import Together
 from papin._registry import Read, Write
 from papin.errors import NotFound, PapinError
 from papin.inventories import Inventory, Listing, ProviderFile, ProviderModel, Stamp, is_current, stamp
@@ -45,6 +46,7 @@ class Inventories:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._before = Together(self._look_for)
 
     async def recorded(self, names: Iterable[str] | None = None) -> dict[str, Inventory]:
         """Return what is recorded of all providers or of `names`, by provider."""
@@ -83,7 +85,10 @@ class Inventories:
         for name in wanted:
             if name not in known:
                 raise NotFound(f"There is no provider {name!a}", next_step=f"Providers: {', '.join(known)}.")
-        return await self._refresh(wanted, await self._services.records.read(lambda read: self._look(read, wanted)))
+        return await self._refresh(wanted, await self._before.ask(wanted))
+
+    async def _look_for(self, names: Iterable[str]) -> _Before:
+        return await self._services.records.read(lambda read: self._look(read, names))
 
     def _look(self, read: Read, names: Iterable[str] | None) -> _Before:
         """Return what is known before providers are asked, all at once: a thread of its own costs more. Blocks."""
