@@ -4,6 +4,9 @@ import re
 
 from litestar.routes import HTTPRoute
 
+from papin_http._core import PROBLEMS
+from papin_http._problems import STATUSES
+
 from .conftest import built
 
 DOCUMENT = "/api/v1/openapi.json"
@@ -50,3 +53,19 @@ async def test_it_names_no_other_place(client):
     text = (await client.ask("GET", DOCUMENT)).body.decode()
     assert "http://" not in text
     assert "https://" not in text
+
+
+async def test_every_part_is_told_in_words(client):
+    document = (await client.ask("GET", DOCUMENT)).json()
+    operations = [way for ways in document["paths"].values() for way in ways.values()]
+    parameters = [each for way in operations for each in way.get("parameters", ())]
+    assert len(parameters) > 30
+    silent = [each["name"] for each in parameters if not each.get("description")]
+    silent += [name for name, schema in document["components"]["schemas"].items() if not schema.get("description")]
+    assert silent == []
+    summaries = {way["operationId"]: way["summary"] for way in operations}
+    assert summaries["unloadModel"] == "Take a model out of memory"
+
+
+def test_every_status_of_an_error_is_documented():
+    assert set(STATUSES.values()) <= set(PROBLEMS)

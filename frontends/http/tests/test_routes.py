@@ -6,7 +6,8 @@ import trio
 
 from papin.answers import DamagedFile, DownloadPlan, ProviderView, RemovalPlan
 from papin.errors import OutOfMemory
-from papin.models import CatalogEntry, Job, LoadedModel, LoadSettings, Message, Model, Reply
+from papin.models import CatalogEntry, Job, LoadedModel, Message, Model, Reply
+from papin_http._shapes import AskedSettings
 
 from .client import until
 
@@ -56,9 +57,9 @@ async def test_load_and_unload(client, kernel):
     answer = await client.ask("POST", f"{API}/models/smollm2/load", asked)
     assert answer.status == 200
     assert msgspec.json.decode(answer.body, type=LoadedModel).model == "smollm2"
-    assert kernel.models.asked == [(LoadSettings(n_ctx=2048), "llamacpp")]
+    assert kernel.models.asked == [(AskedSettings(n_ctx=2048), "llamacpp")]
     assert (await client.ask("POST", f"{API}/models/smollm2/load")).status == 200
-    assert kernel.models.asked[1] == (LoadSettings(), None)
+    assert kernel.models.asked[1] == (AskedSettings(), None)
     for there in (True, False):
         answer = await client.ask("POST", f"{API}/models/smollm2/unload")
         assert answer.json() == {"model": "smollm2", "unloaded": there}
@@ -101,7 +102,8 @@ async def test_what_is_damaged_is_told_and_then_brought_in(client, kernel):
     answer = await client.ask("POST", f"{place}?dry_run=true")
     assert (answer.status, answer.json()["fetch"], answer.json()["files"][0]["state"]) == (200, 4, "damaged")
     answer = await client.ask("POST", place)
-    assert (answer.status, answer.json()["kind"]) == (200, "download")
+    assert (answer.status, answer.json()["kind"]) == (202, "download")
+    assert answer.headers["location"] == f"{API}/downloads/{answer.json()['id']}"
     assert (await client.ask("POST", f"{API}/models/nobody/repair")).status == 404
 
 
@@ -287,3 +289,25 @@ async def test_a_client_that_leaves_ends_its_chat(client, kernel):
             break
         assert kernel.models.chats_open == 1
     await until(lambda: kernel.models.chats_open == 0)
+
+
+@pytest.mark.parametrize("path", ["/models?limit=-1", "/discovery/search?limit=-1", "/discovery/rows/popular?limit=-1"])
+async def test_less_than_nothing_is_no_limit(client, path):
+    answer = await client.ask("GET", f"{API}{path}")
+    assert (answer.status, answer.json()["detail"]) == (400, "limit: Expected `int` >= 0")
+
+
+@pytest.mark.parametrize("path", ["/downloads", "/models/smollm2/chat", "/models/smollm2/share", "/catalogs"])
+async def test_a_body_that_is_missing_is_named(client, path):
+    answer = await client.ask("POST", f"{API}{path}")
+    assert (answer.status, answer.json()["code"]) == (400, "ERR_USAGE")
+    assert answer.json()["detail"].startswith("A body is needed")
+
+
+async def test_a_setting_that_nobody_knows_and_a_chat_without_a_message_are_refused(client):
+    said = [{"role": "user", "content": "Why?"}]
+    for body in ({"messages": []}, {"messages": said, "settings": {"n_ctxt": 9}}):
+        answer = await client.ask("POST", f"{API}/models/smollm2/chat", body)
+        assert (answer.status, answer.json()["code"]) == (400, "ERR_USAGE"), body
+    assert (await client.ask("POST", f"{API}/models/smollm2/load", {"settings": {"n_ctxt": 9}})).status == 400
+    assert (await client.ask("POST", f"{API}/models/smollm2/load", {"settings": {"n_ctx": 9}})).status == 200

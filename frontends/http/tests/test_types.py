@@ -18,6 +18,7 @@ STRUCTS = {
         each: getattr(discovery, each)
         for each in ("Card", "Found", "Judged", "ModelPage", "Refreshed", "Row", "Source", "Update", "UpdateCheck")
     },
+    "DamagedFile": answers.DamagedFile,
     "DownloadPlan": answers.DownloadPlan,
     "DownloadStatus": models.Job,
     "DownloadTerms": _shapes.ResumeRequest,
@@ -30,6 +31,7 @@ STRUCTS = {
     "Placement": models.Placement,
     "Problem": errors.Problem,
     "Progress": models.Progress,
+    "RepairPlan": answers.RepairPlan,
     "Space": answers.Space,
     "StoredFile": models.StoredFile,
     "Variant": models.Variant,

@@ -9,12 +9,9 @@ import trio
 from litestar import Litestar, Request, Response, Router, get
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 
 from papin.errors import PapinError
-from papin_http import _query
+from papin_http import _openapi, _query
 from papin_http._problems import respond
 from papin_http._routes import chat, discovery, downloads, events, facts, models
 from papin_http._shapes import Health
@@ -51,20 +48,6 @@ async def types() -> Response[bytes]:
     return _file("papin.d.ts", "text/plain")
 
 
-def _openapi() -> OpenAPIConfig:
-    bearer = SecurityScheme(type="http", scheme="bearer", description="The content of the token file.")
-    return OpenAPIConfig(
-        title="papin",
-        version="1",
-        description="Finds, downloads, organises, runs and cleans up local LLM models.",
-        path=f"{API}/openapi.json",  # a folder of its own, since Litestar answers what is missing beside it with a page
-        render_plugins=[JsonRenderPlugin(path="/")],
-        components=Components(security_schemes={"token": bearer}),
-        security=[{"token": []}],
-        use_handler_docstrings=True,
-    )
-
-
 async def _look_at(request: Request[Any, Any, Any]) -> None:
     restore(request)
     _query.check(request)
@@ -75,7 +58,7 @@ def build(kernel: Kernel, stopping: trio.Event) -> Litestar:
     groups = [models.router, discovery.router, downloads.router, chat.router, facts.router, events.router]
     return Litestar(
         [Router(path=API, route_handlers=groups), health, script, types],
-        openapi_config=_openapi(),
+        openapi_config=_openapi.config(f"{API}/openapi.json"),
         before_request=_look_at,
         exception_handlers={PapinError: respond, HTTPException: respond, Exception: respond},
         state=State({"kernel": kernel, "stopping": stopping}),

@@ -92,8 +92,16 @@ def _usage(message: str, status: int) -> ProblemDocument:
 def _told(error: HTTPException) -> str:
     """Return what was wrong with a request, naming the fields that were refused."""
     extra = error.extra if isinstance(error, ValidationException) and isinstance(error.extra, list) else []
-    fields = [f"{item.get('key', '?')}: {item.get('message', '')}" for item in extra if isinstance(item, dict)]
+    fields = [
+        _field(str(item.get("key", "?")), str(item.get("message", ""))) for item in extra if isinstance(item, dict)
+    ]
     return "; ".join(fields) or error.detail
+
+
+def _field(name: str, what: str) -> str:
+    if what == "'data'":  # Litestar's KeyError for a request without a body
+        return "A body is needed: a JSON object, with Content-Type: application/json."
+    return f"{name}: {what}"
 
 
 def _of_http(error: HTTPException) -> ProblemDocument:

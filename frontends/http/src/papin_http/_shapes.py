@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from papin.models import CatalogEntry, LoadSettings, Message, Model
 
 __all__ = [
+    "AskedSettings",
     "AvailableModel",
     "CatalogsRequest",
     "ChatRequest",
@@ -66,10 +67,14 @@ class Limit(_Asked, frozen=True, kw_only=True):
     limit: int | None
 
 
+class AskedSettings(LoadSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a model is to be loaded; what is left out is as it is saved for the model, or as the provider has it."""
+
+
 class LoadRequest(_Asked, frozen=True, kw_only=True):
     """How to load a model, and with which provider; empty leaves it to papin."""
 
-    settings: LoadSettings = LoadSettings()
+    settings: AskedSettings = AskedSettings()
     provider: str = ""
 
 
@@ -79,9 +84,9 @@ class ChatRequest(_Asked, frozen=True, kw_only=True):
     `provider` is to answer; empty leaves it to papin.
     """
 
-    messages: tuple[Message, ...]
+    messages: Annotated[tuple[Message, ...], msgspec.Meta(min_length=1)]
     options: dict[str, Any] = {}
-    settings: LoadSettings = LoadSettings()
+    settings: AskedSettings = AskedSettings()
     stream: bool = True
     provider: str = ""
 
@@ -91,7 +96,7 @@ class CompletionRequest(_Asked, frozen=True, kw_only=True):
 
     prompt: str
     options: dict[str, Any] = {}
-    settings: LoadSettings = LoadSettings()
+    settings: AskedSettings = AskedSettings()
     stream: bool = True
     provider: str = ""
 
@@ -100,7 +105,7 @@ class EmbeddingRequest(_Asked, frozen=True, kw_only=True):
     """Texts to turn into vectors."""
 
     texts: tuple[str, ...]
-    settings: LoadSettings = LoadSettings()
+    settings: AskedSettings = AskedSettings()
     provider: str = ""
 
 

@@ -1,6 +1,6 @@
 // A user of papin.js: must compile with --strict as it stands, expected errors included.
 import { createClient, PapinError } from "./papin.js";
-import type { AvailableModel, Client, DownloadPlan, DownloadStatus, InstalledModel, ModelInfo, ModelRegistryEvent } from "./papin.js";
+import type { AvailableModel, Client, DownloadPlan, DownloadStatus, InstalledModel, ModelInfo, ModelRegistryEvent, RepairPlan } from "./papin.js";
 
 const papin: Client = createClient({ baseUrl: "http://127.0.0.1:7274", token: "t" });
 
@@ -57,6 +57,8 @@ await papin.limitDownloads(1_000_000);
 for (const each of [await papin.pauseDownload(job.id), await papin.resumeDownload(job.id, { between: "always" })]) {
   console.log(each.waiting, each.waits_until, each.warnings.join());
 }
+const repair: RepairPlan = await papin.planRepair("smollm2");
+if (repair.files.length > 0) console.log(repair.fetch, (await papin.repairModel(repair.model)).state);
 await papin.cancelDownload(job.id);
 await papin.cancelDownload(job.id, { discard: true });
 

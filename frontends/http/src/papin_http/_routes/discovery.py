@@ -10,16 +10,14 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from papin.discovery import Found, ModelPage, Refreshed, Row, Update, UpdateCheck
 from papin.models import Job, Model
 from papin.recommenders import Recommendation
-from papin_http._core import PROBLEMS, Asked, kernel_of
+from papin_http._core import PROBLEMS, Asked, Most, kernel_of
 from papin_http._shapes import CatalogsRequest
 
 __all__ = ["router"]
 
 
 @get("/search", operation_id="searchModels", responses=PROBLEMS)
-async def search(
-    request: Asked, *, q: FromQuery[str] = "", limit: FromQuery[int] = 20, online: FromQuery[bool] = False
-) -> Found:
+async def search(request: Asked, *, q: FromQuery[str] = "", limit: Most = 20, online: FromQuery[bool] = False) -> Found:
     """Search what the catalogs have, in the language of `papin models search`; `online` asks them as well."""
     return await kernel_of(request).discovery.search(q, limit=limit, online=online)
 
@@ -37,7 +35,7 @@ async def rows(request: Asked) -> tuple[Row, ...]:
 
 
 @get("/rows/{row:str}", operation_id="browseRow", responses=PROBLEMS)
-async def browse(request: Asked, row: FromPath[str], *, limit: FromQuery[int] = 20, task: FromQuery[str] = "") -> Row:
+async def browse(request: Asked, row: FromPath[str], *, limit: Most = 20, task: FromQuery[str] = "") -> Row:
     """Show one row; `task` is what the models of the row `recommended` are wanted for."""
     return await kernel_of(request).discovery.browse(row, limit=limit, task=task)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from litestar import Router, delete, get, patch, post
+from litestar import Response, Router, delete, get, patch, post
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from papin.answers import RemovalPlan, RepairPlan, SettingsView, Verification
 from papin.inventories import ProviderDetails
 from papin.models import Job, LoadedModel, Model
-from papin_http._core import PROBLEMS, Asked, kernel_of
+from papin_http._core import PROBLEMS, Asked, Most, kernel_of
 from papin_http._shapes import (
     AvailableModel,
     ImportRequest,
@@ -26,6 +27,8 @@ from papin_http._shapes import (
 
 __all__ = ["router"]
 
+_PLAN = ResponseSpec(RepairPlan, description="What is damaged, for a dry run.", generate_examples=False)
+
 Listed = InstalledModel | AvailableModel
 
 
@@ -35,7 +38,7 @@ async def _installed(request: Asked) -> tuple[InstalledModel, ...]:
 
 @get("/", operation_id="listModels", responses=PROBLEMS)
 async def list_all(
-    request: Asked, *, installed: FromQuery[bool] = False, limit: FromQuery[int] = 500
+    request: Asked, *, installed: FromQuery[bool] = False, limit: Most = 500
 ) -> tuple[InstalledModel | AvailableModel, ...]:
     """List all models: those of this machine, then the most downloaded that the catalogs have.
 
@@ -44,7 +47,7 @@ async def list_all(
     here = await _installed(request)
     if installed:
         return here
-    return (*here, *(available(entry) for entry in await kernel_of(request).catalogs.entries(max(0, limit))))
+    return (*here, *(available(entry) for entry in await kernel_of(request).catalogs.entries(limit)))
 
 
 @get("/installed", operation_id="listInstalledModels", responses=PROBLEMS)
@@ -93,12 +96,20 @@ async def verify(request: Asked, model: FromPath[str]) -> Verification:
     return await kernel_of(request).models.verify(model)
 
 
-@post("/{model:str}/repair", operation_id="repairModel", status_code=200, responses=PROBLEMS)
-async def repair(request: Asked, model: FromPath[str], *, dry_run: FromQuery[bool] = False) -> Job | RepairPlan:
-    """Read a model whole and begin to bring in what is damaged of it; `dry_run` only says what that would fetch."""
+@post("/{model:str}/repair", operation_id="repairModel", status_code=202, responses=PROBLEMS | {200: _PLAN})
+async def repair(
+    request: Asked, model: FromPath[str], *, dry_run: FromQuery[bool] = False
+) -> Response[Job | RepairPlan]:
+    """Read a model whole and begin to bring in what is damaged of it, as a job.
+
+    With `dry_run` nothing begins: 200 and the plan, which says what is damaged and what would be fetched.
+    """
     repairs = kernel_of(request).repairs
     plan = await repairs.plan(model)
-    return plan if dry_run else await repairs.start(plan)
+    if dry_run:
+        return Response(plan, status_code=200)
+    job = await repairs.start(plan)
+    return Response(job, headers={"Location": f"/api/v1/downloads/{job.id}"})
 
 
 @post("/{model:str}/share", operation_id="shareModel", status_code=200, responses=PROBLEMS)

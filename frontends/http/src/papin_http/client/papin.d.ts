@@ -74,6 +74,10 @@ export interface Client {
   updateModel(modelId: string): Promise<DownloadStatus>;
   rollbackModel(modelId: string): Promise<Omit<InstalledModel, "installed">>;
 
+  /** What is damaged of a model, and what bringing it in would fetch; bringing it in, or ERR_CONFLICT where nothing is. */
+  planRepair(modelId: string): Promise<RepairPlan>;
+  repairModel(modelId: string): Promise<DownloadStatus>;
+
   /**
    * Call `callback` for everything that happens from now on, across lost connections and without losing a recorded
    * event. Resolves once the stream is open, to a function that ends it.
@@ -390,6 +394,25 @@ export interface Space {
   promised: number;
   limit: number | null;
   used: number;
+}
+
+/** A file of an installed model that is not what it was. */
+export interface DamagedFile {
+  name: string;
+  sha256: string;
+  size: number;
+  /** How it is damaged. */
+  state: string;
+  /** Bytes that bring it back. */
+  fetch: number;
+}
+
+/** What repairing a model would bring in; no files where nothing is damaged. */
+export interface RepairPlan {
+  model: string;
+  ref: string;
+  files: DamagedFile[];
+  fetch: number;
 }
 
 /** What a download would do, known before its first byte; an unknown size is null. */
