@@ -18,6 +18,7 @@ __all__ = [
     "Message",
     "ModelSettings",
     "Reply",
+    "Speed",
     "Timings",
 ]
 
@@ -91,6 +92,24 @@ class Timings(Value, frozen=True, kw_only=True):
     prompt_ms: float = 0.0
     predicted_n: int = 0
     predicted_ms: float = 0.0
+
+
+class Speed(Value, frozen=True, kw_only=True):
+    """How fast a model was measured to be, in tokens a second: reading `prompt_n` of them and writing `predicted_n`.
+
+    `provider` measured by means of `engine`, on `machine` (see `papin.machine.Machine.summary`), with the model loaded
+    as `settings` say.
+    """
+
+    prompt_n: int
+    prompt_per_second: float
+    predicted_n: int
+    predicted_per_second: float
+    engine: str
+    settings: LoadSettings = LoadSettings()
+    provider: str = ""
+    machine: str = ""
+    measured_at: datetime | None = None
 
 
 class Reply(Value, frozen=True, kw_only=True, omit_defaults=True):

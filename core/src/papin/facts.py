@@ -15,7 +15,7 @@ from papin.safe import line, name
 if TYPE_CHECKING:
     from papin.answers import Setting, SettingsView
     from papin.discovery import ModelPage
-    from papin.models import Model, StoredFile
+    from papin.models import Model, Speed, StoredFile
     from papin.storages import Account
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "of_model",
     "of_page",
     "of_settings",
+    "of_speeds",
     "set_by",
     "settings",
     "unreadable",
@@ -104,6 +105,18 @@ def of_account(account: Account) -> Facts:
 def of_settings(view: SettingsView) -> Facts:
     """Return the settings of a model that somebody has set, each with who did."""
     return _known((each.name, _setting(each, view.provider)) for each in view.settings if each.value is not None)
+
+
+def of_speeds(speeds: Iterable[Speed], now: datetime) -> Facts:
+    """Return how fast a model was measured to be, one fact for each machine."""
+    return _known(
+        ("Speed", f"{_rates(each)} ({each.engine}, {words.ago(each.measured_at, now)}, on {each.machine})")
+        for each in speeds
+    )
+
+
+def _rates(speed: Speed) -> str:
+    return f"{speed.predicted_per_second:.1f} tokens/s, prompts {speed.prompt_per_second:.0f} tokens/s"
 
 
 def value_of(setting: Setting) -> str:

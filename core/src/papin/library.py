@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from papin._registry._wakeup import Follower
     from papin.discovery import Found, Update
     from papin.events import Envelope
-    from papin.models import Job, Model
+    from papin.models import Job, Model, Speed
 
 __all__ = ["Library", "Summaries", "open_library"]
 
@@ -94,6 +94,10 @@ class Library:
             Ambiguous: several models are; they are listed.
         """
         return self._read.find_anywhere(text)
+
+    def speeds(self, model: Model) -> tuple[Speed, ...]:
+        """Return how fast a model was measured to be, the latest first: the last time on each machine."""
+        return self._read.speeds(model)
 
     def search(self, text: str = "", limit: int = 20) -> Found | None:
         """Return what `text`, in the language of `papin.query`, finds of what the catalogs have.

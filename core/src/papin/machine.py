@@ -40,3 +40,9 @@ class Machine(Value, frozen=True, kw_only=True):
     memory: Memory
     gpus: tuple[Gpu, ...] = ()
     volumes: tuple[Volume, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """What decides how fast models are here, in one line: `Linux x86_64, 8 cores, NVIDIA RTX 4090`."""
+        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        return ", ".join([f"{self.system} {self.architecture}", cores, *(gpu.name for gpu in self.gpus)])

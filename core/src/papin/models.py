@@ -20,6 +20,7 @@ from papin._running import (
     Message,
     ModelSettings,
     Reply,
+    Speed,
     Timings,
 )
 from papin._value import Value
@@ -48,6 +49,7 @@ __all__ = [
     "Placement",
     "Progress",
     "Reply",
+    "Speed",
     "StoredFile",
     "Timings",
     "Value",
@@ -268,7 +270,7 @@ class Header(Value, frozen=True, kw_only=True):
 
 # --- jobs --------------------------------------------------------------------------------------------------------
 
-Phase = Literal["queued", "resolving", "downloading", "verifying", "committing"]
+Phase = Literal["queued", "resolving", "downloading", "verifying", "committing", "measuring"]
 
 JobState = Literal["queued", "running", "paused", "interrupted", "completed", "failed", "cancelled"]
 """`interrupted`: its process ended before it did; `paused`: the user stopped it for now. Both can be resumed.
@@ -276,7 +278,10 @@ JobState = Literal["queued", "running", "paused", "interrupted", "completed", "f
 
 
 class Progress(Value, frozen=True, kw_only=True):
-    """How far it is: `speed` in bytes a second, `remaining` in seconds, not `resumable` if what comes could be lost."""
+    """How far it is: `speed` in bytes a second, `remaining` in seconds, not `resumable` if what comes could be lost.
+
+    `done` and `total` are bytes, and steps while something is `measuring`.
+    """
 
     phase: Phase
     done: int = 0

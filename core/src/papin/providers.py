@@ -18,7 +18,18 @@ import msgspec
 
 from papin.context import Context, NoSettings
 from papin.inventories import Listing, ProviderDetails
-from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Placement, Progress, Reply
+from papin.models import (
+    Embeddings,
+    Engine,
+    LoadedModel,
+    LoadSettings,
+    Message,
+    Model,
+    Placement,
+    Progress,
+    Reply,
+    Speed,
+)
 
 __all__ = [
     "CAPABILITIES",
@@ -30,6 +41,7 @@ __all__ = [
     "Embeds",
     "Lists",
     "Loads",
+    "Measures",
     "Provider",
     "ProviderSession",
     "Pulls",
@@ -166,6 +178,24 @@ class Embeds(Protocol):
 
 
 @runtime_checkable
+class Measures(Protocol):
+    """Measures how fast a model is on this machine."""
+
+    async def measure(self, model: Model, settings: LoadSettings, report: Callable[[Progress], None]) -> Speed:
+        """Load `model` so for this alone, and return how fast it reads and writes; takes seconds to minutes.
+
+        `report` is told the steps as the phase `measuring`. Cancelling ends it within a second. What the kernel knows
+        better (who, where and when) may be left out of the answer.
+
+        Raises:
+            EngineMissing: the program that measures is not installed.
+            LoadFailed, OutOfMemory: as `Loads.load`.
+            ProviderFailed: it ended without figures.
+        """
+        ...
+
+
+@runtime_checkable
 class Configures(Protocol):
     """Reads and changes the settings that the program itself keeps for a model, in papin's words.
 
@@ -246,6 +276,7 @@ CAPABILITIES: dict[str, type] = {
     "chats": Chats,
     "completes": Completes,
     "embeds": Embeds,
+    "measures": Measures,
     "configures": Configures,
     "copies": Copies,
     "renames": Renames,

@@ -40,6 +40,7 @@ _DOING = {
     "downloading": "Downloading",
     "verifying": "Verifying",
     "committing": "Recording",
+    "measuring": "Measuring",
 }
 _FITS: dict[Fit, str] = {"gpu": "on the GPU", "memory": "yes", "no": "no", "unknown": "?"}
 _GUESSED: dict[Fit, str] = {"gpu": "likely", "memory": "likely", "no": "unlikely", "unknown": "?"}
@@ -57,7 +58,9 @@ def doing(phase: str, kind: str) -> str:
 
 
 def amount(progress: Progress) -> str:
-    """Return `12.0 MB of 98.4 MB`, or just what is done while the total is unknown."""
+    """Return `12.0 MB of 98.4 MB`, or just what is done while the total is unknown; `3 of 8` of what has steps."""
+    if progress.phase == "measuring":
+        return f"{progress.done} of {progress.total}"
     done = words.size(progress.done)
     return done if progress.total is None else f"{done} of {words.size(progress.total)}"
 

@@ -101,7 +101,9 @@ def test_the_list_fits_a_narrow_terminal(make_model, now):
 
 def test_everything_about_a_model(make_model, now):
     placement = Placement(provider="ollama", reference="smollm2:latest", how="hardlink")
-    text = models.details(make_model(settings={"n_ctx": 4096}, placements=(placement,), uses=3, last_used_at=now), now)
+    text = models.details(
+        make_model(settings={"n_ctx": 4096}, placements=(placement,), uses=3, last_used_at=now), (), now
+    )
     for part in ("smollm2", "starter:smollm2", "135M", "Q4_1", "8192 tokens", "n_ctx = 4096", "ab" * 32, "3 times"):
         assert part in text
     assert "ollama as smollm2:latest (hardlink)" in text
@@ -111,7 +113,7 @@ def test_everything_about_a_model(make_model, now):
 def test_hostile_metadata_is_made_harmless(make_model, now):
     evil = make_model(EVIL, ref=EVIL, quantization=EVIL, license=EVIL, tags=(EVIL,), settings={"n_ctx": EVIL})
     assert safe(listing([evil], now, 80))
-    assert safe(models.details(evil, now))
+    assert safe(models.details(evil, (), now))
     assert safe(models.sayings(evil))
     assert len(listing([evil], now, 80).splitlines()) == 4
 

@@ -37,6 +37,7 @@ from papin.models import (
     Model,
     Placement,
     Reply,
+    Speed,
     StoredFile,
     Timings,
 )
@@ -45,6 +46,14 @@ from papin.storages import Account
 
 DEFAULTS = LoadSettings()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SPEED = Speed(
+    prompt_n=512,
+    prompt_per_second=210.5,
+    predicted_n=128,
+    predicted_per_second=34.25,
+    engine="llama-bench",
+    measured_at=NOW,
+)
 
 
 def a_model(name: str) -> Model:
@@ -169,6 +178,14 @@ class StandInModels:
 
     async def verify(self, ref):
         return Verification(model=(await self.show(ref)).id, checks=())
+
+    async def measure(self, ref, settings=DEFAULTS, *, provider=None):
+        self.asked.append((settings, provider))
+        self.measured = {(await self.show(ref)).id: SPEED}
+        return SPEED
+
+    async def speeds(self, ref):
+        return (self.measured[(await self.show(ref)).id],)
 
     async def plan_removal(self, ref):
         return RemovalPlan(model=(await self.show(ref)).id, frees=3, loaded_by=("llamacpp",) * (ref in self.in_memory))

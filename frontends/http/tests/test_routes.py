@@ -6,7 +6,7 @@ import trio
 
 from papin.answers import DamagedFile, DownloadPlan, ProviderView, RemovalPlan
 from papin.errors import OutOfMemory
-from papin.models import CatalogEntry, Job, LoadedModel, Message, Model, Reply
+from papin.models import CatalogEntry, Job, LoadedModel, Message, Model, Reply, Speed
 from papin_http._shapes import AskedSettings
 
 from .client import until
@@ -93,6 +93,15 @@ async def test_taking_over_from_a_provider_is_a_job(client):
     assert (answer.status, msgspec.json.decode(answer.body, type=Job).subject) == (202, "qwen3:0.6b")
     answer = await client.ask("POST", f"{API}/models/pull", {"provider": "ollama", "ref": "qwen3:0.6b"})
     assert (answer.status, msgspec.json.decode(answer.body, type=Job).kind) == (202, "download")
+
+
+async def test_a_model_is_measured(client, kernel):
+    answer = await client.ask("POST", f"{API}/models/smollm2/measure", {"settings": {"n_threads": 2}})
+    speed = msgspec.json.decode(answer.body, type=Speed)
+    assert (answer.status, speed.predicted_per_second) == (200, 34.25)
+    assert kernel.models.asked == [(AskedSettings(n_threads=2), None)]
+    assert (await client.ask("GET", f"{API}/models/smollm2/speeds")).json() == [msgspec.to_builtins(speed)]
+    assert (await client.ask("POST", f"{API}/models/nobody/measure")).status == 404
 
 
 async def test_what_is_damaged_is_told_and_then_brought_in(client, kernel):

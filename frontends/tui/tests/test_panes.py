@@ -1,5 +1,9 @@
 """The application as a person uses it, with a real kernel."""
 
+import os
+
+import pytest
+
 from papin.testing.samples import tiny_gguf
 
 from .conftest import on_screen
@@ -98,6 +102,44 @@ async def test_what_is_whole_is_not_repaired(screen, tmp_path):
     await install(screen, tmp_path, "mine")
     await screen.press("r")
     await screen.told("mine is whole: there is nothing to repair.")
+
+
+SLOW_BENCH = """#!/bin/sh
+echo $$ > "$0.pid"
+echo 'llama-bench: benchmark 1/2: prompt run 1/2' >&2
+exec sleep 600
+"""
+QUICK_BENCH = """#!/bin/sh
+echo '{"n_prompt": 512, "n_gen": 0, "avg_ts": 210.5}'
+echo '{"n_prompt": 0, "n_gen": 128, "avg_ts": 34.25}'
+"""
+
+
+@on_screen
+async def test_a_model_is_measured_and_closing_the_page_ends_that(screen, tmp_path):
+    await install(screen, tmp_path, "mine")
+    bench = tmp_path / "llama-bench"
+    bench.write_text(SLOW_BENCH)
+    bench.chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        await screen.press("m")
+        await screen.until(lambda: "Measuring: 1 of 6" in screen.text("#reading"))
+        await screen.press("escape")
+        await screen.until(lambda: has_ended(int(bench.with_name("llama-bench.pid").read_text())))
+        bench.write_text(QUICK_BENCH)
+        await screen.press("m")
+        await screen.until(lambda: "34.2 tokens/s, prompts 210 tokens/s" in screen.text("#reading"))
+    await screen.press("escape", "enter")
+    await screen.until(lambda: "34.2 tokens/s" in screen.text("#reading"))
+
+
+def has_ended(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 @on_screen

@@ -1,4 +1,4 @@
-"""Installed models: list, show, verify, remove, edit, load, unload, chat."""
+"""Installed models: list, show, verify, measure, remove, edit, load, unload, chat."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 
 from papin._operations._configuring import Configuring
 from papin._operations._headers import read_header
+from papin._operations._measuring import Measuring
 from papin._operations._naming import Naming
 from papin._operations._providers import Providers
 from papin._operations._removing import Removing
@@ -29,7 +30,7 @@ def _merged(old: Sequence[str], add: Sequence[str], remove: Sequence[str]) -> tu
     return tuple(sorted((set(old) | set(add)) - set(remove)))
 
 
-class Models(Removing, Configuring, Naming):
+class Models(Removing, Configuring, Measuring, Naming):
     """The models of this machine."""
 
     def __init__(self, services: Services, providers: Providers) -> None:

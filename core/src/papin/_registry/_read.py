@@ -19,12 +19,13 @@ from papin._registry._jobs import load_jobs, owner_of
 from papin._registry._load import load_model, load_models, load_versions
 from papin._registry._lookup import find_build, find_job, find_model, ids, model_key
 from papin._registry._owner import Owner
+from papin._registry._speeds import load_speeds
 from papin._registry._summaries import Glance
 from papin._registry._times import now
 from papin.errors import NotFound
 from papin.events import Envelope
 from papin.inventories import Inventory, Stamp
-from papin.models import Job, Model, Progress
+from papin.models import Job, Model, Progress, Speed
 from papin.shelf import Shelf, merged
 
 __all__ = ["Read"]
@@ -135,6 +136,12 @@ class Read(Glance):
         with self._snapshot() as connection:
             row = connection.execute(query, (sha256, storage)).fetchone()
             return b"" if row is None else bytes(row[0])
+
+    def speeds(self, model: Model) -> tuple[Speed, ...]:
+        """Return how fast the weights of a model were measured to be on each machine, the latest first."""
+        sha256 = next((file.sha256 for file in model.files if file.role == "weights"), "")
+        with self._snapshot() as connection:
+            return load_speeds(connection, sha256)
 
     def leftovers(self) -> tuple[tuple[str, str], ...]:
         """Return the payloads that no model uses and that are still to be removed, as (storage, digest)."""

@@ -219,4 +219,17 @@ _SUMS: Migration = (
     "CREATE TABLE sums (file INTEGER PRIMARY KEY REFERENCES files ON DELETE CASCADE, sums BLOB NOT NULL)",
 )
 
-MIGRATIONS: Final[Sequence[Migration]] = (_FIRST, _CONTROL, _TOLD, _PROVIDERS, _SUMS)
+# How fast weights were measured to be, by their digest: last on each machine that the registry was on.
+_SPEEDS: Migration = (
+    """
+    CREATE TABLE speeds (
+        sha256 TEXT NOT NULL CHECK (length(sha256) = 64),
+        machine TEXT NOT NULL,
+        measured_at INTEGER NOT NULL,
+        speed BLOB NOT NULL,
+        PRIMARY KEY (sha256, machine)
+    ) WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = (_FIRST, _CONTROL, _TOLD, _PROVIDERS, _SUMS, _SPEEDS)

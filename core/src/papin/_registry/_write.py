@@ -24,12 +24,13 @@ from papin._registry._lookup import is_taken, model_key, unclear_job
 from papin._registry._meta import rebuilt
 from papin._registry._owner import Owner, is_alive
 from papin._registry._read import Read
+from papin._registry._speeds import save_speed
 from papin._registry._store import check, insert_model, replace_model
 from papin._registry._times import to_stored
 from papin.errors import Conflict, NameInvalid, RegistryFailed
 from papin.events import Envelope, Event
 from papin.inventories import Inventory, Remark, Stamp
-from papin.models import Job, Model, Progress, StoredFile
+from papin.models import Job, Model, Progress, Speed, StoredFile
 
 __all__ = ["Write"]
 
@@ -216,6 +217,10 @@ class Write(Read):
     def save_hash(self, path: str, mark: str, sha256: str) -> None:
         """Record the digest of a file that is not papin's; `mark` changes when the file does."""
         save_hash(self._connection, path, mark, sha256)
+
+    def save_speed(self, sha256: str, speed: Speed) -> None:
+        """Record how fast the weights of that digest were measured to be."""
+        save_speed(self._connection, sha256, speed)
 
     def begin_share(self, provider: str, name: str, model_id: str) -> None:
         """Record that a model is being made usable in a provider; `end_share` follows."""

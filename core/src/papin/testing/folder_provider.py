@@ -38,6 +38,7 @@ from papin.models import (
     Placement,
     Progress,
     Reply,
+    Speed,
     Timings,
 )
 from papin.names import check, make_id
@@ -49,7 +50,18 @@ _ENDING = ".gguf"
 
 
 Behaviour = Literal[
-    "good", "hangs", "hangs-opening", "hangs-sharing", "lies", "floods", "fails", "crashes", "absent", "idle"
+    "good",
+    "hangs",
+    "hangs-opening",
+    "hangs-sharing",
+    "hangs-measuring",
+    "mismeasures",
+    "lies",
+    "floods",
+    "fails",
+    "crashes",
+    "absent",
+    "idle",
 ]
 
 
@@ -225,6 +237,25 @@ class FolderProvider:
             address="",
             loaded_at=datetime.fromisoformat(at),
             n_ctx=int(n_ctx) if n_ctx else None,
+        )
+
+    async def measure(self, model: Model, settings: LoadSettings, report: Callable[[Progress], None]) -> Speed:
+        """Measure nothing, and say what it would be; see `papin.providers.Measures`."""
+        report(Progress(phase="measuring", done=0, total=2))
+        await self._misbehave()
+        await self._context.files.paths(model)
+        if self._behaviour == "hangs-measuring":
+            await trio.sleep_forever()
+        if self._behaviour == "mismeasures":
+            return "fast"  # type: ignore[return-value]
+        report(Progress(phase="measuring", done=2, total=2))
+        return Speed(
+            engine="folder",
+            prompt_n=512,
+            prompt_per_second=100.0,
+            predicted_n=128,
+            predicted_per_second=12.5,
+            settings=settings,
         )
 
     @asynccontextmanager

@@ -22,6 +22,7 @@ _MODELS = {
         f"{_HERE}.models_import", "command", "Take in a model file of this machine, or another program's model."
     ),
     "verify": Where(f"{_HERE}.models_verify", "command", "Check that a model is whole and runs here."),
+    "measure": Where(f"{_HERE}.models_measure", "command", "Measure how fast a model is on this machine."),
     "repair": Where(f"{_HERE}.models_repair", "command", "Bring in again what is damaged of a model."),
     "update": Where(f"{_HERE}.models_update", "update", "Bring in new versions, or say what there is."),
     "rollback": Where(f"{_HERE}.models_update", "rollback", "Go back to the version before an update."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -14,7 +15,7 @@ from papin import facts, sentences, verdicts, words
 from papin.answers import Check, SettingsView
 from papin.discovery import Update
 from papin.kernel import Kernel
-from papin.models import Model
+from papin.models import Model, Progress, Speed
 from papin.providers import reference_of
 from papin.safe import name
 from papin.sentences import describe
@@ -50,6 +51,7 @@ class ModelsPane(Pane):
         Binding("u", "unload", "Unload"),
         Binding("v", "verify", "Verify"),
         Binding("r", "repair", "Repair"),
+        Binding("m", "measure", "Measure"),
         Binding("s", "share", "Share"),
         Binding("t", "unshare", "Unshare"),
         Binding("f", "favourite", "Favourite"),
@@ -104,11 +106,13 @@ class ModelsPane(Pane):
             self.app.begin(self._details(model))
 
     async def _details(self, model: str) -> None:
-        async def ask(kernel: Kernel) -> tuple[Model, SettingsView]:
-            return await kernel.models.show(model), await kernel.models.settings(model)
+        async def ask(kernel: Kernel) -> tuple[Model, Sequence[Speed], SettingsView]:
+            models = kernel.models
+            return await models.show(model), await models.speeds(model), await models.settings(model)
 
-        found, settings = await self.app.ask(ask)
-        text = facts.lines(facts.of_model(found, datetime.now(UTC)))
+        found, speeds, settings = await self.app.ask(ask)
+        now = datetime.now(UTC)
+        text = facts.lines([*facts.of_model(found, now), *facts.of_speeds(speeds, now)])
         self.app.push_screen(Reading(f"{text}\n{facts.lines(facts.of_settings(settings))}"))
 
     def action_chat(self) -> None:
@@ -151,6 +155,27 @@ class ModelsPane(Pane):
         tell = self.app.bridge.told(add)
         found = await self.app.ask(lambda kernel: kernel.models.verify(model, on_check=tell))
         page.add(f"\n{verdicts.verdict(found)}")
+
+    def action_measure(self) -> None:
+        """Measure how fast it is on this machine."""
+        if (model := self._with_chosen("measure")) is not None:
+            self.app.begin(self._measure(model))
+
+    async def _measure(self, model: str) -> None:
+        page = Reading(f"Measuring {name(model)}, which may take minutes; closing this ends it.")
+
+        def add(progress: Progress) -> None:
+            page.add(f"{sentences.doing(progress.phase, 'measure')}: {sentences.amount(progress)}")
+
+        tell = self.app.bridge.told(add)
+        asked = self.app.ask(lambda kernel: kernel.models.measure(model, on_progress=tell))
+        measuring = asyncio.ensure_future(asked)
+
+        def end(_: object) -> None:
+            measuring.cancel()
+
+        self.app.push_screen(page, end)
+        page.add(f"\n{facts.lines(facts.of_speeds([await measuring], datetime.now(UTC)))}")
 
     def action_repair(self) -> None:
         """Bring in what is damaged of it, after reading it and showing what that is."""

@@ -47,7 +47,7 @@ def _lacks(title: str) -> dict[str, str]:
     reading = f"papin reads what {title} keeps, and changes nothing there."
     running = "It only keeps files: another provider runs them."
     return dict.fromkeys(("pulls", "removes", "configures", "copies", "renames", "shares"), reading) | dict.fromkeys(
-        ("shows", "loads", "chats", "completes", "embeds"), running
+        ("shows", "loads", "chats", "completes", "embeds", "measures"), running
     )
 
 
@@ -71,6 +71,7 @@ _LMSTUDIO_ACCEPTS = (
     "system_prompt",
 )
 _LMSTUDIO_LACKS = {
+    "measures": "Speed is measured by llama-bench, which the provider llamacpp runs.",
     "removes": "LM Studio removes models in its own window only.",
     "shows": "LM Studio tells no more of a model than its list.",
     "configures": "LM Studio keeps settings for its own window; papin's are given when a model is loaded.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,8 @@ from papin.context import Context
 from papin.errors import StorageFailed
 from papin.events import ModelUnloaded
 from papin.locks import hold
-from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Reply
+from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Progress, Reply, Speed
+from papin_llamacpp import _bench
 from papin_llamacpp._chat import Asking
 from papin_llamacpp._choices import defaults_for, find_engine, is_as_wanted, resolve
 from papin_llamacpp._deaths import stop, wait_until_dead
@@ -93,6 +94,12 @@ class Session:
     async def embed(self, loaded: LoadedModel, texts: Sequence[str]) -> Embeddings:
         """Return vectors; see `papin.providers.Embeds`."""
         return await self._asking.embed(loaded, texts)
+
+    async def measure(self, model: Model, settings: LoadSettings, report: Callable[[Progress], None]) -> Speed:
+        """Measure `model` with llama-bench, loaded as `load` would; see `papin.providers.Measures`."""
+        paths = await self._context.files.paths(model)
+        how = resolve(model, settings, self._context.settings)
+        return await _bench.measure(model.id, _first(model, paths, "weights"), how, report)
 
     @asynccontextmanager
     async def _alone(self, model: str) -> AsyncIterator[None]:

@@ -27,6 +27,7 @@ _LACKS = dict.fromkeys(("lists", "shows", "pulls", "removes", "copies", "renames
 # How long a router keeps a model is one rule for all of them, given when it is started.
 _ACCEPTED = tuple(name for name in ModelSettings.__struct_fields__ if name != "keep_alive")
 _SERVER_LACKS = {
+    "measures": "It is in use by others. Speed is measured by llama-bench, which the provider llamacpp runs.",
     "copies": "A llama-server names models after their files.",
     "renames": "A llama-server names models after their files.",
 }

@@ -44,6 +44,7 @@ def papin_providers() -> Iterable[Provider]:
         formats=("gguf", "ggml", "onnx"),
         accepts=tuple(PLACES),
         lacks={
+            "measures": "Speed is measured by llama-bench, which the provider llamacpp runs.",
             "copies": "LocalAI has no way to give a model a second name.",
             "renames": "LocalAI has no way to rename a model.",
         },

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 
-from papin import sentences, verdicts
+from papin import facts, sentences, verdicts
 from papin.answers import Check, RemovalPlan
 from papin.models import LoadedModel, LoadSettings, Model
 from papin.safe import name
@@ -16,7 +17,19 @@ from papin_cli.actions._progress import showing
 from papin_cli.views import model_settings, providers
 from papin_cli.views import models as view
 
-__all__ = ["details", "edit", "load", "remove", "repair", "settings", "show_removals", "unload", "verify", "verify_all"]
+__all__ = [
+    "details",
+    "edit",
+    "load",
+    "measure",
+    "remove",
+    "repair",
+    "settings",
+    "show_removals",
+    "unload",
+    "verify",
+    "verify_all",
+]
 
 
 async def verify(session: Session, model: str) -> int:
@@ -56,6 +69,15 @@ async def verify_all(session: Session) -> int:
     if out.json:
         out.document(verifications)
     return 0 if all(each.passed for each in verifications) else 1
+
+
+async def measure(session: Session, model: str, *, provider: str | None) -> None:
+    """Measure how fast a model is, and show it."""
+    with showing(session.out, "measure") as show:
+        speed = await session.kernel.models.measure(model, provider=provider, on_progress=show)
+    if session.out.json:
+        session.out.document(speed)
+    session.out.text(facts.lines(facts.of_speeds([speed], datetime.now(UTC))), end="")
 
 
 async def repair(session: Session, model: str, *, yes: bool, dry_run: bool) -> int:

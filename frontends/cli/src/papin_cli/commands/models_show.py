@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from papin_cli.views import models as view
 
 if TYPE_CHECKING:
     from papin.library import Library
-    from papin.models import Model
+    from papin.models import Model, Speed
 
 __all__ = ["command"]
 
@@ -38,20 +39,20 @@ def command(app: App, ref: str, *, details: bool) -> None:
         in_session(app, partial(models.details, model=ref))
         return
     try:
-        found = read(app, lambda library: _here(library, ref))
+        found, speeds = read(app, lambda library: _here(library, ref))
     except NotFound as missing:
         _show_page(app, ref, missing)
         return
     if app.out.json:
         app.out.document(found)
-    app.out.text(view.details(found, datetime.now(UTC)), end="")
+    app.out.text(view.details(found, speeds, datetime.now(UTC)), end="")
 
 
-def _here(library: Library, ref: str) -> Model:
+def _here(library: Library, ref: str) -> tuple[Model, Sequence[Speed]]:
     found = library.find(ref)
     if found.ref.startswith(f"{ref}:"):  # who names no build wants to see all of them
         raise NotFound(f"no model is called {ref[:60]!a}", next_step=f"papin models show {found.id}")
-    return found
+    return found, library.speeds(found)
 
 
 def _show_page(app: App, ref: str, missing: NotFound) -> None:

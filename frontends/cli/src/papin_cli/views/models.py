@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import compress
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +15,7 @@ from papin_cli._table import Column, render_columns
 if TYPE_CHECKING:
     from papin.discovery import Update
     from papin.library import Summaries
-    from papin.models import Model
+    from papin.models import Model, Speed
 
 __all__ = ["details", "installed", "listing", "sayings", "updatable", "update_step"]
 
@@ -105,9 +105,9 @@ def _tags(favourite: bool, tags: Sequence[str]) -> str:  # noqa: FBT001 - a cell
     return ", ".join(("favourite", *tags) if favourite else tags)
 
 
-def details(model: Model, now: datetime) -> str:
+def details(model: Model, speeds: Iterable[Speed], now: datetime) -> str:
     """Return everything about one model, a line for each fact that is known."""
-    return facts.lines(facts.of_model(model, now))
+    return facts.lines([*facts.of_model(model, now), *facts.of_speeds(speeds, now)])
 
 
 def installed(model: Model, *, new: bool) -> str:

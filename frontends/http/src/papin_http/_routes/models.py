@@ -8,7 +8,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from papin.answers import RemovalPlan, RepairPlan, SettingsView, Verification
 from papin.inventories import ProviderDetails
-from papin.models import Job, LoadedModel, Model
+from papin.models import Job, LoadedModel, Model, Speed
 from papin_http._core import PROBLEMS, Asked, Most, kernel_of
 from papin_http._shapes import (
     AvailableModel,
@@ -94,6 +94,19 @@ async def unload(request: Asked, model: FromPath[str]) -> Unloaded:
 async def verify(request: Asked, model: FromPath[str]) -> Verification:
     """Check a model: its files, its format, its providers and the memory that it needs."""
     return await kernel_of(request).models.verify(model)
+
+
+@post("/{model:str}/measure", operation_id="measureModel", status_code=200, responses=PROBLEMS)
+async def measure(request: Asked, model: FromPath[str], data: JSONBody[LoadRequest | None] = None) -> Speed:
+    """Measure how fast a model is on this machine, which takes seconds to minutes; closing the request cancels it."""
+    asked = data or LoadRequest()
+    return await kernel_of(request).models.measure(model, asked.settings, provider=asked.provider or None)
+
+
+@get("/{model:str}/speeds", operation_id="listSpeeds", responses=PROBLEMS)
+async def speeds(request: Asked, model: FromPath[str]) -> tuple[Speed, ...]:
+    """List how fast a model was measured to be, the latest first: the last time on each machine."""
+    return await kernel_of(request).models.speeds(model)
 
 
 @post("/{model:str}/repair", operation_id="repairModel", status_code=202, responses=PROBLEMS | {200: _PLAN})
@@ -184,6 +197,8 @@ router = Router(
         load,
         unload,
         verify,
+        measure,
+        speeds,
         repair,
         share,
         unshare,

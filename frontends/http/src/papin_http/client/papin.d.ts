@@ -323,7 +323,7 @@ export interface UpdateCheck {
 
 export type JobState = "queued" | "running" | "paused" | "interrupted" | "completed" | "failed" | "cancelled";
 
-export type Phase = "queued" | "resolving" | "downloading" | "verifying" | "committing";
+export type Phase = "queued" | "resolving" | "downloading" | "verifying" | "committing" | "measuring";
 
 export interface Progress {
   phase: Phase;
