@@ -1,5 +1,7 @@
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
 
+import msgspec
 import pytest
 
 from papin import words
@@ -65,3 +67,20 @@ def test_what_is_unknown():
     assert words.size(None) == "?"
     assert words.speed(None) == ""
     assert words.speed(12_300_000) == "12.3 MB/s"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        (int | None, "x", "it must be a whole number"),
+        (Annotated[int, msgspec.Meta(ge=1)], 0, "it must be a whole number of 1 or more"),
+        (Annotated[float, msgspec.Meta(gt=0)], 0.0, "it must be a number above 0.0"),
+        (bool | str, 3, "it must be true or false or a text"),
+        (dict[str, list[int]], {"a": 1}, "it must be a list"),
+        (Literal["f16", "q8_0"], "f12", "invalid enum value 'f12'"),
+    ],
+)
+def test_what_a_value_must_be(kind, value, text):
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(value, kind)
+    assert words.must_be(str(caught.value)) == text

@@ -107,10 +107,8 @@ def check(text: str, kind: Kind) -> str:
     reserved = any(_RESERVED.fullmatch(part) for part in text.split("/")) if len(text) <= longest else True
     if reserved or not grammar.fullmatch(text) or ".." in text:
         word = "file name" if kind == "file" else kind
-        raise NameInvalid(
-            f"{_shown(text)} is not a valid {word}",
-            next_step=f"Use {allowed}, at most {longest} characters, beginning with a letter or digit.",
-        )
+        limits = "" if kind == "digest" else f", at most {longest} characters, beginning with a letter or digit"
+        raise NameInvalid(f"{_shown(text)} is not a valid {word}", next_step=f"Use {allowed}{limits}.")
     return text
 
 

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from papin.sizes import size_text
 
-__all__ = ["ago", "compact", "count", "models", "moment", "past", "percent", "size", "speed", "to_fetch"]
+__all__ = ["ago", "compact", "count", "models", "moment", "must_be", "past", "percent", "size", "speed", "to_fetch"]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "a text",
+    "array": "a list",
+    "object": "a table",
+    "Path": "a path",
+}
+_EXPECTED = re.compile(r"Expected `([^`]+)`([^,]*?)(?:, got `[^`]*`)?(?: - at `[^`]*`)?")
+_BOUNDS = {" >= ": " of {} or more", " <= ": " of {} at most", " > ": " above {}", " < ": " below {}"}
 # In days; up to so many, days say more than months.
 _MONTH, _FEW_MONTHS = 30.44, 90
 # Rounding must not give 1000M, so the next unit begins a little earlier.
@@ -90,3 +102,16 @@ def past(seconds: float) -> str:
 def moment(then: datetime) -> str:
     """Return date and time on this machine's clock: `2026-01-31 14:05:09`."""
     return then.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def must_be(sentence: str) -> str:
+    """Return what msgspec says of a wrong value as a person would: `it must be a whole number of 1 or more`."""
+    found = _EXPECTED.fullmatch(sentence)
+    if found is None:
+        plain = re.sub(r" - at `[^`]*`$", "", sentence).replace("`", "")
+        return plain[:1].lower() + plain[1:]
+    kinds = [_KINDS.get(each, each) for each in found[1].split(" | ") if each != "null"]
+    bound = next(
+        (words.format(found[2][len(sign) :]) for sign, words in _BOUNDS.items() if found[2].startswith(sign)), ""
+    )
+    return f"it must be {' or '.join(kinds)}{bound or found[2]}"

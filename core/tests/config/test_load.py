@@ -150,22 +150,26 @@ def test_variables_of_others_do_not_matter(file):
         ("a = 1\n\n\nb = = 2\n", 4, "invalid value"),
         ("offline = true\noffline = false\n", 2, "cannot overwrite a value"),
         ("[providers.a]\n[providers.a]\n", 2, "cannot declare"),
-        ("offline = 'yes'\n", 1, "offline: expected bool, got str"),
+        ("offline = 'yes'\n", 1, "offline: it must be true or false"),
         ("\nofline = true\n", 2, "ofline: there is no such setting"),
         ("[provider.llamacpp]\nx = 1\n", 1, "provider: there is no such setting"),
         ("providers = 3\n", 1, "providers: it must hold tables"),
         ("offline = true\n[providers]\nllamacpp = 3\n", 2, "providers: it must hold tables"),
-        ("storage = ['store']\n", 1, "storage: expected str, got array"),
-        ("disabled_plugins = 'acme'\n", 1, "disabled_plugins: expected array, got str"),
-        ("[providers.llamacpp]\n# comment\nkeep_alive = '5'\n", 3, "keep_alive: expected float, got str"),
-        ("[providers.llamacpp]\nlimit = 2\nkeep_alive = -1\n", 3, "keep_alive: expected float >= 0.0"),
-        ("[providers]\nllamacpp.keep_alive = -1\n", 2, "providers.llamacpp.keep_alive: expected float >= 0.0"),
+        ("storage = ['store']\n", 1, "storage: it must be a text"),
+        ("disabled_plugins = 'acme'\n", 1, "disabled_plugins: it must be a list"),
+        ("[providers.llamacpp]\n# comment\nkeep_alive = '5'\n", 3, "keep_alive: it must be a number"),
+        ("[providers.llamacpp]\nlimit = 2\nkeep_alive = -1\n", 3, "keep_alive: it must be a number of 0.0 or more"),
+        (
+            "[providers]\nllamacpp.keep_alive = -1\n",
+            2,
+            "providers.llamacpp.keep_alive: it must be a number of 0.0 or more",
+        ),
         ("[providers.other]\nkeep_alive = -1\n[providers.llamacpp]\nkeepalive = 1\n", 4, "keepalive: there is no such"),
-        ("[providers.llamacpp]\nnames = ['a', 2]\n", 2, "names: expected str, got int"),
-        ("[providers.llamacpp.inner]\ndepth = 'x'\n", 2, "inner.depth: expected int, got str"),
+        ("[providers.llamacpp]\nnames = ['a', 2]\n", 2, "names: it must be a text"),
+        ("[providers.llamacpp.inner]\ndepth = 'x'\n", 2, "inner.depth: it must be a whole number"),
         ("[providers.llamacpp]\ninner = {depht = 1}\n", 2, "inner: object contains unknown field depht"),
         ("[providers.llamacpp]\nkeep_alive = 1\nlimit = 13\n", 1, "13 is unlucky"),
-        ("[providers.llamacpp]\nfolder = 7\n", 2, "folder: expected Path, got int"),
+        ("[providers.llamacpp]\nfolder = 7\n", 2, "folder: it must be a path"),
     ],
 )
 def test_what_is_impossible_is_told_with_file_line_and_key(file, text, line, says):
@@ -183,20 +187,20 @@ def test_an_unknown_key_is_told_with_the_nearest(file):
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
-        ("PAPIN_OFFLINE", "maybe", "expected bool, got str"),
-        ("PAPIN_OFFLINE", "", "expected bool, got str"),
+        ("PAPIN_OFFLINE", "maybe", "it must be true or false"),
+        ("PAPIN_OFFLINE", "", "it must be true or false"),
         ("PAPIN_OFLINE", "1", "sets ofline, and there is no such setting"),
         ("PAPIN_OFFLINE__DEEP", "1", "sets deep, and there is no such setting"),
         ("PAPIN_", "1", "there is no such setting"),
         ("PAPIN_PROVIDERS", "1", "names no setting"),
         ("PAPIN_PROVIDERS__LLAMACPP", "1", "names no setting"),
-        ("PAPIN_PROVIDERS__LLAMACPP__KEEP_ALIVE", "long", "expected float, got str"),
-        ("PAPIN_PROVIDERS__LLAMACPP__KEEP_ALIVE", "-1", "expected float >= 0.0"),
+        ("PAPIN_PROVIDERS__LLAMACPP__KEEP_ALIVE", "long", "it must be a number"),
+        ("PAPIN_PROVIDERS__LLAMACPP__KEEP_ALIVE", "-1", "it must be a number of 0.0 or more"),
         ("PAPIN_PROVIDERS__LLAMACPP__KEEP_ALIVE", "\udcff", "it is not UTF-8"),
         ("PAPIN_PROVIDERS__LLAMACPP__KEEPALIVE", "1", "sets keepalive, and there is no such setting"),
         ("PAPIN_PROVIDERS__LLAMACPP__LIMIT", "13", "13 is unlucky"),
         ("PAPIN_PROVIDERS__LLAMACPP__INNER__DEPHT", "1", "sets depht, and there is no such setting"),
-        ("PAPIN_PROVIDERS__LLAMACPP__FLAGS", "[" * 5000, "expected object"),
+        ("PAPIN_PROVIDERS__LLAMACPP__FLAGS", "[" * 5000, "it must be a table"),
     ],
 )
 def test_an_impossible_variable_is_told_by_its_name(file, name, text, says):
@@ -327,3 +331,8 @@ def test_a_machine_without_a_file_pays_for_no_parser(tmp_path):
         check=True,
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_home_that_is_a_file_is_told_with_what_to_do(tmp_path):
+    (tmp_path / "home").write_text("")
+    assert "set PAPIN_HOME to another one" in refusal(tmp_path / "home" / "config.toml").next_step

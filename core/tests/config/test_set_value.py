@@ -117,8 +117,8 @@ def test_none_takes_the_key_away(written):
 @pytest.mark.parametrize(
     ("key", "text", "says"),
     [
-        ("offline", "perhaps", "'perhaps' is no value for offline: Expected bool, got str"),
-        ("providers.llamacpp.keep_alive", "-1", "Expected float >= 0.0"),
+        ("offline", "perhaps", "'perhaps' is no value for offline: it must be true or false"),
+        ("providers.llamacpp.keep_alive", "-1", "it must be a number of 0.0 or more"),
         ("ofline", "true", "There is no setting ofline"),
         ("providers.llamacpp.keepalive", "1", "There is no setting providers.llamacpp.keepalive"),
         ("providers.llamacp.keep_alive", "1", "There is no setting providers.llamacp.keep_alive"),

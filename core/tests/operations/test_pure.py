@@ -1,5 +1,6 @@
 """The pure halves of the operations: estimates, check lists, plans, settings, wanted files."""
 
+import os
 from datetime import UTC, datetime
 
 import msgspec
@@ -17,7 +18,7 @@ from papin._operations._settings import checked_settings, effective, load_settin
 from papin._operations._storage import allowed
 from papin._operations._wanted import Held
 from papin._operations._whole import Whole
-from papin.errors import Ambiguous, Conflict, DiskSpace, FormatInvalid, NameInvalid, NotFound, Offline
+from papin.errors import Ambiguous, Conflict, DiskSpace, FormatInvalid, NameInvalid, NotFound, Offline, StorageFailed
 from papin.machine import Gpu, Machine, Memory
 from papin.models import FileSource, Header, HttpSource, LoadSettings, Model, Progress, StoredFile, Variant, WantedFile
 from papin.names import CatalogRef, UrlRef
@@ -153,10 +154,17 @@ class TestSettings:
             "n_ctx": 4096
         }
 
-    @pytest.mark.parametrize("change", [{"n_ctx": "many"}, {"nonsense": 1}])
-    def test_what_cannot_be_meant_is_refused(self, change):
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"n_ctx": "many"}, "'many' is no value for n_ctx: it must be a whole number"),
+            ({"nonsense": 1}, "there is no setting nonsense"),
+        ],
+    )
+    def test_what_cannot_be_meant_is_refused(self, change, message):
         with pytest.raises(NameInvalid) as caught:
             checked_settings({}, change)
+        assert caught.value.message == message
         assert "n_ctx" in caught.value.next_step
 
     def test_what_is_asked_now_wins(self):
@@ -165,6 +173,13 @@ class TestSettings:
 
 
 class TestWanted:
+    def test_a_folder_and_a_name_that_is_no_text_are_refused_before_anything_is_begun(self, tmp_path):
+        with pytest.raises(StorageFailed) as caught:
+            _wanted.existing(tmp_path)
+        assert caught.value.next_step.endswith(f"papin catalogs add NAME {tmp_path}")
+        with pytest.raises(NameInvalid, match="no text"):
+            _wanted.existing(tmp_path / os.fsdecode(b"m\xff.gguf"))
+
     def test_an_address_gives_one_file_of_unknown_size(self):
         found = _wanted.variant_of_url(UrlRef(url="https://h/a%20b/m.gguf?x=1"), A)
         assert found.files == (

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
+from papin import words
 from papin._config.source import INSTANCES, KIND, KINDS, Override, Source
 from papin.errors import ConfigInvalid
 
@@ -150,15 +151,10 @@ def _value(override: Override, rest: tuple[str, ...], kind: type[msgspec.Struct]
 
 
 def _bad_variable(override: Override, error: msgspec.ValidationError) -> ConfigInvalid:
-    what = _plain(_AT.sub("", str(error)))
+    what = words.must_be(str(error))
     return ConfigInvalid(
         f"The variable {override.variable}: {what}", next_step=f"Correct it, or type: unset {override.variable}"
     )
-
-
-def _plain(sentence: str) -> str:
-    """Return msgspec's sentence without its marks, in lower case."""
-    return sentence[:1].lower() + sentence[1:].replace("`", "")
 
 
 def _place(table: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
@@ -178,4 +174,4 @@ def _refusal(
             return _bad_variable(chosen[keys[:depth]], error)
     if chosen and not keys:  # what the Struct itself refuses is nobody's in particular; the variables came last
         return _bad_variable(list(chosen.values())[-1], error)
-    return source.refuse((*path, *keys), _plain(_AT.sub("", str(error))))
+    return source.refuse((*path, *keys), words.must_be(str(error)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from papin import words
 from papin._config.decoding import decode, field_type, from_text, near
 from papin._config.source import Source, invalid, parse, read_text
 from papin._config.writing import locked, write
@@ -63,7 +64,7 @@ def _typed(path: tuple[str, ...], keys: tuple[str, ...], text: str, kind: type[m
         key, known = error.args
         raise ConfigInvalid(f"There is no setting {name}", next_step=near(key, known)) from error
     except msgspec.ValidationError as error:
-        what = str(error).replace("`", "")
+        what = words.must_be(str(error))
         step = f"Type: papin config set {name} VALUE"
         raise ConfigInvalid(f"{text!r} is no value for {name}: {what}", next_step=step) from error
 

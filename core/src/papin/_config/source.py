@@ -79,6 +79,8 @@ def read_text(file: Path) -> str:
         return ""
     except OSError as error:
         step = f"Make {file} a file that you may read, or move it away."
+        if isinstance(error, NotADirectoryError):
+            step = f"{file.parent} has to be a folder: move what is there away, or set PAPIN_HOME to another one."
         raise invalid(file, f"it cannot be read: {error.strerror}", next_step=step) from error
     try:
         return data.decode("utf-8-sig")

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from papin import words
 from papin.answers import Setting
 from papin.errors import NameInvalid
 from papin.models import LoadSettings, Message, Model, ModelSettings
@@ -27,7 +28,10 @@ def checked_settings(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[
     try:
         checked = msgspec.convert(kept, ModelSettings, strict=False)
     except msgspec.ValidationError as error:
-        raise NameInvalid(f"a setting is not valid: {error}", next_step=names) from error
+        name = str(error).rpartition("$.")[2].rstrip("`")
+        raise NameInvalid(
+            f"{kept.get(name)!r:.60} is no value for {name}: {words.must_be(str(error))}", next_step=names
+        ) from error
     unknown = set(kept) - set(ModelSettings.__struct_fields__)
     if unknown:
         raise NameInvalid(f"there is no setting {min(unknown)}", next_step=names)

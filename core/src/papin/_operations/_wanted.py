@@ -10,7 +10,7 @@ import msgspec
 
 from papin import names
 from papin.answers import DownloadPlan, PlannedFile, Space
-from papin.errors import Conflict, FormatInvalid, NameInvalid, NotFound
+from papin.errors import Conflict, FormatInvalid, NameInvalid, NotFound, StorageFailed
 from papin.formats import FileSet, Format
 from papin.models import FileSource, HttpSource, Model, Variant, WantedFile
 from papin.names import PathRef, UrlRef
@@ -247,10 +247,20 @@ def existing(path: Path) -> Path:
 
     Raises:
         NotFound: there is no such file.
+        NameInvalid: its name is no text, so that no job could keep it.
+        StorageFailed: it is a folder.
     """
     absolute = path.expanduser().absolute()
+    if not str(absolute).isprintable():
+        raise NameInvalid(
+            f"{str(absolute)!a} holds bytes that are no text, or characters that cannot be seen",
+            next_step="Give the file, or the folder that it is in, another name.",
+        )
     if not absolute.exists():
         raise NotFound(f"there is no file {path}", next_step="Check the path; a relative one starts here.")
+    if absolute.is_dir():
+        step = f"Give the path of a model file; a folder of them is a catalog: papin catalogs add NAME {absolute}"
+        raise StorageFailed(f"{path} is a folder, not a file", next_step=step)
     return absolute
 
 

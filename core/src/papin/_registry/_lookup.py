@@ -101,7 +101,7 @@ def _unclear_model(connection: sqlite3.Connection, text: str, found: Sequence[st
 def unclear_job(connection: sqlite3.Connection, text: str, found: Sequence[str] = ()) -> NotFound | Ambiguous:
     """Return the error for a job that `text` does not name, or not alone."""
     known = ids(connection, "SELECT id FROM jobs")
-    return _unclear("job", text, found, known, otherwise="papin events shows what happened.")
+    return _unclear("job", text, found, known, otherwise="papin downloads list shows them.")
 
 
 def _unclear(
