@@ -106,7 +106,10 @@ def _discovered(name: str) -> Frontend:
 def _missing(name: str, problems: list[str]) -> NoReturn:
     if problems:
         raise PluginFailed(problems[0], next_step=f"Install it again: pip install --force-reinstall papin-{name}")
-    raise PluginFailed(f"The frontend {name!r:.60} is not installed", next_step=f"Type: pip install papin-{name:.60}")
+    # Only what is known to be papin's own: a package of a name that was mistyped could be anybody's.
+    ours = name in ("cli", *WORDS.values())
+    step = f"Type: pip install papin-{name}" if ours else "papin plugins list shows which frontends there are."
+    raise PluginFailed(f"The frontend {name!r:.60} is not installed", next_step=step)
 
 
 def _show(error: PapinError) -> int:

@@ -144,7 +144,6 @@ def test_only_the_chosen_plugin_is_imported_and_nothing_heavy(papin, site):
         (["tui"], "papin-tui"),
         (["serve"], "papin-http"),
         (["models", "list"], "papin-cli"),
-        (["--frontend", "nowhere"], "papin-nowhere"),
     ],
 )
 def test_a_missing_frontend_names_the_package(alone, arguments, package):
@@ -153,6 +152,12 @@ def test_a_missing_frontend_names_the_package(alone, arguments, package):
     assert done.stdout == ""
     assert done.stderr.splitlines()[0].startswith("ERR_PLUGIN  ")
     assert done.stderr.splitlines()[1] == f"Next: Type: pip install {package}"
+
+
+def test_nobody_is_sent_to_a_package_of_a_mistyped_name(alone):
+    done = alone("--frontend", "tiu")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1] == "Next: papin plugins list shows which frontends there are."
 
 
 def test_a_broken_frontend_says_why_and_what_to_do(papin, site):

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from papin_cli._root import root
 
+from .conftest import PAPIN
+
 COMMANDS = [
     "run",
     "models list",
@@ -202,6 +204,18 @@ def test_a_reader_that_goes_away_is_no_error(papin):
     child.stderr.close()
     assert child.wait() == 141
     assert error == b""
+
+
+@pytest.mark.parametrize("arguments", [["models", "list"], ["config", "show", "--json"], ["plugins", "list"]])
+@pytest.mark.parametrize(("shell", "status"), [("{} >&-", 0), ("{} 2>&-", 0), ("{} >/dev/full", 1)])
+def test_a_stream_that_is_closed_or_full_is_no_bug(papin, arguments, shell, status):
+    line = shell.format(" ".join([str(PAPIN), *arguments]))
+    done = subprocess.run(["sh", "-c", line], env=papin.environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+    if status:
+        assert done.stderr.splitlines()[0] == (
+            "ERR_STORAGE  Storage problem: the output cannot be written: No space left on device"
+        )
 
 
 @pytest.mark.parametrize("environ", [{}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}])

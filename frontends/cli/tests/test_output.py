@@ -1,3 +1,4 @@
+import errno
 import io
 import json
 import os
@@ -5,7 +6,7 @@ import os
 import msgspec
 import pytest
 
-from papin_cli._output import Output, ReaderGone
+from papin_cli._output import Output, ReaderGone, Unwritable
 
 
 class Tty(io.StringIO):
@@ -65,3 +66,14 @@ def test_a_reader_that_is_gone():
     with pytest.raises(ReaderGone):
         Output(stdout=Pipe()).text("x")
     os.close(writing)
+
+
+def test_a_stream_that_takes_nothing_is_told_where_it_is_the_result_and_else_not():
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    out = Output(stdout=Full(), stderr=Full())
+    with pytest.raises(Unwritable, match="No space left"):
+        out.text("x")
+    out.note("x")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from papin.errors import PapinError
 from papin_cli._app import App
-from papin_cli._output import Output, ReaderGone
+from papin_cli._output import Output, ReaderGone, Unwritable
 from papin_cli._stopped import Stopped
 
 if TYPE_CHECKING:
@@ -39,6 +39,19 @@ def main(launch: Launch) -> int:
     except ReaderGone:
         _close_quietly()
         return _READER_GONE
+    except Unwritable as error:
+        _close_quietly()
+        return _not_written(error)
+
+
+def _not_written(error: Unwritable) -> int:
+    from papin.errors import StorageFailed  # noqa: PLC0415 - only when something failed
+
+    step = "Make room there, or send the output to another place."
+    # By a plain output: with --json an error would be written where nothing can be written.
+    return _expected(
+        App(program="", out=Output()), StorageFailed(f"the output cannot be written: {error}", next_step=step)
+    )
 
 
 def _carry_out(app: App, launch: Launch) -> int:
@@ -100,4 +113,6 @@ def _never_fail_to_print() -> None:
 
 def _close_quietly() -> None:
     """Point stdout at nothing, so that the interpreter does not complain when it flushes at its end."""
+    if sys.stdout is None:
+        return
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO
 
-__all__ = ["Output", "ReaderGone"]
+__all__ = ["Output", "ReaderGone", "Unwritable"]
 
 # What a terminal that does not tell its width is taken for.
 _WIDTH = 80
@@ -16,6 +17,10 @@ _WIDTH = 80
 
 class ReaderGone(Exception):
     """Whoever read our stdout went away (`papin models list | head`): stop without a word."""
+
+
+class Unwritable(Exception):
+    """What was to be written to stdout could not be: a full disk behind `> file`, for example. Its text is why."""
 
 
 class Output:
@@ -27,8 +32,8 @@ class Output:
 
     def __init__(self, *, json: bool = False, stdout: TextIO | None = None, stderr: TextIO | None = None) -> None:
         self.json = json
-        self._stdout = sys.stdout if stdout is None else stdout
-        self._stderr = sys.stderr if stderr is None else stderr
+        self._stdout = stdout or sys.stdout or _nowhere()
+        self._stderr = stderr or sys.stderr or _nowhere()
         self._above: Callable[[str], None] | None = None
 
     @property
@@ -68,8 +73,9 @@ class Output:
         if self._above is not None:
             self._above(text)
             return
-        self._stderr.write(text + end)
-        self._stderr.flush()
+        with suppress(OSError):  # a remark that nobody can be told is no reason to stop
+            self._stderr.write(text + end)
+            self._stderr.flush()
 
     @contextmanager
     def noting_by(self, write: Callable[[str], None]) -> Iterator[None]:
@@ -107,6 +113,13 @@ class Output:
             self._stdout.flush()
         except BrokenPipeError:
             raise ReaderGone from None
+        except OSError as error:
+            raise Unwritable(error.strerror or str(error)) from error
+
+
+def _nowhere() -> TextIO:
+    """Return what takes the place of a stream that the shell closed (`papin models list >&-`)."""
+    return Path(os.devnull).open("w", encoding="utf-8")  # for as long as the process
 
 
 def _escaped(text: str) -> str:

@@ -13,7 +13,7 @@ import trio
 from papin.errors import PapinError
 from papin.kernel import Kernel, open_kernel
 from papin_cli._interrupts import Interrupts, catching
-from papin_cli._output import Output, ReaderGone
+from papin_cli._output import Output, ReaderGone, Unwritable
 
 if TYPE_CHECKING:
     from papin_cli._app import App
@@ -58,7 +58,7 @@ async def _main(app: App, work: Callable[[Session], Awaitable[T]]) -> T:
 def _meant(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the exception to show for `group`: the only one, the first of expected ones, or the group itself."""
     found = list(_leaves(group))
-    if len(found) == 1 or all(isinstance(one, PapinError | ReaderGone) for one in found):
+    if len(found) == 1 or all(isinstance(one, PapinError | ReaderGone | Unwritable) for one in found):
         return found[0]
     return group
 
