@@ -13,7 +13,7 @@ from papin import words
 from papin.safe import line, name
 
 if TYPE_CHECKING:
-    from papin.answers import Setting, SettingsView
+    from papin.answers import ProviderStatus, Setting, SettingsView
     from papin.discovery import ModelPage
     from papin.models import Model, Speed, StoredFile
     from papin.storages import Account
@@ -24,6 +24,7 @@ __all__ = [
     "of_account",
     "of_model",
     "of_page",
+    "of_provider",
     "of_settings",
     "of_speeds",
     "set_by",
@@ -100,6 +101,28 @@ def of_account(account: Account) -> Facts:
         "Kept free": words.size(account.reserve) if account.reserve else "",
     }
     return _known(facts.items())
+
+
+def of_provider(status: ProviderStatus) -> Facts:
+    """Return what a provider is and can do, and why it cannot do the rest: what has the same reason together."""
+    engine = status.engine
+    facts = {
+        "Provider": status.name,
+        "About": status.summary,
+        "State": status.state,
+        "Program": f"{engine.name} {engine.version}".rstrip() if engine else "",
+        "Where": " ".join(filter(None, (engine.path, engine.address))) if engine else "",
+        "From": f"{status.distribution} {status.version}".rstrip(),
+        "Runs": ", ".join(status.formats),
+        "Can": ", ".join(status.capabilities),
+        "Takes": ", ".join(status.accepts),
+        "In memory": ", ".join(each.model for each in status.loaded) or "nothing",
+    }
+    reasons: dict[str, list[str]] = {}
+    for what, why in status.lacks.items():
+        reasons.setdefault(why, []).append(what)
+    lacks = [("Cannot", f"{', '.join(whats)}. {line(why)}") for why, whats in reasons.items()]
+    return _known([*facts.items(), *lacks])
 
 
 def of_settings(view: SettingsView) -> Facts:

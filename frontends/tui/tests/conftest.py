@@ -50,9 +50,12 @@ class Screen:
         return self.app.screen_stack[-1].query_one(f"#{name}", Table)
 
     def rows(self, name):
-        """Return the cells of a table as texts, by the keys of its rows."""
+        """Return the cells of a table by the titles of the columns that it shows, by the keys of its rows."""
         table = self.app.screen_stack[0].query_one(f"#{name}", Table)
-        return {key.value: [each.plain for each in table.get_row(key)] for key in table.rows}
+        titles = [column.key.value for column in table.ordered_columns]
+        return {
+            key.value: dict(zip(titles, (each.plain for each in table.get_row(key)), strict=True)) for key in table.rows
+        }
 
     def text(self, selector):
         """Return what a widget of the uppermost screen shows, or nothing."""
@@ -74,15 +77,20 @@ async def opened(*, size=(120, 40)):
             yield Screen(app, pilot)
 
 
-def on_screen(work):
+def on_screen(work, *, size=(120, 40)):
     """Make a test of `async def work(screen, ...)`, run by asyncio: trio is the kernel's, in its own thread."""
 
     def test(tmp_path):
         async def run():
-            async with opened() as screen:
+            async with opened(size=size) as screen:
                 await work(screen, tmp_path)
 
         asyncio.run(run())
 
     test.__name__, test.__doc__ = work.__name__, work.__doc__
     return test
+
+
+def on_small_screen(work):
+    """As `on_screen`, on the smallest screen that people still have."""
+    return on_screen(work, size=(80, 24))

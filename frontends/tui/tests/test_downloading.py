@@ -35,7 +35,7 @@ async def slow_server(bridge):
 @on_screen
 async def test_a_download_is_paused_resumed_cancelled_and_discarded(screen, tmp_path):
     def states():
-        return [row[2] for row in screen.rows("jobs").values()]
+        return [row["STATE"] for row in screen.rows("jobs").values()]
 
     async with slow_server(screen.app.bridge) as url:
         await screen.press("3")

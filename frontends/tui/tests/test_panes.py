@@ -6,7 +6,7 @@ import pytest
 
 from papin.testing.samples import tiny_gguf
 
-from .conftest import on_screen
+from .conftest import on_screen, on_small_screen
 
 
 async def install(screen, folder, name, seed=0):
@@ -27,8 +27,51 @@ async def test_nothing_is_here_at_first_and_what_comes_in_appears(screen, tmp_pa
     await screen.until(lambda: "Press 2 to find one" in screen.text("#model-sum"))
     await screen.until(lambda: "free" in screen.text("#standing"))
     await install(screen, tmp_path, "mine")
-    assert screen.rows("model-list")["mine"][0] == "mine"
+    assert screen.rows("model-list")["mine"]["MODEL"] == "mine"
     await screen.until(lambda: "1 model" in screen.text("#model-sum"))
+
+
+@on_small_screen
+async def test_on_80_columns_the_way_out_and_all_keys_are_named(screen, tmp_path):
+    await install(screen, tmp_path, "mine")
+    for pane in "12345":
+        await screen.press(pane)
+        await screen.until(lambda: "q Quit  f1 Keys" in screen.shown().splitlines()[-1])
+
+
+@on_screen
+async def test_columns_that_say_nothing_are_left_out(screen, tmp_path):
+    await install(screen, tmp_path, "mine")
+    assert list(screen.rows("model-list")["mine"]) == ["MODEL", "SIZE", "PARAMETERS", "QUANTIZATION", "USED"]
+    await screen.press("f")
+    await screen.until(lambda: "TAGS" in screen.rows("model-list")["mine"])
+
+
+@on_screen
+async def test_a_question_is_not_covered_by_what_was_told_before(screen, tmp_path):
+    await install(screen, tmp_path, "mine")
+    await screen.press("w", "w")
+    await screen.told("Nothing newer of mine is known")
+    await screen.until(lambda: len(screen.app._notifications) == 1)
+    await screen.press("x")
+    await screen.until(lambda: "Removing mine frees" in screen.text("Confirm Static"))
+    assert screen.notices() == ""
+
+
+@on_screen
+async def test_a_new_download_is_the_chosen_one_and_of_a_completed_one_nothing_is_left_to_do(screen, tmp_path):
+    await install(screen, tmp_path, "old")
+    await screen.press("3")
+    await screen.until(lambda: len(screen.rows("jobs")) == 1)
+    await screen.press("1")
+    await install(screen, tmp_path, "new", seed=1)
+    await screen.press("3")
+    await screen.until(lambda: len(screen.rows("jobs")) == 2)
+    await screen.until(lambda: screen.table("jobs").cursor_row == 0)
+    for key in "pxd":
+        await screen.press(key)
+        await screen.told("new.gguf is completed: nothing of it is left to do.")
+    assert len(screen.app.screen_stack) == 1
 
 
 @on_screen
@@ -45,9 +88,9 @@ async def test_everything_about_a_model_and_its_check_list(screen, tmp_path):
 async def test_a_favourite_is_marked_and_unmarked(screen, tmp_path):
     await install(screen, tmp_path, "mine")
     await screen.press("f")
-    await screen.until(lambda: screen.rows("model-list")["mine"][-2] == "favourite")
+    await screen.until(lambda: screen.rows("model-list")["mine"].get("TAGS") == "favourite")
     await screen.press("f")
-    await screen.until(lambda: screen.rows("model-list")["mine"][-2] == "")
+    await screen.until(lambda: screen.rows("model-list")["mine"].get("TAGS") is None)
 
 
 @on_screen
@@ -92,7 +135,7 @@ async def test_a_search_answers_while_one_types_and_a_model_is_installed_from_it
     await screen.until(lambda: "It fits" in screen.text("Confirm Static"))
     await screen.press("y")
     await screen.press("3")
-    await screen.until(lambda: [row for row in screen.rows("jobs").values() if row[2] == "completed"])
+    await screen.until(lambda: [row for row in screen.rows("jobs").values() if row["STATE"] == "completed"])
     await screen.press("1")
     await screen.until(lambda: "smollm2" in screen.rows("model-list"))
 
@@ -165,7 +208,7 @@ async def test_a_search_that_finds_nothing_says_which_word_is_why(screen, tmp_pa
 async def test_the_programs_say_what_they_can_and_cannot(screen, tmp_path):
     await screen.press("4")
     await screen.until(lambda: "ollama" in screen.rows("program-list"))
-    assert screen.rows("program-list")["ollama"][1] == "not here"
+    assert screen.rows("program-list")["ollama"]["STATE"] == "not here"
     await screen.press("enter")
     await screen.until(lambda: "Can: " in screen.text("#reading"))
 

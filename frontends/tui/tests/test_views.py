@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from papin import events, sentences
@@ -73,18 +74,28 @@ def test_what_is_stored_twice_is_said():
     [
         (
             make_job(progress=Progress(phase="downloading", done=5_000_000, total=10_000_000, speed=1e6, remaining=5)),
-            ("Downloading", "50 %", "5.0 MB of 10.0 MB", "1.0 MB/s", "5 s left"),
+            ("Downloading", "50 %", "1.0 MB/s", "5 s left", "5.0 MB of 10.0 MB"),
         ),
         (make_job("queued", waiting="for its turn"), ("queued, waits for its turn", "", "", "", "")),
         (
             make_job("paused", progress=Progress(phase="downloading", done=5, total=10, speed=1e6, remaining=5)),
-            ("paused", "50 %", "5 B of 10 B", "", ""),
+            ("paused", "50 %", "", "", "5 B of 10 B"),
         ),
         (make_job("failed", error=PROBLEM), ("failed (ERR_NOT_FOUND)", "", "", "", "")),
+        (
+            make_job("completed", progress=Progress(phase="committing", done=9, total=9)),
+            ("completed", "", "", "", "9 B"),
+        ),
     ],
 )
 def test_a_job(job, shown):
-    assert _downloads.row(job, NOW + timedelta(minutes=3)) == ("7da841f0", "m", *shown, "3 min ago")
+    assert _downloads.row(job, NOW + timedelta(minutes=3)) == ("m", *shown, "3 min ago", "7da841f0")
+
+
+def test_of_a_long_name_the_end_is_shown():
+    job = msgspec.structs.replace(make_job(), subject="https://models.example.org/team/a-long-name-Q4_K_M.gguf")
+    shown = _downloads.row(job, NOW)[0]
+    assert (shown, len(shown)) == ("…rg/team/a-long-name-Q4_K_M.gguf", 32)
 
 
 def test_what_a_job_ran_into():
@@ -144,12 +155,13 @@ def test_a_program_and_why_it_cannot():
     status = make_status(
         engine=Engine(name="Ollama", version="0.20", address="http://127.0.0.1:11434"),
         capabilities=("lists",),
-        lacks={"copies": "it has no such thing"},
+        lacks={"copies": "it has no such thing", "renames": "it has no such thing"},
         models=3,
     )
     assert _programs.row(status) == ("ollama", "ready", "Ollama 0.20", "3", "", "", "")
-    assert "Cannot copies: it has no such thing" in _programs.told(status)
-    assert "Answers at http://127.0.0.1:11434" in _programs.told(status)
+    told = _programs.told(status)
+    assert "Cannot:    copies, renames. it has no such thing" in told
+    assert "Where:     http://127.0.0.1:11434" in told
 
 
 def test_a_program_that_fails_says_why_and_one_that_is_not_here_only_that():

@@ -89,7 +89,7 @@ class PapinApp(Desk):
                 self._panes[key] = kind()
                 with TabPane(f"{number} {title}", id=key):
                     yield self._panes[key]
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Listen to the kernel, and look often at what is stale."""
@@ -139,6 +139,7 @@ class PapinApp(Desk):
     def on_tabbed_content_tab_activated(self) -> None:
         """Read a pane that is come to, and put the keys where they act."""
         pane = self._panes[self._active]
+        pane.come()
         pane.freshen()
         if not isinstance(self.focused, Input):
             (next(iter(pane.query(DataTable)), None) or pane).focus()

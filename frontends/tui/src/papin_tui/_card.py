@@ -51,7 +51,7 @@ class CardPage(Screen[None]):
         with VerticalScroll(id="facts"):
             yield Static(facts.lines(facts.of_page(self._page, datetime.now(UTC))) + asked, markup=False)
         yield Table(*_COLUMNS, id="variants")
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin at the variant that is taken when nobody says which."""

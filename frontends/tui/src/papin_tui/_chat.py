@@ -41,7 +41,7 @@ class Chat(Screen[None]):
         yield Label(f"Chatting with {safe.name(self._model)}", classes="title", markup=False)
         yield VerticalScroll(id="said", can_focus=False)
         yield Input(placeholder="Ask something; Enter sends it", id="line")
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Wait for the first line."""

@@ -27,6 +27,7 @@ class Desk(App[None]):
     def __init__(self, bridge: Bridge) -> None:
         super().__init__()
         self.bridge = bridge
+        self._last = ""
 
     async def ask(self, work: Callable[[Kernel], Awaitable[T]]) -> T:
         """Return what `work` does with the kernel; see `Bridge.ask`."""
@@ -45,11 +46,20 @@ class Desk(App[None]):
 
     def show_error(self, error: PapinError) -> None:
         """Show an error: code, message, next step."""
-        self.notify(describe(error.problem()), severity="error", timeout=_ERROR_SECONDS, markup=False)
+        text = describe(error.problem())
+        self._tell_once(text)
+        self.notify(text, severity="error", timeout=_ERROR_SECONDS, markup=False)
 
     def say(self, text: str) -> None:
         """Say what happened, in one sentence."""
+        self._tell_once(text)
         self.notify(prose(text), markup=False)
+
+    def _tell_once(self, text: str) -> None:
+        """Take the notices away where the last one said the same: a key that is pressed again piles nothing up."""
+        if text == self._last:
+            self.clear_notifications()
+        self._last = text
 
     async def confirm(self, plan: str, question: str) -> bool:
         """Show what would happen, and return whether it shall."""

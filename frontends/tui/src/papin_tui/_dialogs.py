@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,8 +16,18 @@ from papin_tui._show import cell
 
 __all__ = ["Choice", "Confirm", "Reading"]
 
+T = TypeVar("T")
 
-class Confirm(ModalScreen[bool]):
+
+class _Over(ModalScreen[T]):
+    """What was told before would cover what is asked or told now, so it goes."""
+
+    def on_mount(self) -> None:
+        """Take the notices away."""
+        self.app.clear_notifications()
+
+
+class Confirm(_Over[bool]):
     """Shows what is about to happen, and answers whether it shall. The answer that changes nothing has the focus."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -41,6 +51,7 @@ class Confirm(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         """Let Enter mean no."""
+        super().on_mount()
         self.query_one("#no").focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
@@ -48,7 +59,7 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(event.button.id == "yes")
 
 
-class Reading(ModalScreen[None]):
+class Reading(_Over[None]):
     """A text to read, which can grow while it is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "dismiss(None)", "Close")]
@@ -61,7 +72,7 @@ class Reading(ModalScreen[None]):
         """Show the text."""
         with VerticalScroll(classes="dialog"):
             yield Static(self._text, markup=False, id="reading")
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def add(self, line: str) -> None:
         """Put one line more below the text."""
@@ -70,7 +81,7 @@ class Reading(ModalScreen[None]):
             self.query_one("#reading", Static).update(cell(self._text))
 
 
-class Choice(ModalScreen[str | None]):
+class Choice(_Over[str | None]):
     """A list to choose one thing from; answers it, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Close")]

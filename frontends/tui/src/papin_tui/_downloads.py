@@ -17,23 +17,24 @@ from papin.safe import name
 from papin.sentences import amount, describe, remaining, stage
 from papin_tui._dialogs import Reading
 from papin_tui._pane import Pane
-from papin_tui._show import Column, Table, cell
+from papin_tui._show import Column, Table, cell, clipped
 
 __all__ = ["DownloadsPane"]
 
 _COLUMNS = (
-    Column("JOB"),
     Column("WHAT"),
     Column("STATE"),
     Column("DONE", right=True),
-    Column("SIZE"),
     Column("SPEED", right=True),
     Column("LEFT"),
+    Column("SIZE"),
     Column("BEGUN"),
+    Column("JOB"),
 )
 _NONE = "There are no downloads. Press 2 to find a model."
 _OPEN = ("queued", "running")
 _SECOND = 1.0
+_LONGEST = 32  # letters of what is downloaded: so much that the speed stands on a screen of 80 columns, too
 
 
 class DownloadsPane(Pane):
@@ -48,6 +49,7 @@ class DownloadsPane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self._jobs: dict[str, Job] = {}
+        self._has_come = False
         self._table = Table(*_COLUMNS, id="jobs")
         self._sum = Static(id="job-sum", markup=False)
 
@@ -60,15 +62,22 @@ class DownloadsPane(Pane):
         """Look each second while something is open: that a job waits is no event."""
         self.set_interval(_SECOND, self._look_again)
 
+    def come(self) -> None:
+        """Choose the newest job where it is one that was not here before."""
+        self._has_come = self.is_stale = True
+
     def _look_again(self) -> None:
         self.is_stale |= any(job.state in _OPEN for job in self._jobs.values())
 
     async def read(self) -> None:
         """Show the jobs."""
         jobs = await self.app.ask(lambda kernel: kernel.downloads.list())
-        now = datetime.now(UTC)
+        now, known = datetime.now(UTC), self._jobs
         self._jobs = {job.id: job for job in sorted(jobs, key=lambda job: job.created_at, reverse=True)}
         self._table.fill({key: row(job, now) for key, job in self._jobs.items()})
+        if self._has_come and next(iter(self._jobs), "") not in known:
+            self._table.move_cursor(row=0, animate=False)  # who comes here wants what was just begun
+        self._has_come = False
         running = sum(job.state in _OPEN for job in jobs)
         text = f"{words.count(len(jobs), 'download')}, {running} open" if jobs else _NONE
         self._sum.update(cell(text))
@@ -82,9 +91,17 @@ class DownloadsPane(Pane):
         if (job := self._chosen) is not None:
             self.app.push_screen(Reading(told(job)))
 
+    def _still_open(self) -> Job | None:
+        """Return the chosen job, or say that it is done."""
+        job = self._chosen
+        if job is not None and job.state == "completed":
+            self.app.say(f"{name(job.subject)} is completed: nothing of it is left to do.")
+            return None
+        return job
+
     def action_pause(self) -> None:
         """Stop a job for now, or go on with it."""
-        job = self._chosen
+        job = self._still_open()
         if job is not None and job.state in _OPEN:
             self._do(lambda kernel: kernel.downloads.pause(job.id))
         elif job is not None:
@@ -92,12 +109,12 @@ class DownloadsPane(Pane):
 
     def action_cancel(self) -> None:
         """End a job; what arrived is kept."""
-        if (job := self._chosen) is not None:
+        if (job := self._still_open()) is not None:
             self._do(lambda kernel: kernel.downloads.cancel(job.id))
 
     def action_discard(self) -> None:
         """End a job and remove what arrived, after asking."""
-        if (job := self._chosen) is not None:
+        if (job := self._still_open()) is not None:
             self.app.begin(self._discard(job))
 
     async def _discard(self, job: Job) -> None:
@@ -119,15 +136,16 @@ def row(job: Job, now: datetime) -> tuple[str, ...]:
     """Return the cells of a job."""
     progress = job.progress
     moves = progress is not None and job.state == "running"
+    size = amount(progress) if progress and (progress.done or progress.total) else ""
     return (
-        name(job.id),
-        name(job.subject),
+        clipped(name(job.subject), _LONGEST),
         stage(job),
         words.percent(progress.fraction) if progress and job.state != "completed" else "",
-        amount(progress) if progress and (progress.done or progress.total) else "",
         words.speed(progress.speed) if progress and moves else "",
         remaining(progress) if progress and moves else "",
+        words.size(progress.done) if progress and job.state == "completed" else size,
         words.ago(job.created_at, now),
+        name(job.id),
     )
 
 

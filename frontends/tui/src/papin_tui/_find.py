@@ -129,12 +129,16 @@ class FindPane(Pane):
         """Download the default variant, after showing what that does."""
         if (ref := self._chosen) is not None:
             self.app.begin(download(self.app, ref))
+        else:
+            self.app.say("Choose a model first: this line is the name of a row.")
 
     def action_online(self) -> None:
         """Search in the catalogs themselves as well."""
         if self._query:
             self.app.say("Asking the catalogs ...")
             self.app.begin(self._search(self._query, online=True))
+        else:
+            self.app.say("Press / and type what the catalogs are to be asked for.")
 
     def action_refresh(self) -> None:
         """Ask the catalogs for what is new."""

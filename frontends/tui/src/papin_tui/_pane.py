@@ -24,6 +24,9 @@ class Pane(Vertical):
         """Ask for what is shown, and show it."""
         raise NotImplementedError
 
+    def come(self) -> None:
+        """Somebody goes to this pane."""
+
     def freshen(self) -> None:
         """Read anew where something changed; what changes while it is read is read after that."""
         if self.is_stale and not self._is_reading:

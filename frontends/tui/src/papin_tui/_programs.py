@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
+from papin import facts
 from papin.answers import ProviderStatus
 from papin.kernel import Kernel
 from papin.safe import line, name
@@ -84,11 +85,5 @@ def row(status: ProviderStatus) -> tuple[str, ...]:
 
 def told(status: ProviderStatus) -> str:
     """Return what a provider is, what it can do, and why it cannot do the rest."""
-    lines = [f"{name(status.name)}: {line(status.summary)}", f"From {name(status.distribution)} {name(status.version)}"]
-    if status.engine and status.engine.address:
-        lines.append(f"Answers at {name(status.engine.address)}")
-    if status.problem is not None:
-        lines.append(describe(status.problem))
-    lines += ["", f"Can: {name(', '.join(status.capabilities)) or 'nothing now'}"]
-    lines += [f"Cannot {name(what)}: {line(why)}" for what, why in status.lacks.items()]
-    return "\n".join(lines)
+    why = f"\n{describe(status.problem)}" if status.problem else ""
+    return facts.lines(facts.of_provider(status)) + why

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
-__all__ = ["Column", "Table", "cell"]
+__all__ = ["Column", "Table", "cell", "clipped"]
 
 
 class Column(NamedTuple):
@@ -25,15 +25,20 @@ def cell(text: str, *, right: bool = False) -> Text:
     return Text(text, justify="right" if right else "left", no_wrap=right)
 
 
+def clipped(text: str, most: int) -> str:
+    """Return the end of `text`, which tells paths, addresses and variants apart, in at most `most` letters."""
+    return text if len(text) <= most else f"…{text[1 - most :]}"
+
+
 class Table(DataTable[Text]):
-    """A table of rows with keys, of which one is chosen."""
+    """A table of rows with keys, of which one is chosen. A column in which no row says anything is left out."""
 
     def __init__(self, *columns: Column, id: str) -> None:  # noqa: A002  # Textual's word
         super().__init__(id=id, cursor_type="row", zebra_stripes=True)
         self._shape = columns
         self._rows: dict[str, tuple[str, ...]] = {}
-        for column in columns:
-            self.add_column(cell(column.title, right=column.right), key=column.title)
+        self._shown: list[int] = []
+        self._show_columns([len(column.title) for column in columns])
 
     @property
     def chosen(self) -> str | None:
@@ -44,11 +49,13 @@ class Table(DataTable[Text]):
     def fill(self, rows: Mapping[str, Sequence[str]]) -> None:
         """Show these rows by their keys; the cursor stays at its row where that is still there."""
         new = {key: tuple(row) for key, row in rows.items()}
+        texts = list(zip(*new.values(), strict=True)) or [(column.title,) for column in self._shape]
         widths = [
-            max(map(cell_len, texts))
-            for texts in zip([column.title for column in self._shape], *new.values(), strict=True)
+            max(map(cell_len, (column.title, *each))) if any(each) else 0
+            for column, each in zip(self._shape, texts, strict=True)
         ]
-        if list(new) == list(self._rows) and widths == [column.width for column in self.ordered_columns]:
+        kept = [width for width in widths if width]
+        if list(new) == list(self._rows) and kept == [column.width for column in self.ordered_columns]:
             self._change(new)
         else:
             self._replace(new, widths)
@@ -56,21 +63,27 @@ class Table(DataTable[Text]):
 
     def _change(self, new: Mapping[str, tuple[str, ...]]) -> None:
         for at, (row, old) in enumerate(zip(new.values(), self._rows.values(), strict=True)):
-            for index, (text, before) in enumerate(zip(row, old, strict=True)):
-                if text != before:
-                    self.update_cell_at(Coordinate(at, index), self._cell(index, text))
+            for place, index in enumerate(self._shown):
+                if row[index] != old[index]:
+                    self.update_cell_at(Coordinate(at, place), self._cell(index, row[index]))
 
     def _replace(self, new: Mapping[str, tuple[str, ...]], widths: Sequence[int]) -> None:
         chosen, row = self.chosen, self.cursor_row
-        # Widths of our own: those that DataTable measures come after the first drawing, which may be kept.
-        for column, width in zip(self.ordered_columns, widths, strict=True):
-            column.width, column.auto_width = width, False
-        self.clear()
+        self._show_columns(widths)
         for key, texts in new.items():
-            self.add_row(*(self._cell(index, text) for index, text in enumerate(texts)), key=key)
+            self.add_row(*(self._cell(index, texts[index]) for index in self._shown), key=key)
         keys = list(new)
         at = max(0, min(row, len(keys) - 1)) if chosen is None or chosen not in new else keys.index(chosen)
         self.move_cursor(row=at, animate=False)
+
+    def _show_columns(self, widths: Sequence[int]) -> None:
+        """Have the columns that are wider than nothing, and no rows."""
+        self.clear(columns=True)
+        self._shown = [index for index, width in enumerate(widths) if width]
+        for index in self._shown:
+            title = self._shape[index].title
+            # Widths of our own: those that DataTable measures come after the first drawing, which may be kept.
+            self.add_column(self._cell(index, title), width=widths[index], key=title)
 
     def _cell(self, column: int, text: str) -> Text:
         return cell(text, right=self._shape[column].right)

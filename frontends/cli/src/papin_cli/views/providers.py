@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from papin import words
 from papin.answers import ProviderStatus, ProviderView
-from papin.facts import unreadable
+from papin.facts import lines, of_provider, unreadable
 from papin.inventories import Inventory, Listing, ProviderDetails, ProviderModel
 from papin.safe import line, name, prose
 from papin.sentences import describe
@@ -24,28 +24,8 @@ _MODELS = (
 
 def details(view: ProviderView, width: int | None) -> str:
     """Return everything about a provider: facts, capabilities, what is missing and why, its models."""
-    status = view.status
-    facts = {
-        "Provider": status.name,
-        "About": status.summary,
-        "State": status.state,
-        "Program": f"{status.engine.name} {status.engine.version}".rstrip() if status.engine else "",
-        "Where": " ".join(filter(None, (status.engine.path, status.engine.address))) if status.engine else "",
-        "From": f"{status.distribution} {status.version}".rstrip(),
-        "Runs": ", ".join(status.formats),
-        "Can": ", ".join(status.capabilities),
-        "Takes": ", ".join(status.accepts),
-        "In memory": ", ".join(each.model for each in status.loaded) or "nothing",
-    }
-    lines = [f"{label + ':':<11}{name(text)}" for label, text in facts.items() if text]
-    return "\n".join([*lines, *_lacks(status)]) + "\n" + _listing(view.inventory, width) + _problem(status)
-
-
-def _lacks(status: ProviderStatus) -> list[str]:
-    reasons: dict[str, list[str]] = {}
-    for word, reason in status.lacks.items():
-        reasons.setdefault(reason, []).append(word)
-    return [f"{'Cannot:':<11}{name(', '.join(words))}. {name(reason)}" for reason, words in reasons.items()]
+    told = lines(of_provider(view.status))
+    return told + _listing(view.inventory, width) + _problem(view.status)
 
 
 def _listing(inventory: Inventory | None, width: int | None) -> str:
