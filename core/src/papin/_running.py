@@ -56,7 +56,8 @@ class LoadedModel(Value, frozen=True, kw_only=True):
     """A model that is in memory. `address` is where its engine answers; its key is never part of this.
 
     `reference` is the provider's own name for it, which `unload` wants; `model` is papin's id where it has one.
-    `ignored` were asked for, and this provider cannot take them.
+    `ignored` were asked for, and this provider cannot take them. `answering` counts the requests that it answers now,
+    as `papin.providers.Loads.loaded` told it; None where the program does not tell.
     """
 
     model: str
@@ -69,6 +70,7 @@ class LoadedModel(Value, frozen=True, kw_only=True):
     n_ctx: int | None = None
     memory: int | None = None
     ignored: tuple[str, ...] = ()
+    answering: int | None = None
 
 
 class Embeddings(Value, frozen=True, kw_only=True):

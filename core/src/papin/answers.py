@@ -167,7 +167,8 @@ class KeptFile(Value, frozen=True, kw_only=True):
 class RemovalPlan(Value, frozen=True, kw_only=True):
     """What removing a model does: `frees` bytes, and what stays.
 
-    `loaded_by` names the providers that have it in memory. `takes_back` are the places where papin shared it by a link
+    `loaded_by` names the providers that have it in memory, which answer so many requests with it now as `answering`
+    tells, as far as they say. `takes_back` are the places where papin shared it by a link
     that would lead nowhere; they go with it. `owner` is the provider whose model it is, where papin does not keep it.
     """
 
@@ -175,6 +176,7 @@ class RemovalPlan(Value, frozen=True, kw_only=True):
     frees: int
     keeps: tuple[KeptFile, ...] = ()
     loaded_by: tuple[str, ...] = ()
+    answering: int = 0
     takes_back: tuple[Placement, ...] = ()
     owner: str = ""
 

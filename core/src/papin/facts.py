@@ -15,12 +15,13 @@ from papin.safe import line, name
 if TYPE_CHECKING:
     from papin.answers import ProviderStatus, Setting, SettingsView
     from papin.discovery import ModelPage
-    from papin.models import Model, Speed, StoredFile
+    from papin.models import LoadedModel, Model, Speed, StoredFile
     from papin.storages import Account
 
 __all__ = [
     "Facts",
     "lines",
+    "loaded",
     "of_account",
     "of_model",
     "of_page",
@@ -116,7 +117,7 @@ def of_provider(status: ProviderStatus) -> Facts:
         "Runs": ", ".join(status.formats),
         "Can": ", ".join(status.capabilities),
         "Takes": ", ".join(status.accepts),
-        "In memory": ", ".join(each.model for each in status.loaded) or "nothing",
+        "In memory": ", ".join(map(loaded, status.loaded)) or "nothing",
     }
     reasons: dict[str, list[str]] = {}
     for what, why in status.lacks.items():
@@ -128,6 +129,12 @@ def of_provider(status: ProviderStatus) -> Facts:
 def of_settings(view: SettingsView) -> Facts:
     """Return the settings of a model that somebody has set, each with who did."""
     return _known((each.name, _setting(each, view.provider)) for each in view.settings if each.value is not None)
+
+
+def loaded(found: LoadedModel, by: str = "") -> str:
+    """Return a model in memory, `smollm2 (llamacpp, answering 1 request now)`, as far as that is to be told."""
+    told = ", ".join(filter(None, [by, words.answering(found.answering) if found.answering else ""]))
+    return f"{found.model} ({told})" if told else found.model
 
 
 def of_speeds(speeds: Iterable[Speed], now: datetime) -> Facts:

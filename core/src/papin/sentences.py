@@ -119,7 +119,8 @@ def removal(plan: RemovalPlan) -> str:
         f"Goes too: what papin made of it in {name(each.provider)}, {name(each.reference)}." for each in plan.takes_back
     ]
     if plan.loaded_by:
-        lines.append(f"It is in memory now, loaded by {name(', '.join(plan.loaded_by))}.")
+        now = f", {words.answering(plan.answering)}" if plan.answering else ""
+        lines.append(f"It is in memory now, loaded by {name(', '.join(plan.loaded_by))}{now}.")
     return "\n".join(lines)
 
 

@@ -8,7 +8,20 @@ from datetime import datetime
 
 from papin.sizes import size_text
 
-__all__ = ["ago", "compact", "count", "models", "moment", "must_be", "past", "percent", "size", "speed", "to_fetch"]
+__all__ = [
+    "ago",
+    "answering",
+    "compact",
+    "count",
+    "models",
+    "moment",
+    "must_be",
+    "past",
+    "percent",
+    "size",
+    "speed",
+    "to_fetch",
+]
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _KINDS = {
@@ -69,6 +82,11 @@ def compact(number: int | None) -> str:
 def count(number: int, noun: str) -> str:
     """Return `1 model`, `2 models`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def answering(requests: int) -> str:
+    """Return `answering 2 requests now`."""
+    return f"answering {count(requests, 'request')} now"
 
 
 def models(here: Sequence[int], elsewhere: Sequence[int]) -> str:

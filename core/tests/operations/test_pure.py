@@ -122,17 +122,16 @@ class TestChecks:
 class TestRemoval:
     def test_shared_files_stay_and_say_why(self):
         files = (StoredFile(name="w", sha256=A, size=5), StoredFile(name="p", sha256=B, size=7))
-        plan = plan_removal(model(files=files), {A: ("m",), B: ("m", "other")}, {A: 5, B: 7}, ["llamacpp"])
+        plan = plan_removal(model(files=files), {A: ("m",), B: ("m", "other")}, {A: 5, B: 7})
         assert plan.frees == 5
         assert [(kept.name, kept.reason) for kept in plan.keeps] == [("p", "other uses it too")]
-        assert plan.loaded_by == ("llamacpp",)
 
     def test_one_payload_under_two_names_is_freed_once(self):
         files = (StoredFile(name="w", sha256=A, size=5), StoredFile(name="v", sha256=A, size=5))
-        assert plan_removal(model(files=files), {A: ("m",)}, {A: 5}, []).frees == 5
+        assert plan_removal(model(files=files), {A: ("m",)}, {A: 5}).frees == 5
 
     def test_bytes_that_another_link_holds_are_not_freed(self):
-        plan = plan_removal(model(), {A: ("m",)}, {A: 0}, [])
+        plan = plan_removal(model(), {A: ("m",)}, {A: 0})
         assert plan.frees == 0
         assert plan.keeps[0].reason == "a file outside papin shares its bytes"
 

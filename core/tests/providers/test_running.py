@@ -3,7 +3,7 @@
 import pytest
 import trio.testing
 
-from papin.errors import EngineMissing, FormatInvalid, NotFound, PluginFailed, ProviderFailed
+from papin.errors import EngineMissing, FormatInvalid, InUse, NotFound, PluginFailed, ProviderFailed
 from papin.events import ModelLoaded, ModelLoadFailed, ModelUnloaded
 from papin.models import LoadSettings, Message, Model, Placement
 from papin.providers import Provider
@@ -34,6 +34,25 @@ async def test_a_provider_runs_what_only_it_has(folders, put_model):
             ModelLoaded(model="folder:qwen3", provider="folder"),
             ModelUnloaded(model="folder:qwen3", provider="folder"),
         ]
+
+
+async def test_what_answers_is_neither_unloaded_nor_removed_unless_by_force(folders, put_model):
+    folder = folders.add("folder")
+    put_model(folder, "qwen3")
+    async with folders.open() as kernel:
+        await kernel.models.load("qwen3")
+        (folder / "qwen3.answering").write_text("2")
+        assert [each.answering for each in await kernel.models.loaded()] == [2]
+        with pytest.raises(InUse, match="answering 2 requests now") as caught:
+            await kernel.models.unload("qwen3")
+        assert "papin models unload folder:qwen3 --force" in caught.value.next_step
+        assert (await kernel.models.plan_removal("folder:qwen3")).answering == 2
+        with pytest.raises(InUse, match="loaded by folder, answering 2 requests now"):
+            await kernel.models.remove("folder:qwen3")
+        assert await kernel.models.unload("qwen3", force=True) is True
+        await kernel.models.load("qwen3")
+        assert (await kernel.models.remove("folder:qwen3", force=True)).answering == 2
+        assert await kernel.models.loaded() == ()
 
 
 async def test_completing_and_embedding(folders, put_model):

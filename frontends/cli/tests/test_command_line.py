@@ -22,6 +22,8 @@ COMMANDS = [
     "models download",
     "models import",
     "models verify",
+    "models measure",
+    "models repair",
     "models update",
     "models rollback",
     "models remove",

@@ -158,6 +158,7 @@ class StandInModels:
     def __init__(self) -> None:
         self.installed = {name: a_model(name) for name in ("qwen3-0.6b", "smollm2")}
         self.in_memory: set[str] = set()
+        self.answering: set[str] = set()
         self.pieces = ["Blue", " light", " scatters."]
         self.fails_with: Exception | None = None
         self.fails_at = 0
@@ -202,7 +203,9 @@ class StandInModels:
         self.in_memory.add((await self.show(ref)).id)
         return LoadedModel(model=ref, provider=provider or "llamacpp", address="http://127.0.0.1:9", loaded_at=NOW)
 
-    async def unload(self, ref):
+    async def unload(self, ref, *, force=False):
+        if ref in self.answering and not force:
+            raise InUse(f"{ref} is answering.", next_step=f"papin models unload {ref} --force")
         there = (await self.show(ref)).id in self.in_memory
         self.in_memory.discard(ref)
         return there

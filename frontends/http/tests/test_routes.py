@@ -95,6 +95,12 @@ async def test_taking_over_from_a_provider_is_a_job(client):
     assert (answer.status, msgspec.json.decode(answer.body, type=Job).kind) == (202, "download")
 
 
+async def test_what_answers_is_unloaded_only_by_force(client, kernel):
+    kernel.models.in_memory, kernel.models.answering = {"smollm2"}, {"smollm2"}
+    assert (await client.ask("POST", f"{API}/models/smollm2/unload")).status == 409
+    assert (await client.ask("POST", f"{API}/models/smollm2/unload?force=true")).json()["unloaded"] is True
+
+
 async def test_a_model_is_measured(client, kernel):
     answer = await client.ask("POST", f"{API}/models/smollm2/measure", {"settings": {"n_threads": 2}})
     speed = msgspec.json.decode(answer.body, type=Speed)

@@ -2,10 +2,10 @@
 
     fake_router.py --models-dir FOLDER --port N [--models-preset FILE] [--api-key-file FILE] [--old] [--sleeps]
 
-A model is a "gguf" that holds JSON, as for `fake_llama_server`; `load` may be ok, refuse, crash or hang. `--old` is a
-build that knows neither the event stream nor how to read its folders anew, nor how to fetch; with `--sleeps` a model sleeps
-after each answer. What a real one would
-refuse is refused here, so that whoever speaks to it wrongly finds out.
+A model is a "gguf" that holds JSON, as for `fake_llama_server`; `load` may be ok, refuse, crash or hang, and `answering`
+counts the requests that it is at. `--old` is a build that knows neither the event stream nor how to read its folders
+anew, nor how to fetch; with `--sleeps` a model sleeps after each answer. What a real one would refuse is refused here, so
+that whoever speaks to it wrongly finds out.
 """
 
 import argparse
@@ -182,6 +182,17 @@ class Handler(ModelServer):
         said = {"role": "router", "max_instances": 4, "models_autoload": True, "model_path": "none"}
         self.answer(200, said | {"default_generation_settings": settings, "build_info": "b0-fake"})
 
+    def slots(self):
+        model = self.router.models.get(self.query.get("model", ""))
+        assert self.query.get("autoload") == "false"
+        if model is None or model.status not in RUNNING:
+            self.refuse(400, "model is not loaded")
+        elif self.router.arguments.old:
+            self.refuse(501, "This server does not support slots endpoint.", "not_supported_error")
+        else:
+            busy = json.loads(model.path.read_text() or "{}").get("answering", 0)
+            self.answer(200, [{"id": number, "is_processing": number < busy} for number in range(4)])
+
     def models(self):
         if self.query.get("reload") and not self.router.arguments.old:
             self.router.read()
@@ -295,6 +306,7 @@ class Handler(ModelServer):
 ROUTES = {
     ("GET", "/health"): Handler.health,
     ("GET", "/props"): Handler.props,
+    ("GET", "/slots"): Handler.slots,
     ("GET", "/models"): Handler.models,
     ("GET", "/v1/models"): Handler.models,
     ("GET", "/models/sse"): Handler.follow,

@@ -1,5 +1,6 @@
 """A router of llama-server, through a fake one that refuses what the real one refuses."""
 
+import msgspec
 import pytest
 import trio
 
@@ -48,6 +49,23 @@ async def test_it_says_what_it_is(router):
         assert {"reports", "lists", "loads", "chats", "completes", "embeds"} <= set(capabilities(session))
 
 
+async def test_it_tells_how_many_requests_each_model_answers(router, tmp_path):
+    toy(tmp_path, "busy", '{"answering": 2}')
+    async with router.open() as session:
+        await session._server.models(reload=True)
+        for name in ("busy", "toy"):
+            await session.load(model_of(name), LoadSettings())
+        assert {each.reference: each.answering for each in await session.loaded()} == {"busy": 2, "toy": 0}
+
+
+async def test_one_that_does_not_tell_what_it_answers(tmp_path):
+    toy(tmp_path, "toy", '{"answering": 2}')
+    with fake_router(tmp_path, "--old") as router:
+        async with router.open() as session:
+            await session.load(model_of("toy"), LoadSettings())
+            assert [each.answering for each in await session.loaded()] == [None]
+
+
 async def test_its_models_are_listed_with_their_files(router, tmp_path):
     parts = tmp_path / "models" / "big"
     parts.mkdir()
@@ -75,7 +93,7 @@ async def test_load_answer_unload(router, tmp_path):
         loaded = await session.load(model_of("toy"), LoadSettings())
         assert (loaded.model, loaded.reference, loaded.n_ctx) == ("toy", "toy", 512)
         assert await session.load(model_of("toy"), LoadSettings()) == loaded
-        assert await session.loaded() == [loaded]
+        assert await session.loaded() == [msgspec.structs.replace(loaded, answering=0)]
         replies = await text_of(session, loaded, n_predict=2)
         assert "".join(each.text for each in replies) == "Light is"
         assert replies[-1].timings.predicted_n == 2

@@ -64,6 +64,10 @@ async def test_shared_answers_and_taken_back(router, payload):
         assert "messages" in (await session.show("mine")).template
         assert (await session.show("mine")).metadata["n_params"] == 134515008
         assert await text_of(session, loaded, n_predict=2)
+        async with session.complete(loaded, "Once upon a", {"ignore_eos": True}) as answer:
+            await anext(answer)
+            told = [each.answering for each in await session.loaded()]
+            assert told == ([1] if payload.stat().st_size > len("{}") else [0])  # the fake one has answered by now
         assert await session.unload("mine") is True
         await session.unshare("mine")
         assert not shared.parent.exists()

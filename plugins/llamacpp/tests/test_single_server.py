@@ -58,6 +58,17 @@ async def test_a_model_of_papin_is_recognised_by_its_file(server, smollm2, tmp_p
 
 
 @LIVE
+async def test_it_tells_how_many_requests_it_answers(server, smollm2):
+    model = model_of("mine", smollm2)
+    async with server.open(files(model, smollm2)) as session:
+        loaded = await session.load(model, LoadSettings())
+        assert [each.answering for each in await session.loaded()] == [0]
+        async with session.complete(loaded, "Once upon a", {"ignore_eos": True}) as answer:
+            await anext(answer)
+            assert [each.answering for each in await session.loaded()] == [1]
+
+
+@LIVE
 async def test_how_it_samples_when_nobody_says(server):
     async with server.open() as session:
         (model,) = (await session.models()).models

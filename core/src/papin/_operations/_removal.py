@@ -16,7 +16,6 @@ def plan_removal(
     model: Model,
     users: Mapping[str, Sequence[str]],
     frees: Mapping[str, int],
-    loaded_by: Sequence[str],
     takes_back: Sequence[Placement] = (),
 ) -> RemovalPlan:
     """Return the plan; `users` says for each digest which models use it, `frees` what the storage would free.
@@ -33,7 +32,6 @@ def plan_removal(
         model=model.id,
         frees=sum(freed.values()),
         keeps=tuple(keeps),
-        loaded_by=tuple(sorted(loaded_by)),
         takes_back=tuple(takes_back),
     )
 
@@ -50,7 +48,7 @@ def dangling(placements: Iterable[Placement]) -> tuple[Placement, ...]:
     return tuple(each for each in placements if each.how in ("symlink", "in-place"))
 
 
-def plan_foreign_removal(model: Model, shelf: Shelf, links: Mapping[str, int], loaded_by: Sequence[str]) -> RemovalPlan:
+def plan_foreign_removal(model: Model, shelf: Shelf, links: Mapping[str, int]) -> RemovalPlan:
     """Return the plan for a model that only a provider has; `links` are how many names each of its files has, by path.
 
     What a provider does with a file that several of its models have is its own affair: it is taken to stay.
@@ -70,7 +68,6 @@ def plan_foreign_removal(model: Model, shelf: Shelf, links: Mapping[str, int], l
         model=model.id,
         frees=frees if files else model.size,
         keeps=tuple(keeps),
-        loaded_by=tuple(sorted(loaded_by)),
         owner=model.source,
     )
 

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import trio
 
+from papin import words
 from papin._operations._removal import claims, dangling, plan_foreign_removal, plan_removal, sweep
-from papin._operations._running import Running
+from papin._operations._running import Running, answering
 from papin._operations._sharing import Sharing
 from papin._registry import Read, Write
 from papin.answers import RemovalPlan
 from papin.errors import InUse, NameInvalid, ProviderFailed
 from papin.events import ModelRemoved
-from papin.models import Model, StoredFile
+from papin.models import LoadedModel, Model, StoredFile
 from papin.providers import Removes
 from papin.shelf import is_foreign
 
@@ -34,23 +35,18 @@ class Removing(Running, Sharing):
         if is_foreign(model):
             _check_named(model, ref)
             return await self._plan_foreign(model)
-        return await self._plan_own(model, await self._loaded_by(model))
-
-    async def _loaded_by(self, model: Model) -> list[str]:
-        places = {(each.provider, each.reference) for each in model.placements}
-        loaded = await self._providers.loaded()
-        return [each.provider for each in loaded if each.model == model.id or (each.provider, each.reference) in places]
+        return _in_use(await self._plan_own(model), await self._loaded_of(model))
 
     async def frees(self, model: Model) -> int:
         """Return how many bytes the removal of an installed model would free."""
-        return (await self._plan_own(model, [])).frees
+        return (await self._plan_own(model)).frees
 
-    async def _plan_own(self, model: Model, loaded_by: Sequence[str]) -> RemovalPlan:
+    async def _plan_own(self, model: Model) -> RemovalPlan:
         read = self._services.records.read
         users = await read(lambda read: _users(read, model))
         frees = {file.sha256: await self._frees(file) for file in model.files}
         recorded = await read(lambda read: read.model(model.id).placements)
-        return plan_removal(model, users, frees, loaded_by, dangling(recorded))
+        return plan_removal(model, users, frees, dangling(recorded))
 
     async def _frees(self, file: StoredFile) -> int:
         return await (await self._services.storage(file.storage)).frees(file.sha256)
@@ -64,7 +60,7 @@ class Removing(Running, Sharing):
             model,
             placements=tuple(each for each in model.placements if f"{each.provider}:{each.reference}" == model.id),
         )
-        return plan_foreign_removal(model, shelf, links, await self._loaded_by(own))
+        return _in_use(plan_foreign_removal(model, shelf, links), await self._loaded_of(own))
 
     async def remove(self, ref: str, *, force: bool = False) -> RemovalPlan:
         """Remove a model; return what that did. One that only a provider has is removed by that provider.
@@ -75,12 +71,13 @@ class Removing(Running, Sharing):
         """
         plan = await self.plan_removal(ref)
         if plan.loaded_by and not force:
+            now = f", {words.answering(plan.answering)}" if plan.answering else ""
             raise InUse(
-                f"{plan.model} is loaded by {', '.join(plan.loaded_by)}",
+                f"{plan.model} is loaded by {', '.join(plan.loaded_by)}{now}",
                 next_step=f"papin models unload {plan.model}, or remove it with --force.",
             )
         if plan.loaded_by:
-            await self.unload(plan.model)
+            await self.unload(plan.model, force=True)
         return await (self._remove_foreign(plan) if plan.owner else self._remove_own(plan))
 
     async def _remove_own(self, plan: RemovalPlan) -> RemovalPlan:
@@ -146,3 +143,9 @@ def _links(paths: list[str]) -> Mapping[str, int]:
         except OSError:
             found[path] = 1
     return found
+
+
+def _in_use(plan: RemovalPlan, loaded: Sequence[LoadedModel]) -> RemovalPlan:
+    """Return the plan with who has the model in memory, and how many requests are being answered."""
+    by = tuple(sorted(each.provider for each in loaded))
+    return msgspec.structs.replace(plan, loaded_by=by, answering=answering(loaded))

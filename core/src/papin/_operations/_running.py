@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 import trio
 
+from papin import words
 from papin._operations._finding import find
 from papin._operations._providers import Providers
 from papin._operations._runners import Runners
 from papin._operations._services import Services
 from papin._operations._settings import LOADING, load_settings, options_for, with_system_prompt
 from papin._registry import Write
-from papin.errors import Cancelled, EngineMissing, NotFound, PapinError
+from papin.errors import Cancelled, EngineMissing, InUse, NotFound, PapinError
 from papin.events import Event, ModelLoaded, ModelLoadFailed, ModelLoading, ModelUnloaded
 from papin.models import Embeddings, LoadedModel, LoadSettings, Message, Model, Reply
 from papin.providers import Chats, Completes, Embeds, Loads
@@ -99,15 +100,29 @@ class Running:
         reference = loaded.reference or loaded.model
         return msgspec.structs.replace(loaded, model=model.id, reference=reference, ignored=ignored)
 
-    async def unload(self, ref: str) -> bool:
-        """Take a model out of memory, whichever provider has it; return whether it was there."""
+    async def unload(self, ref: str, *, force: bool = False) -> bool:
+        """Take a model out of memory, whichever provider has it; return whether it was there.
+
+        Raises:
+            InUse: it answers requests now, and `force` was not given; with it, those break off.
+        """
         model = await self._find(ref)
-        placed = {(each.provider, each.reference) for each in model.placements}
+        found = await self._loaded_of(model)
+        if (answers := answering(found)) and not force:
+            raise InUse(
+                f"{model.id} is {words.answering(answers)}",
+                next_step=f"Wait for that, or break it off: papin models unload {model.id} --force",
+            )
         there = False
-        for each in await self._providers.loaded():
-            if each.model == model.id or (each.provider, each.reference) in placed:
-                there |= await self._unload(each)
+        for each in found:
+            there |= await self._unload(each)
         return there
+
+    async def _loaded_of(self, model: Model) -> Sequence[LoadedModel]:
+        """Return where a model is in memory now."""
+        placed = {(each.provider, each.reference) for each in model.placements}
+        loaded = await self._providers.loaded()
+        return [each for each in loaded if each.model == model.id or (each.provider, each.reference) in placed]
 
     async def _unload(self, loaded: LoadedModel) -> bool:
         async with self._providers.asking(loaded.provider) as session:
@@ -172,6 +187,11 @@ class Running:
 
     async def _journal(self, event: Event) -> None:
         await self._services.records.change(lambda write: write.journal(event))
+
+
+def answering(loaded: Sequence[LoadedModel]) -> int:
+    """Return how many requests are being answered, as far as that is told."""
+    return sum(each.answering or 0 for each in loaded)
 
 
 def _record_load(write: Write, loaded: LoadedModel, *, is_new: bool) -> None:

@@ -230,6 +230,7 @@ class FolderProvider:
     def _loaded(self, mark: Path) -> LoadedModel:
         reference = mark.name.removesuffix(".loaded")
         at, _, n_ctx = mark.read_text().partition(" ")
+        asked = mark.with_suffix(".answering")
         return LoadedModel(
             model=reference,
             reference=reference,
@@ -237,6 +238,7 @@ class FolderProvider:
             address="",
             loaded_at=datetime.fromisoformat(at),
             n_ctx=int(n_ctx) if n_ctx else None,
+            answering=int(asked.read_text()) if asked.exists() else None,
         )
 
     async def measure(self, model: Model, settings: LoadSettings, report: Callable[[Progress], None]) -> Speed:

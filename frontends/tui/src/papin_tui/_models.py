@@ -14,6 +14,7 @@ from textual.widgets import Static
 from papin import facts, sentences, verdicts, words
 from papin.answers import Check, SettingsView
 from papin.discovery import Update
+from papin.errors import InUse
 from papin.kernel import Kernel
 from papin.models import Model, Progress, Speed
 from papin.providers import reference_of
@@ -136,7 +137,12 @@ class ModelsPane(Pane):
             self.app.begin(self._unload(model))
 
     async def _unload(self, model: str) -> None:
-        was_loaded = await self.app.ask(lambda kernel: kernel.models.unload(model))
+        try:
+            was_loaded = await self.app.ask(lambda kernel: kernel.models.unload(model))
+        except InUse as error:
+            if not await self.app.confirm(name(error.message), f"Unload {name(model)} all the same?"):
+                return
+            was_loaded = await self.app.ask(lambda kernel: kernel.models.unload(model, force=True))
         self.app.say(f"{name(model)} is unloaded." if was_loaded else f"{name(model)} was not loaded.")
         self.is_stale = True
 

@@ -77,7 +77,7 @@ def row(status: ProviderStatus) -> tuple[str, ...]:
         {"missing": "not here"}.get(status.state, status.state),
         name(engine),
         "" if status.models is None else str(status.models),
-        name(", ".join(each.model for each in status.loaded)),
+        name(", ".join(map(facts.loaded, status.loaded))),
         name(", ".join(status.formats)),
         line(status.problem.message) if status.problem and status.state == "failed" else "",
     )

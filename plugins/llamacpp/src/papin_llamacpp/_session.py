@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import trio
 
@@ -25,6 +26,7 @@ from papin_llamacpp._failures import explain, tail
 from papin_llamacpp._launch import launch
 from papin_llamacpp._records import Engines
 from papin_llamacpp._settings import LlamaCppSettings
+from papin_llamacpp._slots import answering
 from papin_llamacpp._spec import Ready, Record, Spec
 
 __all__ = ["Session", "open_session"]
@@ -76,8 +78,20 @@ class Session:
         return bool(records)
 
     async def loaded(self) -> Sequence[LoadedModel]:
-        """Return what is in memory, whichever process loaded it."""
-        return await trio.to_thread.run_sync(lambda: [self._describe(record) for record in self._engines.alive()])
+        """Return what is in memory, whichever process loaded it, and what of it answers now."""
+        records = await trio.to_thread.run_sync(self._engines.alive)
+        found = await trio.to_thread.run_sync(lambda: list(map(self._describe, records)))
+        counts: dict[str, int | None] = {}
+
+        async def ask(record: Record) -> None:
+            async with self._context.http.client(record.address, token=record.key) as client:
+                counts[record.engine] = await answering(client)
+
+        async with trio.open_nursery() as nursery:
+            for record in records:
+                nursery.start_soon(ask, record)
+        told = zip(records, found, strict=True)
+        return [msgspec.structs.replace(each, answering=counts[record.engine]) for record, each in told]
 
     def chat(
         self, loaded: LoadedModel, messages: Sequence[Message], options: dict[str, Any]

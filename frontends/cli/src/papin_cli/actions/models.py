@@ -151,10 +151,10 @@ async def load(session: Session, model: str, *, settings: LoadSettings, provider
     return loaded
 
 
-async def unload(session: Session, model: str) -> None:
+async def unload(session: Session, model: str, *, force: bool) -> None:
     """Take a model out of memory."""
     found = await session.kernel.models.show(model)
-    was_loaded = await session.kernel.models.unload(found.id)
+    was_loaded = await session.kernel.models.unload(found.id, force=force)
     if session.out.json:
         session.out.document({"model": found.id, "unloaded": was_loaded})
     session.out.text(f"{name(found.id)} is unloaded." if was_loaded else f"{name(found.id)} was not loaded.")

@@ -31,10 +31,11 @@ def load(app: App, model: str, ctx: int | None, keep_alive: float | None, provid
 
 @click.command(epilog=examples("papin models unload smollm2"))
 @installed
+@click.option("--force", is_flag=True, help="Unload it although it answers somebody; that breaks off.")
 @global_options
 @pass_app
-def unload(app: App, model: str) -> None:
+def unload(app: App, model: str, *, force: bool) -> None:
     """Take a model out of memory, whoever loaded it."""
     from papin_cli.actions import models  # noqa: PLC0415 - imports trio
 
-    in_session(app, partial(models.unload, model=model))
+    in_session(app, partial(models.unload, model=model, force=force))

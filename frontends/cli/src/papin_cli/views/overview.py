@@ -9,6 +9,7 @@ import msgspec
 from papin import sentences
 from papin.answers import ProviderStatus
 from papin.discovery import Update
+from papin.facts import loaded
 from papin.models import Job, LoadedModel, Model
 from papin.safe import name
 from papin.storages import Account
@@ -56,7 +57,7 @@ def begin(found: Recorded) -> str:
 def rest(overview: Overview) -> str:
     """Return the lines behind those, and what to do next."""
     facts = {
-        "Loaded": ", ".join(f"{each.model} ({each.provider})" for each in overview.loaded) or "nothing",
+        "Loaded": ", ".join(loaded(each, each.provider) for each in overview.loaded) or "nothing",
         "Runs on": ", ".join(each.name for each in _runners(overview)) or "nothing yet",
         "Disk": storage.space(overview.storages),
     }

@@ -85,9 +85,12 @@ async def load(request: Asked, model: FromPath[str], data: JSONBody[LoadRequest 
 
 
 @post("/{model:str}/unload", operation_id="unloadModel", status_code=200, responses=PROBLEMS)
-async def unload(request: Asked, model: FromPath[str]) -> Unloaded:
-    """Take a model out of memory."""
-    return Unloaded(model=model, unloaded=await kernel_of(request).models.unload(model))
+async def unload(request: Asked, model: FromPath[str], *, force: FromQuery[bool] = False) -> Unloaded:
+    """Take a model out of memory.
+
+    One that answers requests now is refused, unless `force` breaks them off.
+    """
+    return Unloaded(model=model, unloaded=await kernel_of(request).models.unload(model, force=force))
 
 
 @post("/{model:str}/verify", operation_id="verifyModel", status_code=200, responses=PROBLEMS)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from math import inf
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
+import trio
 
 from papin import openai, servers
 from papin.errors import PapinError, ProviderFailed, TransferFailed
 from papin.http import Client, Http, Patience, Response
 from papin_llamacpp._servers.settings import ServerSettings
 from papin_llamacpp._servers.wire import ListedModel, ListedModels, Props
+from papin_llamacpp._slots import answering
 
 __all__ = ["Server"]
 
@@ -96,6 +98,18 @@ class Server(servers.Server):
         async with self.client() as client:
             answer = await client.request("GET", f"/props?model={quote(reference, safe='')}&autoload=false")
             return answer.json(Props) if answer.is_success else Props()
+
+    async def answering(self, models: Iterable[str]) -> Mapping[str, int | None]:
+        """Return how many requests each of a router's models answers now; `""` is that of a server with one model."""
+        counts: dict[str, int | None] = {}
+
+        async def ask(client: Client, model: str) -> None:
+            counts[model] = await answering(client, model)
+
+        async with self.client() as client, trio.open_nursery() as nursery:
+            for model in models:
+                nursery.start_soon(ask, client, model)
+        return counts
 
     async def post(self, path: str, body: dict[str, Any]) -> openai.Refusal | None:
         """Send an order to a router; return its refusal, or None when it obeys."""

@@ -115,14 +115,17 @@ class Session:
         return await self._router.unload(found)
 
     async def loaded(self) -> Sequence[LoadedModel]:
-        """Return what is in memory; nothing where no server answers."""
+        """Return what is in memory, and what of it answers now; nothing where no server answers."""
         props = await self._look_if_here()
         if props is None:
             return []
         listed = await self._server.models()
-        if props.is_router:
-            return [self._loaded(each) for each in listed if each.status.value == "loaded"]
-        return [self._loaded(each, n_ctx=props.n_ctx) for each in listed[:1]]
+        if not props.is_router:
+            counts = await self._server.answering([""])
+            return [self._loaded(each, n_ctx=props.n_ctx, answering=counts[""]) for each in listed[:1]]
+        running = [each for each in listed if each.status.value == "loaded"]
+        counts = await self._server.answering(each.id for each in running)
+        return [self._loaded(each, answering=counts[each.id]) for each in running]
 
     @asynccontextmanager
     async def chat(
@@ -233,7 +236,7 @@ class Session:
             return False
         return await trio.to_thread.run_sync(lambda: any(is_same_file(path, served) for path in paths))
 
-    def _loaded(self, listed: ListedModel, *, n_ctx: int | None = None) -> LoadedModel:
+    def _loaded(self, listed: ListedModel, *, n_ctx: int | None = None, answering: int | None = None) -> LoadedModel:
         return LoadedModel(
             model=self._watch.ids.get(listed.id, ""),
             reference=listed.id,
@@ -241,4 +244,5 @@ class Session:
             address=self._server.address,
             loaded_at=self._since.setdefault(listed.id, datetime.now(UTC)),
             n_ctx=n_ctx or (listed.meta or Meta()).n_ctx,
+            answering=answering,
         )
