@@ -3,7 +3,8 @@
     python tests/bench/bench_download.py [full|tls|limited|tiny|all] [rounds] [MiB]
 
 All sides take turns, so that a disk or a neighbour that is slow for a while is slow for all; ratios are taken within a
-round, and their medians count. nginx serves on loopback: at full speed, over TLS, and with 20 MB/s for each connection.
+round, and their medians count. nginx serves on loopback, at full speed and over TLS; for 20 MB/s a connection, whatever it
+is asked for, see `limited_server`. The tail is what passes between the last byte that came and the end.
 Five rounds of 1 GiB take about three minutes on an idle machine, and much longer beside other work.
 
 "Neither hashed nor durable" is the same engine with its digest and all its fsyncs taken out, by this program alone:
@@ -29,6 +30,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+_LIMITED = Path(__file__).with_name("limited_server.py")
+_RATE = 20_000_000
+
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.err;
 events {{ worker_connections 256; }}
@@ -37,7 +41,6 @@ http {{
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
   uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   server {{ listen 127.0.0.1:{plain}; root {folder}/www; }}
-  server {{ listen 127.0.0.1:{limited}; root {folder}/www; limit_rate 20m; }}
   server {{ listen 127.0.0.1:{tls} ssl; root {folder}/www; ssl_certificate {folder}/cert.pem;
            ssl_certificate_key {folder}/key.pem; }}
 }}
@@ -62,7 +65,7 @@ import json, os, resource, sys, time
 from pathlib import Path
 import trio
 from papin._http import _client
-from papin._transfers import _hasher, _payload, fetch
+from papin._transfers import _hasher, _ledger, _payload, fetch
 from papin.http import Http
 from papin.models import HttpSource, WantedFile
 from papin.testing import make_context
@@ -78,6 +81,12 @@ if bare == "bare":
     _hasher.hashlib = type("", (), {"sha256": Nothing})
     sha256 = ""
 store = next(iter(papin_storages()))
+complete, came = _ledger.Ledger.complete, 0.0
+def noted(self, number, crc):
+    global came
+    came = time.perf_counter()
+    complete(self, number, crc)
+_ledger.Ledger.complete = noted
 
 async def main():
     async with store.open(make_context(store, Path(folder))) as storage:
@@ -85,10 +94,10 @@ async def main():
         warm(folder, int(size))
         began = time.perf_counter()
         await fetch(wanted, storage, Http(), lambda _: None)
-        return time.perf_counter() - began
+        ended = time.perf_counter()
+        return [ended - began, ended - came]
 
-took = trio.run(main)
-print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024]))
+print(json.dumps([*trio.run(main), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024]))
 """
 
 
@@ -107,6 +116,7 @@ class Bench:
         self.size = size
         self.memory = 0
         self.wire = 0.0
+        self.tails: list[float] = []
         (folder / "www").mkdir()
         digest = hashlib.sha256()
         self.hashing = 0.0
@@ -125,9 +135,20 @@ class Bench:
         subprocess.run(["openssl", *command.split(), *keys], check=True, capture_output=True)
         (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, **self.ports))
         folder.chmod(0o755)
-        self.server = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL)
-        while subprocess.run(["curl", "-sfI", self.url("plain")], capture_output=True, check=False).returncode:
-            time.sleep(0.1)
+        limited = [_LIMITED, folder / "www" / "one.gguf", self.ports["limited"], _RATE, folder / "sent"]
+        self.servers = [
+            subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL),
+            subprocess.Popen([sys.executable, *map(str, limited)]),
+        ]
+        for server in ("plain", "limited"):
+            while subprocess.run(["curl", "-sfI", self.url(server)], capture_output=True, check=False).returncode:
+                time.sleep(0.1)
+
+    def close(self) -> None:
+        """End the servers."""
+        for server in self.servers:
+            server.terminate()
+            server.wait()
 
     def url(self, server: str) -> str:
         """Return the address of the file."""
@@ -161,7 +182,9 @@ class Bench:
             done = subprocess.run(
                 [sys.executable, "-c", _WARM + _CHILD, *arguments], check=True, env=environ, capture_output=True
             )
-        took, memory = json.loads(done.stdout)
+        took, tail, memory = json.loads(done.stdout)
+        if not bare:
+            self.tails.append(tail)
         self.memory = max(self.memory, memory)
         self.wire = max(self.wire, sum(map(int, log.read_text().split())) / self.size)
         return float(took)
@@ -210,6 +233,7 @@ def _report(times: dict[str, list[float]], bench: Bench) -> None:
             best = [min(round_) for round_ in zip(*(times[other] for other in others), strict=True)]
             ratio = median(own / other for own, other in zip(times[name], best, strict=True))
             print(f"{name}: {ratio:.2f} x {' or '.join(others)} (goal {goal})")
+    print(f"tail: {median(bench.tails):.2f} s ({min(bench.tails):.2f} to {max(bench.tails):.2f})")
     print(f"the processor alone, to hash it: {bench.hashing:.2f} s, which no download is faster than")
     print(
         f"memory: {bench.memory} MiB at most (goal 120); on the wire: {bench.wire:.3f} x the file at most (goal 1.02)"
@@ -270,8 +294,7 @@ def main() -> None:
                 for name, side in sides.items():
                     times[name].append(side())
         finally:
-            bench.server.terminate()
-            bench.server.wait()
+            bench.close()
         _report(times, bench)
 
 

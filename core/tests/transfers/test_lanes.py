@@ -143,6 +143,17 @@ def test_runs_are_some_seconds_long_and_shorter_at_the_end():
     assert lanes.run(0, 4 * MIB) == 1
 
 
+def test_runs_are_as_short_as_asking_for_them_costs_little():
+    """The front of a file is complete sooner then, and what is there can be hashed."""
+    near, far = Lanes(), Lanes()
+    near.answered(0.3)  # a name had to be looked up, and a connection made
+    near.answered(0.004)
+    far.answered(0.05)
+    for lanes in (near, far):
+        Line(lanes, each=20 * MIB).run(1.6)
+    assert (near.run(100_000, 4 * MIB), far.run(100_000, 4 * MIB)) == (1, 8)
+
+
 def test_who_lags_far_behind_the_others():
     lanes = Lanes()
     assert not lanes.is_lagging(0)

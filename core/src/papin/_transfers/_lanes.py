@@ -8,6 +8,8 @@ limit that the user set, a busy processor: then what came waits to be read), or 
 
 from __future__ import annotations
 
+from math import inf
+
 import msgspec
 
 MOST = 16
@@ -21,7 +23,8 @@ _BEHIND = 0.75  # the part of what came that had come before it could be read,
 _IDLE = 0.5  # unless that came in bursts, between which papin waited for such a part of the time
 _REST = 4.0  # seconds until it is tried again whether more help, and twice as long each time that they do not
 _LONGEST_REST = 60.0
-_RUN = 3.0  # seconds that the run of chunks asked for by one request should take
+_RUN = 3.0  # seconds that the run of chunks asked for by one request may take
+_ASKING = 32  # how many times what an answer is waited for it should take, so that asking costs next to nothing
 _LAGGING = 0.1  # of what the others get on average
 
 
@@ -51,6 +54,7 @@ class Lanes:
         self._each = 0.0
         self._most = most
         self._window = _SHORTEST
+        self._waited = inf
         self._began: tuple[float, Sample] | None = None
         self._before: tuple[int, float] | None = None  # the connections and the rate before the last step
         self._is_doubtful = False
@@ -58,8 +62,10 @@ class Lanes:
         self._rest = _REST
 
     def answered(self, waited: float) -> None:
-        """Note for how long the first answer was waited for."""
-        self._window = max(self._window, min(_LONGEST, _WAITS * waited))
+        """Note for how long an answer was waited for."""
+        if self._waited == inf:
+            self._window = max(self._window, min(_LONGEST, _WAITS * waited))
+        self._waited = min(self._waited, waited)
 
     def look(self, now: float, sample: Sample) -> int:
         """Take a sample; return how many connections there should be."""
@@ -112,7 +118,7 @@ class Lanes:
         """Return how many of `free` chunks one request should ask for; None for all of them."""
         if self.target == 1:
             return None
-        by_rate = int(self._each * _RUN / chunk)
+        by_rate = int(self._each * min(_RUN, _ASKING * self._waited) / chunk)
         return max(1, min(by_rate, free // (2 * self.target)))
 
     def is_lagging(self, rate: float) -> bool:

@@ -146,6 +146,7 @@ class Swarm:
             await check_part(self._payload, self._ledger, claim.next)
             position = self._position(claim)
             async with self._asker.ask(position) as (answer, verdict):
+                self._lanes.answered(self._asker.waited)
                 match verdict:
                     case _judge.Body(start=start, stop=stop) if start == position.offset and stop is not None:
                         await self._take(lane, Body(answer, stop, self._pace), claim)

@@ -1,0 +1,61 @@
+"""A server that gives each connection so many bytes a second, whatever it is asked for, and however often.
+
+    python tests/bench/limited_server.py FILE PORT RATE LOG
+
+nginx's `limit_rate` begins anew with each request and lets a second's worth come at once: whoever asks for small parts
+is not limited at all. Here the kernel paces what a connection sends (`SO_MAX_PACING_RATE`), so this is for Linux alone.
+LOG gets a line for whatever was sent at once, with the count of its bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+from pathlib import Path
+
+_PACING = 47  # SO_MAX_PACING_RATE, which Python has no name for
+
+
+def main() -> None:
+    """Serve until it is ended."""
+    path, port, rate, log = sys.argv[1:]
+    with socket.create_server(("127.0.0.1", int(port)), backlog=64) as listener, Path(path).open("rb") as file:
+        while True:
+            connection, _ = listener.accept()
+            connection.setsockopt(socket.SOL_SOCKET, _PACING, int(rate))
+            threading.Thread(target=_serve, args=(connection, file.fileno(), Path(log)), daemon=True).start()
+
+
+def _serve(connection: socket.socket, file: int, log: Path) -> None:
+    total = os.fstat(file).st_size
+    with connection, connection.makefile("rb") as requests:
+        while request := b"".join(iter(requests.readline, b"\r\n")) if requests.peek(1) else b"":
+            first, _, last = _asked(request).partition("-")
+            start, stop = int(first or 0), int(last or total - 1) + 1
+            status = f"206 Partial Content\r\nContent-Range: bytes {start}-{stop - 1}/{total}" if first else "200 OK"
+            told = f'ETag: "one"\r\nAccept-Ranges: bytes\r\nContent-Length: {stop - start}\r\n\r\n'
+            try:
+                connection.sendall(f"HTTP/1.1 {status}\r\n{told}".encode())
+                if not request.startswith(b"HEAD"):
+                    _send(connection, file, range(start, stop), log)
+            except OSError:  # whoever asked has left
+                return
+
+
+def _asked(request: bytes) -> str:
+    lines = request.decode("latin-1").lower().splitlines()
+    return next((line.partition("bytes=")[2] for line in lines if line.startswith("range:")), "")
+
+
+def _send(connection: socket.socket, file: int, part: range, log: Path) -> None:
+    with log.open("a", buffering=1) as lines:
+        while part:
+            count = os.sendfile(connection.fileno(), file, part.start, len(part))
+            lines.write(f"{count}\n")
+            part = part[count:]
+
+
+if __name__ == "__main__":
+    main()
