@@ -53,6 +53,14 @@ def test_sharing_taking_over_and_taking_back(papin, folder, tiny, home):
     assert "has not shared" in papin("models", "unshare", "mine", "--from", "folder", status=1).stderr
 
 
+def test_a_download_that_is_shared_at_once_is_told_in_lines(papin, folder, tiny):
+    text = papin("models", "download", tiny, "--name", "mine", "--with", "folder", "--json").stdout
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert all(len(line) == 1 for line in lines)
+    before, shared = (line["model"] for line in lines if "model" in line)
+    assert (before["placements"], [each["provider"] for each in shared["placements"]]) == ([], ["folder"])
+
+
 def test_a_model_of_another_program_is_run_set_verified_and_removed(papin, folder, tiny):
     shutil.copyfile(tiny, folder.models / "theirs.gguf")
     assert "folder:theirs" in papin("models", "list").stdout

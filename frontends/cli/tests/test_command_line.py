@@ -6,12 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from papin_cli._root import root
 
 from .conftest import PAPIN
+
+README = Path(__file__).parents[1] / "README.md"
 
 COMMANDS = [
     "run",
@@ -59,6 +62,8 @@ COMMANDS = [
     "config path",
     "config set",
     "events",
+    "login",
+    "logout",
     "completion",
 ]
 HEAVY = {"trio", "pluggy", "httpx", "rich", "prompt_toolkit", "platformdirs", "psutil", "tomlkit"}
@@ -100,6 +105,35 @@ def test_every_command_has_help_with_an_example(command):
     assert result.exit_code == 0
     assert f"papin {command}" in result.output.partition("Examples:")[2]
     assert "--json" in result.output or command == "completion"
+
+
+def commands(group, path=""):
+    """Every command that is not a group, by what is typed for it."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        inner = isinstance(command, click.Group)
+        yield from commands(command, f"{path}{name} ") if inner else [(f"{path}{name}", command)]
+
+
+EVERY = dict(commands(root))
+
+
+def test_the_list_of_commands_is_complete():
+    assert set(COMMANDS) == set(EVERY)
+
+
+@pytest.mark.parametrize("command", [name for name in EVERY if name != "completion"])
+def test_the_json_of_every_command_is_documented(command):
+    section = README.read_text().partition("## JSON")[2].partition("## Exit status")[0]
+    assert re.search(rf"`{command}( [^`]*)?`", section)
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_help_says_what_is_wanted_and_not_which_type(command):
+    text = CliRunner().invoke(root, [*command.split(), "--help"], prog_name="papin").output
+    found = re.findall(r"^ +(?:-\w, )?(--[\w-]+) (TEXT|FLOAT|INTEGER)", text, re.MULTILINE)
+    assert {option for option, _ in found} <= {"--system"}
 
 
 def test_version(papin):

@@ -268,3 +268,20 @@ def test_a_pickle_is_told_of_before_and_after_it_is_here(papin, tmp_path):
     got = papin("models", "download", "team:evil")
     assert "unsafe pickle: whoever loads it lets it use os.system" in got.out + got.err
     assert "os.system" in papin("models", "verify", "evil").out
+
+
+def test_updating_all_tells_programs_of_each_and_going_back_says_how_to_go_forward(papin, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "lake.gguf").write_bytes(tiny_gguf())
+    papin("catalogs", "add", "team", str(folder))
+    papin("models", "download", "team:lake")
+    (told,) = papin("models", "update", "--all", "--json").lines()
+    assert (told["check"]["model"], told["check"]["outcome"]) == ("lake", "same")
+    (folder / "lake.gguf").write_bytes(tiny_gguf(1))
+    lines = papin("models", "update", "--all", "--json").lines()
+    assert [key for line in lines for key in line if key != "job"] == ["check", "update", "model"]
+    assert "papin models rollback lake" in papin("models", "rollback", "lake").out
+    (folder / "lake.gguf").unlink()
+    done = papin("models", "update", "lake", "--json")
+    assert (done.status, [*done.lines()[-1]]) == (1, ["check"])

@@ -71,7 +71,7 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
-named = click.option("--name", help="What to call it here: small letters, digits, dots, hyphens.")
+named = click.option("--name", metavar="NAME", help="What to call it here: small letters, digits, dots, hyphens.")
 
 
 def parse_rate(text: str) -> int:
@@ -91,9 +91,15 @@ def _rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> in
 
 speed_limit = click.option("--limit", callback=_rate, metavar="RATE", help="At most so many bytes a second, like 5MB.")
 between = click.option("--between", metavar="HH:MM-HH:MM|always", help="Only download between these hours.")
-by_provider = click.option("--provider", help="The program that is to run it; `papin providers list` shows them.")
-context_length = click.option("--ctx", type=click.IntRange(min=1), help="Its context length, in tokens.")
-keep_alive = click.option("--keep-alive", type=float, help="Seconds that it stays loaded while idle; -1 for ever.")
+by_provider = click.option(
+    "--provider", metavar="PROVIDER", help="The program that is to run it; `papin providers list` shows them."
+)
+context_length = click.option(
+    "--ctx", type=click.IntRange(min=1), metavar="TOKENS", help="Its context length, in tokens."
+)
+keep_alive = click.option(
+    "--keep-alive", type=float, metavar="SECONDS", help="How long it stays loaded while idle; -1 for ever."
+)
 
 
 def _models(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -57,7 +57,7 @@ async def download(
     model, new = await install(session, ref, name=name, sha256=sha256, limit=limit, between=between, yes=yes)
     _tell(session, model, new=new)
     if share_with is not None:
-        await share(session, model.id, provider=share_with, name="", copy=False)
+        await share(session, model.id, provider=share_with, name="", copy=False, is_line=True)
 
 
 async def pull(session: Session, provider: str, ref: str) -> None:

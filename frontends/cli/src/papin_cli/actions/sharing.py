@@ -17,10 +17,12 @@ _HOW = {
 }
 
 
-async def share(session: Session, model: str, *, provider: str, name: str, copy: bool) -> None:
-    """Share a model, and say under which name and how."""
+async def share(session: Session, model: str, *, provider: str, name: str, copy: bool, is_line: bool = False) -> None:
+    """Share a model, and say under which name and how; with `is_line` it is one of several lines of JSON."""
     shared = await session.kernel.models.share(model, provider, name=name, copy=copy)
-    if session.out.json:
+    if session.out.json and is_line:
+        session.out.line("model", shared)
+    elif session.out.json:
         session.out.document(shared)
     placement = [each for each in shared.placements if each.provider == provider][-1]
     session.out.text(

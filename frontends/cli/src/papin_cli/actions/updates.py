@@ -32,7 +32,7 @@ async def update(session: Session, model: str, *, yes: bool) -> int:
     if found.problem is not None:
         session.out.note(describe(found.problem))
         if session.out.json:
-            session.out.document(found)
+            session.out.line("check", found)
         return 1
     if found.update is None:
         if session.out.json:
@@ -49,6 +49,8 @@ async def update_all(session: Session, *, yes: bool) -> int:
     """Update everything; return 1 when something could not be."""
     checks = await session.kernel.updates.check()
     session.out.text(view.checks(checks, session.out.width), end="")
+    for each in checks if session.out.json else ():
+        session.out.line("check", each)
     failed = [each for each in checks if each.problem]
     for each in checks:
         if each.update is None:
@@ -57,6 +59,8 @@ async def update_all(session: Session, *, yes: bool) -> int:
             await _bring_in(session, each.update, yes=yes)
         except PapinError as error:
             session.out.note(f"{name(each.model)}: {describe(error.problem())}")
+            if session.out.json:
+                session.out.line("error", error.problem())
             failed.append(each)
     return 1 if failed else 0
 
@@ -83,4 +87,6 @@ async def rollback(session: Session, model: str) -> None:
     found = await session.kernel.updates.rollback(model)
     if session.out.json:
         session.out.document(found)
-    session.out.text(f"{name(found.id)} is the version before again. Once more goes forward: papin models rollback.")
+    session.out.text(
+        f"{name(found.id)} is the version before again. Once more goes forward: papin models rollback {name(found.id)}"
+    )

@@ -24,7 +24,7 @@ def listing(app: App) -> None:
 
 
 @click.command(epilog=examples("papin catalogs refresh", "papin catalogs refresh huggingface"))
-@click.argument("catalogs", nargs=-1)
+@click.argument("catalogs", metavar="[CATALOG]...", nargs=-1)
 @global_options
 @pass_app
 def refresh(app: App, catalogs: tuple[str, ...]) -> int:

@@ -16,9 +16,11 @@ __all__ = ["complete", "embed"]
 @click.command(epilog=examples('papin models complete smollm2 "Once upon a time" --max-tokens 50'))
 @installed
 @click.argument("prompt")
-@click.option("--temperature", type=click.FloatRange(min=0), help="How varied it is; 0 is the likeliest text.")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="The longest text.")
-@click.option("--seed", type=int, help="Give the same text for the same prompt.")
+@click.option(
+    "--temperature", type=click.FloatRange(min=0), metavar="N", help="How varied it is; 0 is the likeliest text."
+)
+@click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="The longest text.")
+@click.option("--seed", type=int, metavar="N", help="Give the same text for the same prompt.")
 @by_provider
 @global_options
 @pass_app
@@ -42,7 +44,7 @@ def complete(
 
 @click.command(epilog=examples('papin models embed nomic-embed "a text" "another text" --json'))
 @installed
-@click.argument("texts", nargs=-1, required=True)
+@click.argument("texts", metavar="TEXT...", nargs=-1, required=True)
 @by_provider
 @global_options
 @pass_app

@@ -17,7 +17,9 @@ __all__ = ["command"]
     epilog=examples("papin models browse", "papin models browse recommended --task code", "papin models browse vision")
 )
 @click.argument("row", required=False)
-@click.option("--limit", type=click.IntRange(min=1, max=1000), default=20, show_default=True, help="At most so many.")
+@click.option(
+    "--limit", type=click.IntRange(min=1, max=1000), metavar="N", default=20, show_default=True, help="At most so many."
+)
 @click.option("--task", default="", metavar="TASK", help="Recommended for what: chat, code, vision, embedding ...")
 @global_options
 @pass_app

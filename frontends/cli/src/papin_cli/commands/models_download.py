@@ -26,7 +26,7 @@ _EXAMPLES = examples(
 @click.command(epilog=_EXAMPLES)
 @optional_ref
 @named
-@click.option("--sha256", help="The digest that the file must have, 64 hex digits.")
+@click.option("--sha256", metavar="HEX", help="The digest that the file must have, 64 hex digits.")
 @click.option("--with", "share_with", metavar="PROVIDER", help="Make it usable there too, without a second copy.")
 @click.option("--through", metavar="PROVIDER", help="Let this program fetch it by its own means, into its own folder.")
 @click.option("--resume", metavar="ID", help="Go on with a download: its job or model.")

@@ -22,8 +22,8 @@ _EXAMPLES = examples(
 @click.command(epilog=_EXAMPLES)
 @installed
 @click.option("--favourite/--no-favourite", default=None, help="Favourites are never cleaned up.")
-@click.option("--tag", "tags", multiple=True, help="Add a tag; may be repeated.")
-@click.option("--untag", "untags", multiple=True, help="Take a tag away.")
+@click.option("--tag", "tags", metavar="TAG", multiple=True, help="Add a tag; may be repeated.")
+@click.option("--untag", "untags", metavar="TAG", multiple=True, help="Take a tag away.")
 @click.option("--collect", "collections", multiple=True, metavar="NAME", help="Put it into a collection.")
 @click.option("--uncollect", "uncollections", multiple=True, metavar="NAME", help="Take it out of a collection.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="How to load it: n_ctx, keep_alive, ...")

@@ -20,7 +20,7 @@ __all__ = ["command"]
     )
 )
 @click.argument("file")
-@click.option("--from", "provider", help="FILE is the name of a model that this program has.")
+@click.option("--from", "provider", metavar="PROVIDER", help="FILE is the name of a model that this program has.")
 @click.option("--copy", is_flag=True, help="With --from: store it a second time where no link leads there.")
 @named
 @global_options

@@ -32,8 +32,10 @@ def _complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
 
 
 @click.command(epilog=_EXAMPLES)
-@click.argument("words", nargs=-1, shell_complete=_complete)
-@click.option("--limit", type=click.IntRange(min=1, max=1000), default=20, show_default=True, help="At most so many.")
+@click.argument("words", metavar="[WORD]...", nargs=-1, shell_complete=_complete)
+@click.option(
+    "--limit", type=click.IntRange(min=1, max=1000), metavar="N", default=20, show_default=True, help="At most so many."
+)
 @click.option("--online", is_flag=True, help="Ask the catalogs themselves as well.")
 @global_options
 @pass_app

@@ -23,7 +23,11 @@ _EXAMPLES = examples(
 @click.command(epilog=_EXAMPLES)
 @installed
 @click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--provider", help="Show, or change, what this program itself has set, for all who use it there.")
+@click.option(
+    "--provider",
+    metavar="PROVIDER",
+    help="Show, or change, what this program itself has set, for all who use it there.",
+)
 @global_options
 @pass_app
 def command(app: App, model: str, changes: tuple[str, ...], *, provider: str | None) -> None:

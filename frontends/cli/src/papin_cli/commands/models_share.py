@@ -17,8 +17,10 @@ __all__ = ["share", "unshare"]
     epilog=examples("papin models share smollm2 --with ollama", "papin models share smollm2 --with lmstudio")
 )
 @installed
-@click.option("--with", "provider", required=True, help="The program; `papin providers list` shows them.")
-@click.option("--name", default="", help="What it is called there; papin's own name if left out.")
+@click.option(
+    "--with", "provider", metavar="PROVIDER", required=True, help="The program; `papin providers list` shows them."
+)
+@click.option("--name", metavar="NAME", default="", help="What it is called there; papin's own name if left out.")
 @click.option("--copy", is_flag=True, help="Store it a second time where no link leads there.")
 @global_options
 @pass_app
@@ -31,7 +33,7 @@ def share(app: App, model: str, *, provider: str, name: str, copy: bool) -> None
 
 @click.command(epilog=examples("papin models unshare smollm2 --from ollama"))
 @installed
-@click.option("--from", "provider", required=True, help="The program that it was shared with.")
+@click.option("--from", "provider", metavar="PROVIDER", required=True, help="The program that it was shared with.")
 @global_options
 @pass_app
 def unshare(app: App, model: str, *, provider: str) -> None:

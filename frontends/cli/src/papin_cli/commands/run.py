@@ -46,9 +46,11 @@ class Wishes:
 @ref
 @click.argument("prompt", required=False)
 @click.option("--system", default="", help="What the model is told before anything else.")
-@click.option("--temperature", type=click.FloatRange(min=0), help="How varied the answer is; 0 is the likeliest one.")
-@click.option("--max-tokens", type=click.IntRange(min=1), help="The longest answer.")
-@click.option("--seed", type=int, help="Give the same answer to the same question.")
+@click.option(
+    "--temperature", type=click.FloatRange(min=0), metavar="N", help="How varied the answer is; 0 is the likeliest one."
+)
+@click.option("--max-tokens", type=click.IntRange(min=1), metavar="N", help="The longest answer.")
+@click.option("--seed", type=int, metavar="N", help="Give the same answer to the same question.")
 @context_length
 @keep_alive
 @by_provider
