@@ -18,7 +18,8 @@ class Server:
     """A running `papin serve`; leaving ends it."""
 
     def __init__(self, warm: Warm, home: Path, *arguments: str, **environ: str) -> None:
-        own = {"PAPIN_HOME": str(home), "HOME": f"{home}-user"}
+        # An Ollama of this machine is not theirs.
+        own = {"PAPIN_HOME": str(home), "HOME": f"{home}-user", "PAPIN_PROVIDERS__OLLAMA__URL": "http://127.0.0.1:1"}
         self._child = warm.start(LAUNCH, "serve", *arguments, environ={**plain_environ(), **own, **environ})
         self.said = ""
 
