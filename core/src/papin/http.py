@@ -117,7 +117,7 @@ class Http:
 async def decode_json(body: bytes, kind: type[T], where: str) -> T:
     """Return `body`, which may be large, decoded as `kind`; `where` it came from is told in the error.
 
-    A large one is decoded in a thread, and the items of the lists of a Struct one by one: nobody else waits for it.
+    A large one is decoded in a thread, and its list, or those of a Struct, item by item: nobody else waits for it.
 
     Raises:
         TransferFailed: it is anything else.

@@ -67,6 +67,15 @@ async def test_it_is_what_the_decoder_makes_of_it(value, kind, is_large):
     assert await decoded(value, kind) == msgspec.json.decode(msgspec.json.encode(value), type=kind)
 
 
+async def test_a_long_list_is_decoded_item_by_item():
+    names = [{"name": str(number), "sizes": [number]} for number in range(LARGE // 8)]
+    assert await decoded(names, list[Item]) == [Item(**each) for each in names]
+    with pytest.raises(TransferFailed, match="it answered something else"):
+        await decoded([*names, {"name": 1}], list[Item])
+    with pytest.raises(TransferFailed):
+        await decoded({"name": FILL}, list[Item])
+
+
 async def test_a_large_body_is_decoded_in_another_thread_and_a_small_one_in_this():
     await decoded({"models": SMALL}, Answer)
     assert set(threads) == {threading.get_ident()}

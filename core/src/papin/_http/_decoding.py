@@ -45,7 +45,11 @@ def not_understood(where: str, error: Exception) -> TransferFailed:
 
 
 def _decode_large(body: bytes, kind: type[T]) -> T:
-    """Return the same as the decoder does, the items of the lists of a Struct one by one. Raises what it raises."""
+    """Return the same as the decoder does, a list or those of a Struct item by item. Raises what it raises."""
+    if get_origin(kind) is list:
+        each = msgspec.json.Decoder(get_args(kind)[0])
+        items: Any = [each.decode(item) for item in msgspec.json.decode(body, type=list[msgspec.Raw])]
+        return items  # type: ignore[no-any-return]
     split = _split(kind)  # type: ignore[arg-type]  # mypy thinks that a class may have no hash
     if split is None:
         return msgspec.json.decode(body, type=kind)

@@ -51,14 +51,14 @@ class Hub:
             NotFound, LoginRequired, TooManyRequests, TransferFailed: as the hub says.
         """
         answer = await self._send(path, what)
-        return answer.json(kind), self._next(answer)
+        return await answer.decoded(kind), self._next(answer)
 
     async def get_changed(self, path: str, kind: type[T], etag: str) -> Told[T] | None:
         """Return the answer unless it is the one that is marked `etag`; raises as `get`."""
         answer = await self._send(path, "", {"If-None-Match": etag} if etag else {})
         if answer.status == HTTPStatus.NOT_MODIFIED:
             return None
-        return Told(answer.json(kind), self._next(answer), answer.headers.get("etag", "")[:200])
+        return Told(await answer.decoded(kind), self._next(answer), answer.headers.get("etag", "")[:200])
 
     async def _send(self, path: str, what: str, headers: Mapping[str, str] | None = None) -> Response:
         answer = await self._client.request("GET", path, headers=headers, limit=_BODY)
