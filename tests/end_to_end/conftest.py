@@ -52,9 +52,9 @@ def wanted(name: str, *urls: str, body: bytes | None = None, **more: Any) -> Wan
     return WantedFile(name=name, sources=sources, **promised | more)
 
 
-async def download(kernel: Kernel, ref: str) -> Job:
+async def download(kernel: Kernel, ref: str, name: str | None = None) -> Job:
     """Return the job of a download, once it has ended well."""
-    return await kernel.downloads.wait((await kernel.downloads.start(ref)).id)
+    return await kernel.downloads.wait((await kernel.downloads.start(ref, name=name)).id)
 
 
 async def states(kernel: Kernel, job: Job) -> list[Job]:

@@ -1,6 +1,8 @@
 """A model that was damaged on its disk is made whole again, and only what is damaged is fetched."""
 
 import os
+import struct
+import zlib
 
 import msgspec
 import pytest
@@ -49,6 +51,17 @@ async def path_of(kernel, model):
     storage = await kernel._services.storage()
     found = await kernel.models.show(model)
     return await storage.locate(found.files[0].sha256)
+
+
+async def sums_of(kernel, model):
+    found = await kernel.models.show(model)
+    (file,) = found.files
+    return await kernel._services.records.read(lambda read: read.sums(file.storage, file.sha256))
+
+
+async def forget_sums(kernel):
+    """Make it as if everything had been brought in by a papin that kept none."""
+    await kernel._services.records.change(lambda write: write._connection.execute("DELETE FROM sums").rowcount)
 
 
 def flip(path, *places):
@@ -180,19 +193,47 @@ async def test_what_was_taken_in_from_a_file_says_how_to_go_on(kernel, tmp_path)
     assert "import it again" in caught.value.next_step
 
 
-async def test_without_sums_all_of_it_is_fetched(kernel, put, server, tmp_path):
+async def test_d7_of_what_was_taken_from_a_file_only_the_bad_chunks_are_fetched(kernel, put, server, tmp_path):
     local = tmp_path / "m.gguf"
     local.write_bytes(BODY)
-    file = wanted("m.gguf", server.url, body=BODY)
     put("m", from_file(local))
     await download(kernel, "shelf:m")
-    path = await path_of(kernel, "m")
-    path.unlink()
-    path.write_bytes(bytes([1]) + BODY[1:])
-    put("m", file)
+    local.unlink()
+    flip(await path_of(kernel, "m"), 9 * MIB)
+    put("m", wanted("m.gguf", server.url, body=BODY))
+    assert (await kernel.repairs.plan("m")).fetch == CHUNK
+    assert (await repaired(kernel)).state == "completed"
+    assert (await is_whole(kernel), server.sent) == (True, CHUNK)
+
+
+async def test_of_what_is_imported_the_sums_are_kept(kernel, tmp_path):
+    mine = tmp_path / "mine.gguf"
+    mine.write_bytes(BODY)
+    await kernel.downloads.wait((await kernel.downloads.import_file(mine, name="mine")).id)
+    expected = [zlib.crc32(BODY[at : at + CHUNK]) for at in range(0, len(BODY), CHUNK)]
+    assert await sums_of(kernel, "mine") == struct.pack("<6I", *expected)
+
+
+async def test_without_sums_all_of_it_is_fetched(kernel, put, server):
+    path = await install(kernel, put, server)
+    await forget_sums(kernel)
+    flip(path, 5)
+    assert not await is_whole(kernel)
+    assert await sums_of(kernel, "m") == b"", "what is damaged has none"
     assert (await kernel.repairs.plan("m")).fetch == len(BODY)
     assert (await repaired(kernel)).state == "completed"
     assert (await is_whole(kernel), server.sent) == (True, len(BODY))
+
+
+async def test_d7_whoever_reads_a_payload_whole_keeps_its_sums(kernel, put, server):
+    path = await install(kernel, put, server)
+    sums = await sums_of(kernel, "m")
+    await forget_sums(kernel)
+    assert await is_whole(kernel)
+    assert await sums_of(kernel, "m") == sums
+    flip(path, 5)
+    assert (await repaired(kernel)).state == "completed"
+    assert (await is_whole(kernel), server.sent) == (True, CHUNK)
 
 
 async def test_another_copy_on_this_machine_is_taken_before_the_network(kernel, put, server, tmp_path):

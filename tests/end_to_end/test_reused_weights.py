@@ -101,6 +101,21 @@ async def test_a_download_of_what_is_here_in_another_version_reuses_that(kernel,
         assert [(await kernel.models.verify(name)).passed for name in ("m", "second")] == [True, True]
 
 
+async def test_d7_what_was_copied_is_repaired_by_chunks(kernel, put):
+    await install(kernel, put)
+    async with fault_server(NEW) as server:
+        put("m", wanted("m.gguf", server.url, body=NEW), revision="b" * 40)
+        await download(kernel, "shelf:m", name="second")
+        (file,) = (await kernel.models.show("second")).files
+        path = await (await kernel._services.storage()).locate(file.sha256)
+        path.write_bytes(changed(NEW, HEAD + 10 * MIB))
+        server.requests.clear()
+        plan = await kernel.repairs.plan("second")
+        job = await kernel.downloads.wait((await kernel.repairs.start(plan)).id)
+        assert (job.state, plan.fetch, server.sent) == ("completed", 4 * MIB, 4 * MIB)
+        assert path.read_bytes() == NEW
+
+
 @pytest.mark.parametrize(
     ("at", "outcome", "warnings"),
     [(HEAD + 16 * MIB, "weights", 0), (HEAD + 10 * MIB, "metadata", 1)],

@@ -258,10 +258,11 @@ class HookSpecs:
                     await trio.lowlevel.checkpoint()
                     return self._payload(sha256) if self._payload(sha256).exists() else None
 
-                async def verify(self, sha256, *, report):
+                async def verify(self, sha256, *, report, into=None):
                     if await self.locate(sha256) is None:
                         return "missing"
-                    found = await trio.to_thread.run_sync(lambda: hash_file(self._payload(sha256), report=report))
+                    payload = self._payload(sha256)
+                    found = await trio.to_thread.run_sync(lambda: hash_file(payload, report=report, into=into))
                     return "ok" if found == sha256 else "damaged"
 
                 async def frees(self, sha256):

@@ -144,8 +144,13 @@ class StorageSession(Protocol):
         """Return the path of a payload, or None."""
         ...
 
-    async def verify(self, sha256: str, *, report: Callable[[int], None]) -> Literal["ok", "damaged", "missing"]:
-        """Read a payload whole and compare it with its digest; `report` is told the bytes read so far."""
+    async def verify(
+        self, sha256: str, *, report: Callable[[int], None], into: Any = None
+    ) -> Literal["ok", "damaged", "missing"]:
+        """Read a payload whole and compare it with its digest; `report` is told the bytes read so far.
+
+        `into` is a running SHA-256 to use for that: whoever gives it wants to know more of what is read.
+        """
         ...
 
     async def frees(self, sha256: str) -> int:

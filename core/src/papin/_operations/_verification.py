@@ -10,6 +10,7 @@ from papin._operations import _checks
 from papin._operations._hashing import read_foreign
 from papin._operations._headers import read_header
 from papin._operations._services import Services
+from papin._transfers import Digest
 from papin.answers import Check, Verification
 from papin.errors import PapinError
 from papin.events import ModelDamaged
@@ -61,9 +62,14 @@ async def _read_one(services: Services, model: Model, file: StoredFile, before: 
     if is_foreign(model):
         return await read_foreign(services, model, file, report)
     storage = await services.storage(file.storage)
-    verdict = await storage.verify(file.sha256, report=report)
+    known = await services.records.read(lambda read: read.sums(file.storage, file.sha256))
+    digest = None if known else Digest()
+    verdict = await storage.verify(file.sha256, report=report, into=digest)
     if verdict != "ok":
         await services.records.change(lambda write: write.journal(ModelDamaged(model=model.id, file=file.name)))
+    elif digest and digest.hexdigest() == file.sha256:
+        sums = digest.sums  # found right, it can be repaired by chunks from now on
+        await services.records.change(lambda write: write.keep_sums(file.storage, file.sha256, sums), durable=False)
     return verdict
 
 

@@ -124,8 +124,12 @@ class Write(Read):
         query = "INSERT INTO files (sha256, storage, size, format) VALUES (?, ?, ?, '') ON CONFLICT DO NOTHING"
         self._connection.execute(query, (sha256, storage, size))
         if sums:
-            query = "INSERT OR REPLACE INTO sums SELECT key, ? FROM files WHERE sha256 = ? AND storage = ?"
-            self._connection.execute(query, (sums, sha256, storage))
+            self.keep_sums(storage, sha256, sums)
+
+    def keep_sums(self, storage: str, sha256: str, sums: bytes) -> None:
+        """Record the CRC-32 of the chunks of a payload, unless it is not recorded any more."""
+        query = "INSERT OR REPLACE INTO sums SELECT key, ? FROM files WHERE sha256 = ? AND storage = ?"
+        self._connection.execute(query, (sums, sha256, storage))
 
     def drop_leftover(self, sha256: str) -> None:
         """Record that the payload of a leftover is gone from its storage; one that is used again stays recorded."""

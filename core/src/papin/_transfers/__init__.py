@@ -15,6 +15,7 @@ connections may fetch at the same time:
     _pipe       what follows behind the connections, overlapping: writing, making durable, hashing in order (`_hasher`)
     _ledger     which chunks are there, on their way, or free
     _payload    the bytes on disk (`_data`); `_notes` what is known of them, from which another process resumes
+    _sums       what is kept of a payload, by which damage to it is found later
     _pace       a limit on the speed, by a `_bucket`; `_retry` when to try again; `_meter` the progress
 
 `_lanes`, `_ledger` and `_judge` decide and touch nothing.
@@ -29,10 +30,12 @@ from papin._transfers._mend import Damaged
 from papin._transfers._meter import Meter
 from papin._transfers._pace import Pace
 from papin._transfers._received import Received
+from papin._transfers._sums import Digest
 
 __all__ = [
     "Base",
     "Damaged",
+    "Digest",
     "Fetched",
     "Meter",
     "Pace",

@@ -17,7 +17,6 @@ from papin._transfers._hasher import Hasher
 from papin._transfers._hosts import Hosts
 from papin._transfers._lanes import Lanes
 from papin._transfers._ledger import CHUNK, NOTHING, Claim, Ledger, Part
-from papin._transfers._mend import pack
 from papin._transfers._meter import Meter
 from papin._transfers._mirrors import Mirrors
 from papin._transfers._notes import Entity
@@ -27,6 +26,7 @@ from papin._transfers._pipe import Pipe
 from papin._transfers._received import Received
 from papin._transfers._repair import Repair
 from papin._transfers._retry import Retries, Waits, is_progress, tell_nobody
+from papin._transfers._sums import pack
 from papin._transfers._swarm import Swarm, check_part
 from papin.errors import DigestMismatch, NotFound, SourceChanged, TransferFailed
 from papin.models import WantedFile

@@ -10,7 +10,6 @@ The digest of the whole decides. Nothing is noted of what was copied: whoever fi
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack, closing
@@ -30,6 +29,7 @@ from papin._transfers._parts import Parts
 from papin._transfers._payload import Payload
 from papin._transfers._received import Received
 from papin._transfers._retry import Retries, Waits
+from papin._transfers._sums import Digest
 from papin.errors import NotFound, PapinError, TooManyRequests, TransferFailed
 from papin.http import Http
 from papin.models import HttpSource, WantedFile
@@ -134,31 +134,36 @@ class Grafting:
     async def _completed(self, head: bytearray, etag: str) -> Received | None:
         self._meter.enter("verifying", total=self._total)
         digest = await in_thread(self._put_together, head)
-        if digest != self._wanted.sha256:
+        if not self._is_it(digest):
             self._base.otherwise()
             return None
-        return Received(sha256=digest, size=self._total, how="copy", etag=etag.strip('"'))
+        sums = digest.sums
+        return Received(sha256=digest.hexdigest(), size=self._total, how="copy", etag=etag.strip('"'), sums=sums)
+
+    def _is_it(self, digest: Digest) -> bool:
+        return digest.hexdigest() == self._wanted.sha256
 
     # --- in a thread ---
 
-    def _put_together(self, head: bytearray) -> str:
+    def _put_together(self, head: bytearray) -> Digest:
         """Write both parts, durably; return the digest, and leave nothing where it is not the one that was promised."""
         forget_notes(self._staging.folder)
         with disk_errors("the unfinished download"), closing(DataFile(self._staging.data)) as data:
-            digest = ""
+            digest = Digest()
             try:
                 data.truncate(0)
                 data.write(0, [memoryview(head)])
-                digest = self._copied(data, hashlib.sha256(head))
+                digest.update(head)
+                self._copy_rest(data, digest)
             except UnfitError:
-                return ""
+                return Digest()
             finally:
-                data.truncate(self._total if digest == self._wanted.sha256 else 0)
+                data.truncate(self._total if self._is_it(digest) else 0)
             data.sync()
         return digest
 
-    def _copied(self, data: DataFile, digest: hashlib._Hash) -> str:
-        """Put the end of the base behind what is there; return the digest of all."""
+    def _copy_rest(self, data: DataFile, digest: Digest) -> None:
+        """Put the end of the base behind what is there, and add it to the digest of that."""
         buffers = [memoryview(bytearray(_PIECE)) for _ in range(_AHEAD)]
         hashed: deque[Future[None]] = deque()
         # Hashed while the next pieces are copied: either takes about as long.
@@ -172,7 +177,6 @@ class Grafting:
                 self._meter.show_from_thread(self._graft.offset + done + len(view))
                 if not (done + len(view)) % _DURABLE:
                     data.sync_data()
-        return digest.hexdigest()
 
     def _copy(self, data: DataFile, source: int, done: int, view: memoryview) -> None:
         """Copy a piece, and have it in `view`. What the system copies takes no space where blocks can be shared."""

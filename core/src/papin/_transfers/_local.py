@@ -14,6 +14,7 @@ from papin._transfers._disk import disk_errors, in_thread
 from papin._transfers._meter import Meter
 from papin._transfers._notes import forget_notes
 from papin._transfers._received import Received
+from papin._transfers._sums import Digest
 from papin.errors import DigestMismatch, FormatInvalid, NotFound, SourceChanged, StorageFailed
 from papin.models import FileSource, PackageSource, WantedFile
 from papin.sizes import size_text
@@ -126,11 +127,12 @@ async def take_local(
     meter.enter("verifying")
     try:
         digest = await in_thread(_hash_and_sync, staging.data, found.size, meter.show_from_thread)
-        await in_thread(_check, wanted, found, digest)
+        sha256 = digest.hexdigest()
+        await in_thread(_check, wanted, found, sha256)
     except (DigestMismatch, SourceChanged):
         await in_thread(_drop, staging.data)
         raise
-    return Received(sha256=digest, size=found.size, how=how)
+    return Received(sha256=sha256, size=found.size, how=how, sums=digest.sums)
 
 
 def _check(wanted: WantedFile, found: Found, digest: str) -> None:
@@ -145,8 +147,8 @@ def _check(wanted: WantedFile, found: Found, digest: str) -> None:
         )
 
 
-def _hash_and_sync(data: Path, size: int, report: Callable[[int], None]) -> str:
-    seen = 0
+def _hash_and_sync(data: Path, size: int, report: Callable[[int], None]) -> Digest:
+    digest, seen = Digest(), 0
 
     def count(done: int) -> None:
         nonlocal seen
@@ -154,7 +156,7 @@ def _hash_and_sync(data: Path, size: int, report: Callable[[int], None]) -> str:
         report(done)
 
     with disk_errors(str(data)):
-        digest = hash_file(data, report=count)
+        hash_file(data, report=count, into=digest)
         _sync(data)
     if seen != size:
         raise SourceChanged(

@@ -1,14 +1,13 @@
 """A payload that is damaged on its disk: what is still right of it is taken over, and only the rest is fetched.
 
-Whoever downloaded it kept the CRC-32 of each of its chunks. They tell where the damage is, and nothing more: the digest
-of the whole decides, as always. Without them all of it is fetched. The damaged payload stays as it is, for whoever uses
-it, until the right one takes its place.
+Whoever brought it in, or read it whole, kept the CRC-32 of each of its chunks. They tell where the damage is, and
+nothing more: the digest of the whole decides, as always. Without them all of it is fetched. The damaged payload stays
+as it is, for whoever uses it, until the right one takes its place.
 """
 
 from __future__ import annotations
 
 import os
-import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,17 +22,15 @@ from papin._transfers._ledger import CHUNK, Ledger
 from papin._transfers._meter import Meter
 from papin._transfers._notes import Entity
 from papin._transfers._payload import Payload
+from papin._transfers._sums import unpack
 from papin.storages import Staging
 
-__all__ = ["Damaged", "pack", "take_over"]
-
 _DURABLE = 16  # chunks that are written before they are made durable
-_SUM = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damaged:
-    """A payload that is not what it was: its file (None: gone), its right size, and `sums` as `pack` made them."""
+    """A payload that is not what it was: its file (None: gone), its right size, and its `sums`, where known."""
 
     path: Path | None
     size: int
@@ -48,7 +45,7 @@ class Damaged:
 
     def right(self, numbers: range | list[int]) -> Iterator[tuple[int, memoryview]]:
         """Yield those of the chunks `numbers` that are as they were, each good until the next. Blocks."""
-        sums = [crc for (crc,) in _SUM.iter_unpack(self.sums)]
+        sums = unpack(self.sums)
         ledger = Ledger(self.size)
         if self.path is None or len(sums) != ledger.count:
             return
@@ -71,11 +68,6 @@ def _is_read(file: int, start: int, view: memoryview) -> bool:
         return os.preadv(file, [view], start) == len(view)
     except OSError:  # the disk lost it
         return False
-
-
-def pack(ledger: Ledger) -> bytes:
-    """Return the CRC-32 of all chunks of a complete ledger, 4 bytes each, little-endian."""
-    return b"".join(_SUM.pack(crc) for _, crc in sorted(ledger.done.items()))
 
 
 async def take_over(damaged: Damaged, staging: Staging, meter: Meter) -> None:

@@ -180,6 +180,14 @@ class PayloadTests(StorageTests):
         assert seen[-1] == SIZE
         assert await session.verify(KEY, report=nothing) == "missing"
 
+    @pytest.mark.trio
+    async def test_verification_uses_the_hash_that_it_is_given(self, session: StorageSession) -> None:
+        """Whoever gives it learns from it what was read."""
+        digest = hashlib.sha256()
+        await store(session)
+        assert await session.verify(DIGEST, report=nothing, into=digest) == "ok"
+        assert digest.hexdigest() == DIGEST
+
     @pytest.mark.parametrize("damage", ["flipped", "shorter", "longer", "empty", "link"])
     @pytest.mark.trio
     async def test_damage_is_found(self, session: StorageSession, place: Path, damage: str) -> None:

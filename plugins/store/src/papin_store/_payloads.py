@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from papin.errors import StorageFailed
 from papin.storages import hash_file
@@ -49,15 +49,17 @@ def admit(layout: Layout, data: Path, sha256: str, size: int, *, replaces: bool 
     return blob
 
 
-def verify(layout: Layout, sha256: str, piece: Callable[[int], None]) -> Literal["ok", "damaged", "missing"]:
-    """Read a payload whole; `piece` is told the bytes read so far after each piece and may raise to stop."""
+def verify(
+    layout: Layout, sha256: str, piece: Callable[[int], None], into: Any = None
+) -> Literal["ok", "damaged", "missing"]:
+    """Read a payload whole, `into` a running SHA-256; `piece` is told the bytes read so far and may raise to stop."""
     blob = layout.blob(sha256)
     if not os.path.lexists(blob):
         return "missing"
     if size_of(blob) is None:
         return "damaged"
     try:
-        digest = hash_file(blob, report=piece)
+        digest = hash_file(blob, report=piece, into=into)
     except OSError as error:
         if error.errno == errno.EIO:
             return "damaged"

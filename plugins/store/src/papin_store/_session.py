@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import trio
 
@@ -123,11 +123,13 @@ class Store:
         size = await self._run("look at", blob, lambda: _payloads.size_of(blob))
         return None if size is None else blob
 
-    async def verify(self, sha256: str, *, report: Callable[[int], None]) -> Literal["ok", "damaged", "missing"]:
+    async def verify(
+        self, sha256: str, *, report: Callable[[int], None], into: Any = None
+    ) -> Literal["ok", "damaged", "missing"]:
         """See `papin.storages.StorageSession`."""
         blob = self._layout.blob(sha256)
         reports = _Reports(report)
-        verdict = await self._run("read", blob, lambda: _payloads.verify(self._layout, sha256, reports.piece))
+        verdict = await self._run("read", blob, lambda: _payloads.verify(self._layout, sha256, reports.piece, into))
         reports.finish()
         return verdict
 
