@@ -4,7 +4,8 @@ A provider registers a `Provider` descriptor; its `open` gives a session, held i
 kernel is open. What a session can do is told by which of the small interfaces below it implements, nothing else:
 a session without `load` cannot load. A `reference` is always the program's own name for a model; errors are those of
 `papin.errors`. Whatever a program answers is checked before it is believed: bounded, decoded, and never a path unless
-`papin.names` or the program's own folder says so.
+`papin.names` or the program's own folder says so. `papin.testing.folder_provider` is one that can do everything, and
+`python -m papin.testing NAME` tells what of one's own does not hold.
 """
 
 from __future__ import annotations
@@ -75,7 +76,10 @@ class Lists(Protocol):
     async def models(self) -> Listing:
         """Return everything it has, from its folders where they can be read, or else as it answers.
 
-        A program that is not here is no error: its list says that it is not present, and where it would appear.
+        What is told is recorded and shown until it is asked again: when something that the list has a stamp of has
+        changed (`papin.inventories.stamp`: its folders, before they are read), or when the user says so (`--refresh`).
+        A program that is not here is no error: its list says that it is not present, with the stamp of where it would
+        appear, or nobody ever looks there again.
 
         Raises:
             ProviderFailed: it is there and cannot be asked, or answers nonsense. Nobody takes that for "has nothing".

@@ -42,6 +42,14 @@ def test_a_good_plugin_passes(site, certify):
         assert name in done.stdout
 
 
+def test_what_was_not_tried_is_told_with_the_reason(site, certify):
+    site.install("acme", source=example("papin_providers"))
+    done = certify("acme", "-q")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for reason in ("it does not list models", "give --model FILE", "override the fixture `kept`"):
+        assert reason in done.stdout
+
+
 def test_a_bad_plugin_fails_and_the_test_is_named(site, certify):
     source = example("papin_catalogs").replace("raise NotFound", "raise ValueError")
     site.install("acme", source=source.replace(', next_step="Its only one is tiny."', ""))

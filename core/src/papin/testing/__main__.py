@@ -30,6 +30,7 @@ def main() -> int:
         import pytest  # noqa: PLC0415  it is an extra
 
         from papin.testing._certify import entry_point  # noqa: PLC0415
+        from papin.testing._reasons import Reasons  # noqa: PLC0415
 
         entry_point(chosen.name)
     except ModuleNotFoundError as error:
@@ -43,7 +44,7 @@ def main() -> int:
         config = Path(folder, "pytest.ini")
         config.write_text(_INI)
         options = ["-c", str(config), "--rootdir", folder, "-p", "no:cacheprovider", "-rfEs", *rest, str(module)]
-        return 0 if pytest.main(options) == pytest.ExitCode.OK else 1
+        return 0 if pytest.main(options, [Reasons()]) == pytest.ExitCode.OK else 1
 
 
 def _refuse(why: str) -> int:

@@ -203,7 +203,7 @@ class ProviderSuite(MannersSuite, KeepingSuite):
     ) -> AsyncIterator[tuple[Any, LoadedModel]]:
         """Open a session that has loaded the model of the fixture `model`, or skip."""
         if model is None:
-            pytest.skip("there is no model to test with: override the fixture `model`")
+            pytest.skip("there is no model to test with: give --model FILE, or override the fixture `model`")
         async with self.loading(descriptor, context) as session:
             loaded = await session.load(model[0], LoadSettings(n_ctx=256))
             assert loaded.model == model[0].id
