@@ -6,6 +6,11 @@ Words are looked for in names and descriptions, all of them; the last one may be
 a colon and one or more values, of which one has to hold; several filters have to hold together. `size`, `context` and
 `disk` compare (`<`, `<=`, `>`, `>=`), or are a span (`3b-8b`, `..8b`, `3b..`), which a shell leaves as it is. Mistyped
 keys and values mean the nearest there is.
+
+What words find comes in this order (`sort:match`): what is called just so; what has all words in its name; what has
+them in its description. Among these come first what is on this machine already, then what fits on it, then what nobody
+knows it of, and then the rest: nothing is left out for that. Among these come first what is downloaded most, as its
+catalog tells. Any other order that is asked for (`sort:downloads`) looks at that alone.
 """
 
 from __future__ import annotations

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from papin._index import _search
 from papin._index._file import Index
+from papin._index._identity import first_bytes
+from papin._index._read import Installed
 from papin._index._spelling import distance, tokens
 from papin.errors import NameInvalid, NotFound
 from papin.models import Variant
 from papin.query import parse
 
-from .shelf import HERE, entry, find, names, put
+from .shelf import HERE, entry, file, find, names, put
 
 WORDS = ("lake", "lakeside", "sea", "seal", "öl", "coder")
 ENTRIES = st.lists(
@@ -86,13 +88,13 @@ def test_it_finds_what_looking_at_each_entry_finds(tmp_path_factory, told, text,
     index = Index(tmp_path_factory.mktemp("index"))
     put(index, *(entry(f"m{n}", *q, title=f"{' '.join(t)} m{n}", **f) for n, t, f, q in told))
     query = parse(text)
-    before = _search._RARE, _search._COMMON, _search._FEW
+    before = _search._MANY, _search._FEW, _search._HARDLY
     try:
         if common:  # few entries as if they were many
-            _search._RARE, _search._COMMON, _search._FEW = 0, 2, 1
+            _search._MANY, _search._FEW, _search._HARDLY = 2, 1, 1
         found = find(index, text)
     finally:
-        _search._RARE, _search._COMMON, _search._FEW = before
+        _search._MANY, _search._FEW, _search._HARDLY = before
     meant = parse(found.query)
     if meant.words == query.words and [f.values for f in meant.filters] == [f.values for f in query.filters]:
         expected = {f"m{each[0]}" for each in told if is_found(each, query)}
@@ -129,7 +131,8 @@ def shelf(index):
     ("text", "expected"),
     [
         ("", ["lake-70b", "lake-8b", "sea-vision-3b", "sea-1b"]),
-        ("lake", ["lake-70b", "lake-8b"]),
+        ("lake", ["lake-8b", "lake-70b"]),
+        ("lake sort:downloads", ["lake-70b", "lake-8b"]),
         ("lake-8b", ["lake-8b"]),
         ("LAKE 8B", ["lake-8b"]),
         ("arch:llama sort:size", ["lake-8b", "lake-70b"]),
@@ -160,7 +163,7 @@ def test_filters_and_orders(shelf, text, expected):
 @pytest.mark.parametrize(
     ("typed", "meant", "expected"),
     [
-        ("laek", "lake", "lake-70b"),
+        ("laek", "lake", "lake-8b"),
         ("visoin", "vision", "sea-vision-3b"),
         ("arch:lama", "arch:llama", "lake-70b"),
         ("arhc:llama", "arch:llama", "lake-70b"),
@@ -177,15 +180,46 @@ def test_what_is_mistyped_means_the_nearest(shelf, typed, meant, expected):
 def test_an_exact_name_comes_first_however_popular_the_others_are(index):
     put(index, entry("lake", "Q4_0"), *(entry(f"lake-{n}", "Q4_0", downloads=10**6) for n in range(30)))
     assert names(index, "lake", limit=1) == ["lake"]
-    _search._RARE, before = 0, _search._RARE
+    _search._FEW, before = 0, _search._FEW
     try:
         assert names(index, "lake", limit=1) == ["lake"]
     finally:
-        _search._RARE = before
+        _search._FEW = before
+
+
+@pytest.mark.parametrize("few", [1000, 0], ids=["sorted", "walked"])
+def test_equal_matches_come_by_what_is_here_what_fits_and_popularity(index, monkeypatch, few):
+    monkeypatch.setattr(_search, "_FEW", few)
+    put(
+        index,
+        entry("told", summary="better than any lake", downloads=10**6),
+        entry("lake-large", "Q8_0", size=70 * 10**9, downloads=9000),
+        entry("lake-unknown", downloads=5000),
+        entry("lake-popular", "Q4_0", size=10**9, downloads=300),
+        entry("lake-small", "Q4_0", size=10**9, downloads=20),
+        entry("lake-mine", "Q8_0", size=80 * 10**9, files=(file(1),)),
+        entry("lake-pulled", "Q4_0", downloads=3),
+    )
+    here = Installed(
+        by_ref={"shelf:lake-pulled:Q4_0": "pulled", "other:lake-small": "no"},
+        by_digest={first_bytes(file(1).sha256): "mine"},
+    )
+    nobody = ["lake-popular", "lake-small", "lake-unknown", "lake-pulled", "lake-large", "lake-mine", "told"]
+    assert names(index, "lake") == nobody
+    mine = ["lake-pulled", "lake-mine", "lake-popular", "lake-small", "lake-unknown", "lake-large", "told"]
+    assert names(index, "lake", installed=here) == mine
+    assert names(index, "lake sort:downloads", installed=here, limit=2) == ["told", "lake-large"]
+
+
+@pytest.mark.parametrize("typed", ["qwen2.5-coder", "Qwen2.5 Coder GGUF", "acme/Qwen2.5-Coder-GGUF"])
+def test_an_exact_name_is_known_however_it_is_typed(index, typed):
+    others = (entry(f"Qwen2.5-Coder-{n}b", "Q4_0", publisher="acme gguf", downloads=10**6) for n in range(1, 9))
+    put(index, entry("acme/Qwen2.5-Coder-GGUF", size=90 * 10**9), *others)
+    assert names(index, typed, limit=1) == ["acme/Qwen2.5-Coder-GGUF"]
 
 
 def test_begins_of_many_words_that_many_have_are_found_by_popularity_or_name(index, monkeypatch):
-    monkeypatch.setattr(_search, "_RARE", 3)
+    monkeypatch.setattr(_search, "_FEW", 3)
     put(index, *(entry(f"lake{n}", title=f"lake{n} sea{n}", downloads=n) for n in range(12)), entry("lakes"))
     popular = [f"lake{n}" for n in reversed(range(12))]
     assert names(index, "la se") == popular

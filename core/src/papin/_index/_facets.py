@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 __all__ = ["BITS", "Facets", "known"]
 
@@ -17,33 +18,42 @@ def known(connection: sqlite3.Connection, facet: str) -> dict[str, int]:
     return dict(rows)
 
 
-class Facets:
-    """The numbers of one transaction that writes: what is new gets the next number."""
+class _Numbers(dict[str, int]):
+    """The values of a facet with their numbers: what is new gets the next one."""
+
+    def __init__(self, connection: sqlite3.Connection, facet: str) -> None:
+        super().__init__(known(connection, facet))
+        self._add = partial(connection.execute, "INSERT INTO facets VALUES (?, ?, ?)")
+        self._facet = facet
+
+    def __missing__(self, value: str) -> int:
+        self[value] = number = len(self)
+        self._add((self._facet, value, number))
+        return number
+
+
+class Facets(dict[str, _Numbers]):
+    """The numbers of one transaction that writes, by facet and value: what is new gets the next number."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__()
         self._connection = connection
-        self._known: dict[str, dict[str, int]] = {}
+        self._masks: dict[tuple[str, tuple[str, ...]], int] = {}
 
-    def number(self, facet: str, value: str) -> int:
-        """Return the number of a value."""
-        numbers = self._of(facet)
-        if value not in numbers:
-            numbers[value] = len(numbers)
-            self._connection.execute("INSERT INTO facets VALUES (?, ?, ?)", (facet, value, numbers[value]))
-        return numbers[value]
+    def __missing__(self, facet: str) -> _Numbers:
+        self[facet] = numbers = _Numbers(self._connection, facet)
+        return numbers
 
-    def mask(self, facet: str, values: Iterable[str]) -> int:
+    def mask(self, facet: str, values: tuple[str, ...]) -> int:
         """Return a set of values as bits."""
-        mask = 0
-        for value in values:
-            if value in self._of(facet) or len(self._of(facet)) < BITS:
-                mask |= 1 << self.number(facet, value)
+        mask = self._masks.get((facet, values))
+        if mask is None:
+            mask, numbers = 0, self[facet]
+            for value in values:
+                if value in numbers or len(numbers) < BITS:
+                    mask |= 1 << numbers[value]
+            self._masks[facet, values] = mask
         return mask
-
-    def _of(self, facet: str) -> dict[str, int]:
-        if facet not in self._known:
-            self._known[facet] = known(self._connection, facet)
-        return self._known[facet]
 
 
 def names_of(mask: int, numbers: Mapping[str, int]) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ class Facts(NamedTuple):
     """What an entry is filtered and sorted by; `parameters` and `largest` are those of the sizes that it comes in."""
 
     identity: Identity
-    quantizations: frozenset[str]
+    quantizations: tuple[str, ...]
     parameters: int | None
     largest: int | None
     need: int | None
@@ -41,8 +41,6 @@ class Facts(NamedTuple):
 
 def _text(text: str, most: int) -> str:
     """Return a text without what is not to be seen (controls, direction marks, half characters), within bounds."""
-    if not text:
-        return text
     if not text.isprintable():
         text = "".join(char if char.isprintable() else " " for char in text[: 2 * most])
     return text[:most].strip()
@@ -62,8 +60,8 @@ def clean(entry: CatalogEntry, catalog: str, prefix: str) -> CatalogEntry:
     Raises:
         NameInvalid: it has no name that can be typed, or claims to be of another catalog.
     """
-    expected = names.CatalogRef(catalog=prefix, name=names.check(entry.name, "name"))
-    if entry.catalog != catalog or entry.ref != str(expected):
+    expected = f"{prefix}:{names.check(entry.name, 'name')}"
+    if entry.catalog != catalog or entry.ref != expected:
         raise NameInvalid(f"{entry.ref[:80]!a} is not {expected}", next_step="Tell the authors of the catalog.")
     name = entry.name.rpartition("/")[2]
     parameters = _number(entry.parameters) or parameters_of(name)
@@ -92,10 +90,10 @@ def clean(entry: CatalogEntry, catalog: str, prefix: str) -> CatalogEntry:
 def _is_sound(variant: Variant) -> bool:
     if not _is_variant(variant.variant) or len(variant.files) > _FILES:
         return False
-    sizes = [file.size for file in variant.files if file.size is not None]
-    if variant.size is not None:
-        sizes.append(variant.size)
-    return not sizes or (min(sizes) >= 0 and max(sizes) <= _LARGEST)
+    for file in variant.files:
+        if file.size is not None and not 0 <= file.size <= _LARGEST:
+            return False
+    return variant.size is None or 0 <= variant.size <= _LARGEST
 
 
 @lru_cache(1000)  # most builds are called like those of another model
@@ -106,16 +104,30 @@ def _is_variant(text: str) -> bool:
         return False
 
 
+class _Named(NamedTuple):
+    """What the name of a variant tells."""
+
+    quantization: str
+    bits: float | None
+    parameters: int | None
+
+
+@lru_cache(4096)  # as above
+def _named(variant: str, quantization: str) -> _Named:
+    known = quantization or quantization_of(variant)
+    return _Named(_text(known, _TITLE), bits_of(known), parameters_of(variant))
+
+
 def _variant(variant: Variant, entry: CatalogEntry, parameters: int | None) -> Variant:
-    quantization = variant.quantization or quantization_of(variant.variant)
+    named = _named(variant.variant, variant.quantization)
     return msgspec.structs.replace(
         variant,
-        summary=_text(variant.summary, _TITLE),
-        license=_text(variant.license, _TITLE).lower(),
+        summary=variant.summary and _text(variant.summary, _TITLE),
+        license=variant.license and _text(variant.license, _TITLE).lower(),
         architecture=variant.architecture or entry.architecture,
-        quantization=_text(quantization, _TITLE),
-        bits_per_weight=_bits(variant.bits_per_weight) or bits_of(quantization),
-        parameters=_number(variant.parameters) or parameters_of(variant.variant) or parameters,
+        quantization=named.quantization,
+        bits_per_weight=(variant.bits_per_weight and _bits(variant.bits_per_weight)) or named.bits,
+        parameters=(variant.parameters and _number(variant.parameters)) or named.parameters or parameters,
         context_length=variant.context_length or entry.context_length,
         capabilities=() if variant.capabilities == entry.capabilities else variant.capabilities[:_WORDS],
     )
@@ -127,17 +139,24 @@ def facts_of(entry: CatalogEntry) -> Facts:
     usual = [estimate_size(None, entry.parameters, TYPICAL_BITS.get(each)) for each in entry.formats or ("gguf",)]
     needs = [need for need in told_needs if need is not None] or [need for need in usual if need is not None]
     sizes = [each.size for each in entry.variants if each.size is not None]
-    known = {quantization_of(each.quantization).removeprefix("UD-") for each in entry.variants}
+    known = {_quantization(each.quantization) for each in entry.variants}
     told = [entry.parameters] if entry.parameters else [each.parameters for each in entry.variants]
     parameters = [each for each in told if each]
     return Facts(
         identity=identity(entry),
-        quantizations=frozenset(each for each in known if each and not each.endswith("BPW")),
+        quantizations=tuple(sorted(known - {""})),
         parameters=min(parameters, default=None),
         largest=max(parameters, default=None),
         need=min(*needs, _LARGEST) if needs else None,
         size=min(sizes, default=None),
     )
+
+
+@lru_cache(1000)  # as above
+def _quantization(text: str) -> str:
+    """Return what is filtered by: nothing for one of which there may be any number."""
+    known = quantization_of(text).removeprefix("UD-")
+    return "" if known.endswith("BPW") else known
 
 
 # What most entries have in common, so that the first one compresses as well as a second would. It is part of what is

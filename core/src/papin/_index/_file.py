@@ -21,6 +21,7 @@ T = TypeVar("T")
 _BUSY_SECONDS = 10.0
 # A page of entries lands all over the tree of each index: if all that it touches is kept so long, it is written once.
 _CACHED_KIB = 65_536
+_READ_KIB = 16_384  # a search looks into some hundred pages here and there
 _PAGE = 8192  # twice the usual: a build writes into nine trees, and splits and logs fewer pages; searches take as long
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -112,6 +113,7 @@ class Index:
         if now is None:
             return _empty(), None
         connection = _connect(self._file, "ro")
+        connection.execute(f"PRAGMA cache_size = -{_READ_KIB}")
         if _version(connection) == VERSION:
             return connection, now
         connection.close()  # another process is just making it

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from papin.filenames import without_quantization
 from papin.models import CatalogEntry
 
-__all__ = ["Identity", "digests", "first_bytes", "identity", "is_same"]
+__all__ = ["Identity", "digests", "first_bytes", "identity", "is_same", "plain_name"]
 
 # What publishers put behind a model's name that does not make another model of it.
 _WRAPPING = {"gguf", "ggml", "onnx", "mlx", "imatrix", "imat", "i1", "quantized", "quants", "quant", "hf", "bnb", "ud"}
@@ -37,6 +37,11 @@ def identity(entry: CatalogEntry) -> Identity:
         if set(own) <= {*base, *(word for text in publishers for word in _words(text))}:
             plain = base
     return Identity("-".join(plain) or entry.name.lower(), entry.architecture.lower(), entry.parameters)
+
+
+def plain_name(text: str) -> str:
+    """Return what a model of that name is known by; nothing for a name that is all wrapping."""
+    return "-".join(_words(text))
 
 
 def _words(text: str) -> list[str]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 
-__all__ = ["MAGNITUDES", "POSTED", "Postings", "keys_of", "magnitude", "members"]
+__all__ = ["MAGNITUDES", "POSTED", "Postings", "bits_of_keys", "keys_of", "magnitude", "members"]
 
 MAGNITUDES = 128
 """How many magnitudes there are."""
@@ -40,7 +40,7 @@ def members(connection: sqlite3.Connection, column: str, numbers: Collection[int
     marks = ", ".join("?" * len(numbers))
     if column == "publisher":
         query = f"SELECT key FROM entries WHERE publisher IN ({marks})"  # noqa: S608  our own names, here and below
-        return _bits(key for (key,) in connection.execute(query, tuple(numbers)))
+        return bits_of_keys([key for (key,) in connection.execute(query, tuple(numbers))])
     query = f"SELECT block, bits FROM postings WHERE facet = ? AND number IN ({marks})"  # noqa: S608
     blocks: defaultdict[int, int] = defaultdict(int)
     for block, bits in connection.execute(query, (column, *numbers)):
@@ -52,11 +52,10 @@ def members(connection: sqlite3.Connection, column: str, numbers: Collection[int
     )
 
 
-def _bits(keys: Iterator[int]) -> int:
-    found = bytearray()
+def bits_of_keys(keys: Collection[int]) -> int:
+    """Return a set of keys, each as a bit."""
+    found = bytearray(max(keys, default=0) // 8 + 1)
     for key in keys:
-        if key >> 3 >= len(found):
-            found.extend(bytes((key >> 3) + 1 - len(found)))
         found[key >> 3] |= 1 << (key & 7)
     return int.from_bytes(found, "little")
 
@@ -78,24 +77,35 @@ class Postings:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._do = connection.execute
-        self._toggled: defaultdict[tuple[str, int, int], int] = defaultdict(int)
+        # By column and value, since many entries of a page have the same.
+        self._toggled: dict[str, defaultdict[int | None, list[int]]] = {each: defaultdict(list) for each in POSTED}
 
     def toggle(self, key: int, columns: Mapping[str, int | None]) -> None:
         """Put an entry into its sets or, where it is in them, take it out."""
-        block, bit = divmod(key, _BLOCK)
-        for column in POSTED:
-            for number in _numbers(column, columns[column]):
-                self._toggled[column, number, block] ^= 1 << bit
+        for column, keys in self._toggled.items():
+            keys[columns[column]].append(key)
 
     def flush(self) -> None:
         """Write the sets."""
-        for where, toggled in self._toggled.items():
-            query = "SELECT bits FROM postings WHERE facet = ? AND number = ? AND block = ?"
-            row = self._do(query, where).fetchone()
-            bits = toggled ^ (0 if row is None else int.from_bytes(row[0], "little"))
-            stored = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
-            self._do("INSERT OR REPLACE INTO postings VALUES (?, ?, ?, ?)", (*where, stored))
-        self._toggled.clear()
+        for column, toggled in self._toggled.items():
+            blocks: defaultdict[tuple[int, int], int] = defaultdict(int)
+            for value, keys in toggled.items():
+                changed: defaultdict[int, int] = defaultdict(int)
+                for key in keys:
+                    changed[key // _BLOCK] ^= 1 << key % _BLOCK
+                for number in _numbers(column, value):
+                    for block, bits in changed.items():
+                        blocks[number, block] ^= bits
+            toggled.clear()
+            for (number, block), bits in blocks.items():
+                self._write((column, number, block), bits)
+
+    def _write(self, where: tuple[str, int, int], toggled: int) -> None:
+        query = "SELECT bits FROM postings WHERE facet = ? AND number = ? AND block = ?"
+        row = self._do(query, where).fetchone()
+        bits = toggled ^ (0 if row is None else int.from_bytes(row[0], "little"))
+        stored = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+        self._do("INSERT OR REPLACE INTO postings VALUES (?, ?, ?, ?)", (*where, stored))
 
 
 def _numbers(column: str, value: int | None) -> Collection[int]:

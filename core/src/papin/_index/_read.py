@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 _SOURCES = 20
+_NUMBERS = "SELECT c.prefix, f.number FROM catalogs c JOIN facets f ON f.facet = 'catalog' AND f.value = c.name"
 
 
 class State(NamedTuple):
@@ -74,8 +75,8 @@ def state(connection: sqlite3.Connection, catalog: str) -> str:
 
 def find(connection: sqlite3.Connection, query: Query, limit: int, here: Here, installed: Installed) -> Found:
     """Return the cards that a query finds."""
-    hits = search(connection, query, limit, here)
-    (count,) = connection.execute("SELECT count(*) FROM entries").fetchone()
+    hits = search(connection, query, limit, here, lambda: _keys_here(connection, installed))
+    count = members(connection, "catalog", known(connection, "catalog").values()).bit_count()
     return Found(
         query=str(hits.meant),
         cards=_cards(connection, hits.keys, here, installed),
@@ -173,6 +174,31 @@ def _here(
     return {card: tuple(sorted(ids)) for card, ids in found.items()}
 
 
+def _keys_here(connection: sqlite3.Connection, installed: Installed) -> Collection[int]:
+    """Return the keys of the entries of all cards that have a model on this machine."""
+    names: dict[str, set[str]] = {}
+    for ref in installed.by_ref:
+        prefix, _, rest = ref.partition(":")
+        names.setdefault(prefix, set()).add(rest.partition(":")[0])
+    cards: set[int] = set()
+    for prefix, number in connection.execute(_NUMBERS).fetchall():
+        query = """
+        SELECT e.card FROM json_each(?) n CROSS JOIN entries e INDEXED BY entries_by_name
+        ON lower(e.name) = lower(n.value) AND e.catalog = ? WHERE e.name = n.value
+        """
+        cards.update(card for (card,) in connection.execute(query, (_json(sorted(names.get(prefix, ()))), number)))
+    query = """
+    SELECT e.card FROM json_each(?) n CROSS JOIN digests d ON d.digest = n.value CROSS JOIN entries e ON e.key = d.entry
+    """
+    cards.update(card for (card,) in connection.execute(query, (_json(installed.by_digest),)))
+    query = "SELECT e.key FROM json_each(?) n CROSS JOIN entries e ON e.card = n.value"
+    return {key for (key,) in connection.execute(query, (_json(sorted(cards)),))}
+
+
+def _json(values: Iterable[object]) -> bytes:
+    return msgspec.json.encode([*values])
+
+
 def entry_of(connection: sqlite3.Connection, catalog: str, name: str) -> CatalogEntry | None:
     """Return what a catalog told of a model, whose name is compared without case."""
     query = "SELECT entry FROM details WHERE key = ?"
@@ -183,7 +209,7 @@ def entry_of(connection: sqlite3.Connection, catalog: str, name: str) -> Catalog
 def named(connection: sqlite3.Connection, name: str) -> list[CatalogEntry]:
     """Return the entries of just that name, in any catalog, whatever its case; the most downloaded first."""
     query = """
-    SELECT d.entry FROM entries e JOIN details d ON d.key = e.key WHERE e.name = ?1 COLLATE NOCASE
+    SELECT d.entry FROM entries e JOIN details d ON d.key = e.key WHERE lower(e.name) = lower(?1)
     ORDER BY e.downloads DESC LIMIT 10
     """
     return [unpack(data) for (data,) in connection.execute(query, (name,))]
@@ -201,7 +227,7 @@ def installed_of(connection: sqlite3.Connection, entry: CatalogEntry, installed:
 
 def _key_of(connection: sqlite3.Connection, catalog: str, name: str) -> int | None:
     number = known(connection, "catalog").get(catalog)
-    query = "SELECT key FROM entries WHERE name = ? COLLATE NOCASE AND catalog = ?"
+    query = "SELECT key FROM entries WHERE lower(name) = lower(?) AND catalog = ?"
     row = connection.execute(query, (name, number)).fetchone()
     return None if row is None else int(row[0])
 

@@ -9,7 +9,7 @@ from typing import Final
 
 __all__ = ["FILE_NAME", "STATEMENTS", "VERSION"]
 
-VERSION: Final = 5
+VERSION: Final = 6
 
 FILE_NAME: Final = f"catalogs.{VERSION}.db"
 
@@ -63,10 +63,11 @@ CREATE TABLE details (
 )
 """
 
-# No positions of words are kept: nobody searches for phrases.
+# Neither positions of words are kept nor how many an entry has: nobody searches for phrases, and nothing is ranked by
+# how often a word comes.
 _WORDS = """
 CREATE VIRTUAL TABLE words USING fts5(
-    title, about, content = 'details', content_rowid = 'key', detail = 'column',
+    title, about, content = 'details', content_rowid = 'key', detail = 'column', columnsize = 0,
     tokenize = "unicode61 remove_diacritics 2"
 )
 """
@@ -103,23 +104,23 @@ _UPDATES = "CREATE TABLE updates (model TEXT PRIMARY KEY, offer BLOB NOT NULL) W
 # What searching needs to know of this machine, as the kernel found it last.
 _HERE = "CREATE TABLE here (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
 
+# Narrow, since a page of a refresh lands all over each of them: what they do not hold is looked up for what is shown.
 _SORTED: Final = ("downloads", "likes", "trending", "created", "updated")
-"""The columns whose order can be walked, largest first, without looking into the rows themselves."""
-
-_COVERED = (
-    "arch, license, publisher, access, can, formats, quants, parameters, largest, context, need, size, catalog, card"
-)
+"""The columns whose order can be walked, largest first."""
 
 STATEMENTS: Final = (
     _CATALOGS,
     _ENTRIES,
-    "CREATE INDEX entries_by_name ON entries (name COLLATE NOCASE, catalog)",
+    "CREATE INDEX entries_by_name ON entries (lower(name), catalog)",
     "CREATE INDEX entries_by_card ON entries (card)",
     "CREATE INDEX entries_by_identity ON entries (identity)",
     "CREATE INDEX entries_by_publisher ON entries (publisher)",
-    *(f"CREATE INDEX entries_by_{column} ON entries ({column} DESC, {_COVERED})" for column in _SORTED),
+    "CREATE INDEX entries_by_parameters ON entries (parameters IS NULL, parameters)",
+    *(f"CREATE INDEX entries_by_{column} ON entries ({column} DESC)" for column in _SORTED),
     _DETAILS,
     _WORDS,
+    # Merged less often than usual (at four): a build writes a hundred pages, and a search takes as long.
+    "INSERT INTO words (words, rank) VALUES ('automerge', 8)",
     "CREATE VIRTUAL TABLE terms USING fts5vocab(words, 'row')",
     _FACETS,
     _POSTINGS,

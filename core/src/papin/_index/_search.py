@@ -1,40 +1,51 @@
 """Searching: words and conditions to the keys of entries, one for each card, in order.
 
-What the sets of `_postings` leave is looked at one by one where it is little. Else the index of the wanted order is
-walked until there are enough, which is soon, since there is much. How a word is looked for depends on how common it is:
-the entries of a rare one are ranked, all of them; those of a common one are so many that the best are the popular ones.
-Whether an entry has the word is then looked up in the set of all that have it, or where many have in the entry itself.
+Which entries may be found is known as sets of bits: those of the filters stand in `_postings`, those of a word come
+from the index of words, unless so many have it that looking into an entry is quicker. What a set leaves is sorted, all
+of it, where it is little. Else the index of the wanted order is walked until there are enough, which is soon, since
+there is much.
+
+The order of matches, where no other is asked for: what is called just so; what has all words in its name; the rest. Of
+these, what is on this machine, what fits on it, what nobody knows it of, what does not; then by downloads.
 """
 
 from __future__ import annotations
 
 import json
-import math
+import re
 import sqlite3
-from collections.abc import Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import chain, islice
 from typing import NamedTuple
 
 import msgspec
 
 from papin._index._conditions import Condition, Here, condition
 from papin._index._facets import known
-from papin._index._postings import keys_of, members
+from papin._index._identity import plain_name
+from papin._index._postings import MAGNITUDES, bits_of_keys, keys_of, magnitude, members
 from papin._index._spelling import Word, folded, mend, mended_further, tokens, word_of
 from papin.query import Query
 
 __all__ = ["Hits", "search"]
 
-_RARE = 1500
-_COMMON = 10_000
-_FEW = 300
-_ALL = -1  # all keys there ever may be, as a set of bits
-_COLUMNS = {"match": "downloads", "new": "created", "name": "identity"}
-_TITLE_WEIGHT, _ABOUT_WEIGHT = 8.0, 1.0
-_POPULAR = 0.15
-_EXACTLY = 1000.0
-_BEGINS = 1.5
-_KNOWN = 1.25
+_MANY = 6000  # who have a word, where an entry is looked into instead of fetching them
+_HARDLY = 300  # who may be hits, where each is looked into instead of finding out how many have a word
+_FEW = 1000  # who are sorted, all of them
+_BATCH = 64  # who are looked at together on a walk
+_ALL = ("title", "about")
+_COLUMNS = {"match": "downloads", "new": "created", "name": "identity", "size": "parameters"}
+# Last, of what nobody tells downloads of: who tells their size, and the shorter name, which says nothing else.
+_PREFERRED = """
+e.key IN (SELECT value FROM json_each(?)) DESC, CASE WHEN e.need IS NULL THEN 1 ELSE 2 * (e.need > ?) END,
+e.downloads DESC, e.size IS NULL, length(e.name), e.key
+"""
+_ORDERS = {"identity": "e.identity", "parameters": "e.parameters IS NULL, e.parameters"}
+
+
+_STEP = 500  # the first of a walk; four times as many the next time
+_decoded = msgspec.json.Decoder(list[int]).decode
 
 
 class Hits(NamedTuple):
@@ -51,11 +62,20 @@ class _Part(NamedTuple):
 
     shown: str
     of: Word | Condition
-    may: int = _ALL
+    may: int = -1
 
 
-def search(connection: sqlite3.Connection, query: Query, limit: int, here: Here) -> Hits:
-    """Return at most `limit` hits.
+class _Set(NamedTuple):
+    """Entries that may be hits, and the columns of words to look into whether one is; none, where that is known."""
+
+    bits: int
+    look: Collection[str] = ()
+
+
+def search(
+    connection: sqlite3.Connection, query: Query, limit: int, here: Here, installed: Callable[[], Collection[int]]
+) -> Hits:
+    """Return at most `limit` hits; `installed` tells the keys of what is on this machine.
 
     Raises:
         NotFound: a filter names a provider that is not here.
@@ -64,27 +84,19 @@ def search(connection: sqlite3.Connection, query: Query, limit: int, here: Here)
     words = [*typed]
     conditions = [condition(connection, each, here) for each in query.filters]
     meant = msgspec.structs.replace(query, words=tuple(words), filters=tuple(each.meant for each in conditions))
-    hidden = _gone(connection, here)
-    filters = [_Part(str(each.meant), each, members(connection, each.column, each.numbers)) for each in conditions]
+    place = _Place(connection, here, installed)
+    filters = [_Part(str(each.meant), each, place.members(each.column, each.numbers)) for each in conditions]
     for tried in chain([words], mended_further(connection, words)):
         asked = [*(typed.get(word) or _Part(word, word_of(connection, word)) for word in tried), *filters]
-        keys = _first(_Asked(connection, asked, query.sort, hidden).hits(), limit + 1)
+        called = query.words if tried == tokens(query.words) else tried
+        keys = _first(_Asked(place, asked, query.sort, called).hits(), limit + 1)
         if keys:
             meant = msgspec.structs.replace(meant, words=tuple(tried))
             return Hits(tuple(keys[:limit]), len(keys) > limit, meant)
     parts = [*(typed[word] for word in words), *filters]
     without = (([*parts[:number], *parts[number + 1 :]], each.shown) for number, each in enumerate(parts))
-    alone = tuple(shown for rest, shown in without if _Asked(connection, rest, "downloads", hidden).finds())
+    alone = tuple(shown for rest, shown in without if _Asked(place, rest, "downloads").finds())
     return Hits((), more=False, meant=meant, emptied_by=alone)
-
-
-def _gone(connection: sqlite3.Connection, here: Here) -> tuple[int, ...]:
-    """Return the numbers of the catalogs that told something once, and are not here."""
-    if here.catalogs is None:
-        return ()
-    told = [name for (name,) in connection.execute("SELECT name FROM catalogs") if name not in here.catalogs]
-    numbers = known(connection, "catalog") if told else {}
-    return tuple(numbers[name] for name in told if name in numbers)
 
 
 def _first(rows: Iterator[tuple[int, int]], limit: int) -> list[int]:
@@ -97,130 +109,178 @@ def _first(rows: Iterator[tuple[int, int]], limit: int) -> list[int]:
     return list(seen.values())
 
 
+class _Place:
+    """Where it is searched, and what is found out once for all questions."""
+
+    def __init__(self, connection: sqlite3.Connection, here: Here, installed: Callable[[], Collection[int]]) -> None:
+        self.connection = connection
+        self.most = here.room.most
+        self._here = here
+        self._installed = installed
+        self._matching: dict[str, int | None] = {}
+        self._members: dict[tuple[str, tuple[int, ...]], int] = {}
+
+    def members(self, column: str, numbers: Collection[int]) -> int:
+        """Return who has one of `numbers` in `column`."""
+        asked = (column, tuple(numbers))
+        if asked not in self._members:
+            self._members[asked] = members(self.connection, column, numbers)
+        return self._members[asked]
+
+    @cached_property
+    def there(self) -> int:
+        """All entries of the catalogs that are here."""
+        numbers, here = known(self.connection, "catalog"), self._here.catalogs
+        return self.members("catalog", [number for name, number in numbers.items() if here is None or name in here])
+
+    @cached_property
+    def installed(self) -> frozenset[int]:
+        """What is on this machine."""
+        return frozenset(self._installed())
+
+    def by_fit(self) -> Iterator[tuple[int, str]]:
+        """Yield who may fit here, of whom nobody knows it, who may not fit; and the condition that decides."""
+        top = magnitude(self.most)
+        fits = self.members("need", range(top + 1))
+        yield fits, f"e.need <= {self.most}"
+        not_so = self.members("need", range(top, MAGNITUDES))
+        yield self.there & ~(fits | not_so), "e.need IS NULL"
+        yield not_so, f"e.need > {self.most}"
+
+    def matching(self, match: str) -> int | None:
+        """Return who matches; None where these are too many."""
+        if match not in self._matching:
+            # Together, since to take ten thousand rows one by one is most of the time.
+            query = "SELECT json_group_array(key) FROM (SELECT rowid key FROM words WHERE words MATCH ? LIMIT ?)"
+            (told,) = self.connection.execute(query, (match, _MANY + 1)).fetchone()
+            keys = _decoded(told)
+            self._matching[match] = None if len(keys) > _MANY else bits_of_keys(keys)
+        return self._matching[match]
+
+
 class _Asked:
     """One question to the index."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, parts: Sequence[_Part], sort: str, hidden: Sequence[int]
-    ) -> None:
-        self._do = connection.execute
+    def __init__(self, place: _Place, parts: Sequence[_Part], sort: str, called: Sequence[str] = ()) -> None:
+        self._place = place
+        self._do = place.connection.execute
         self._words = [each.of for each in parts if isinstance(each.of, Word)]
         conditions = [each.of for each in parts if isinstance(each.of, Condition)]
         self._sort = sort or ("match" if self._words else "downloads")
-        gone = [f"e.catalog NOT IN ({', '.join(map(str, hidden))})"] if hidden else []
-        self._where = " AND ".join([*(each.sql for each in conditions), *gone])
+        self._where = [each.sql for each in conditions]
         self._parameters = tuple(each for one in conditions for each in one.parameters)
-        self._named = "-".join(word.typed for word in self._words)
         self._match = " AND ".join(word.match for word in self._words)
-        self._may = _ALL
+        self._called = called
+        self._may = place.there
         for each in parts:
             self._may &= each.may
-        if hidden and self._may:
-            self._may &= ~members(connection, "catalog", hidden)
-        self._few = self._may >= 0 and self._may.bit_count() <= _FEW
-
-    def _count(self) -> int:
-        """Return how many entries have all words; where these are too many, only that."""
-        query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-        count: int = self._do(query, (self._match, max(_RARE, _COMMON) + 1)).fetchone()[0]
-        return count
-
-    def finds(self) -> bool:
-        """Tell whether there is any hit."""
-        if not self._words or not self._may or self._few:
-            return next(self.hits(), None) is not None
-        joined = f"CROSS JOIN entries e ON e.key = words.rowid WHERE words MATCH ? AND {self._and()}"
-        if not self._where:
-            joined = "WHERE words MATCH ?"
-        query = f"SELECT 1 FROM words {joined} LIMIT 1"  # noqa: S608  constants, and conditions of ours
-        return self._do(query, (self._match, *self._parameters)).fetchone() is not None
 
     def hits(self) -> Iterator[tuple[int, int]]:
-        """Yield (key, card) in order; a card may come several times."""
+        """Yield (key, card) in order; a card, and an entry, may come several times."""
         if not self._may:
             return
         if not self._words:
-            yield from self._walk()
-            return
-        count = self._count()
-        if not count:
-            return
-        if count <= _RARE:
-            yield from self._ranked()
-            return
-        if self._sort == "match":
-            yield from self._named_so()
-        if count > _COMMON and all(word.terms for word in self._words):
-            yield from (row for row in self._walk() if self._has_words(row[0]))
+            yield from self._in_order(_Set(self._may))
+        elif self._sort != "match":
+            yield from self._in_order(self._having(_ALL))
         else:
-            yield from self._walk("e.key IN (SELECT rowid FROM words WHERE words MATCH ?)", self._match)
+            yield from self._preferred(_Set(self._named_so()))
+            for columns in (("title",), _ALL):
+                yield from self._preferred(self._having(columns))
 
-    def _has_words(self, key: int) -> bool:
-        # To ask the index of words for one entry is to look through what it has of all.
-        text = folded(" ".join(self._do("SELECT title, about FROM details WHERE key = ?", (key,)).fetchone()))
-        if not all(any(term in text for term in word.terms) for word in self._words):
-            return False
-        told = set(tokens([text]))
-        return all(not told.isdisjoint(word.terms) for word in self._words)
+    def finds(self) -> bool:
+        """Tell whether there is any hit."""
+        if not self._words or self._may.bit_count() <= _HARDLY:
+            return next(self.hits(), None) is not None
+        having = self._do("SELECT rowid FROM words WHERE words MATCH ?", (self._match,))
+        wanted = (key for (key,) in having if self._may >> key & 1)
+        return any(any(True for _ in self._rows(batch, ())) for batch in iter(lambda: [*islice(wanted, _BATCH)], []))
 
-    def _and(self, *others: str) -> str:
-        return " AND ".join(each for each in (self._where, *others) if each) or "1"
+    def _named_so(self) -> int:
+        typed = "-".join(word.typed for word in self._words)
+        plain = {typed, plain_name(" ".join(self._called))}
+        names = {typed, "/".join(self._called)}
+        query = "SELECT key FROM entries WHERE identity IN (SELECT value FROM json_each(?))"
+        found = bits_of_keys([key for (key,) in self._do(query, (json.dumps([*plain - {""}]),))])
+        query = "SELECT key FROM entries WHERE lower(name) IN (SELECT lower(value) FROM json_each(?))"
+        return self._may & (found | bits_of_keys([key for (key,) in self._do(query, (json.dumps([*names]),))]))
 
-    def _walk(self, has: str = "", *parameters: str) -> Iterator[tuple[int, int]]:
+    def _having(self, columns: Sequence[str]) -> _Set:
+        """Return those that have all words in these columns together."""
+        if self._may.bit_count() > _HARDLY:  # else to look into each is quicker
+            found = self._place.matching(self._match if columns == _ALL else f"{{title}} : ({self._match})")
+            if found is not None:
+                return _Set(self._may & found)
+        return _Set(self._may, columns)
+
+    def _preferred(self, some: _Set) -> Iterator[tuple[int, int]]:
+        """Yield what is here before what fits, and what fits before the rest."""
+        if some.bits.bit_count() <= _FEW:
+            place = self._place
+            here = json.dumps([key for key in place.installed if some.bits >> key & 1])
+            yield from self._sorted(some, _PREFERRED, here, place.most)
+            return
+        yield from self._in_order(some._replace(bits=some.bits & bits_of_keys(self._place.installed)))
+        for bits, fit in self._place.by_fit():
+            yield from self._in_order(some._replace(bits=some.bits & bits), fit)
+
+    def _in_order(self, some: _Set, *others: str) -> Iterator[tuple[int, int]]:
+        if not some.bits:
+            return
         column = _COLUMNS.get(self._sort, self._sort)
-        walked = f"entries e INDEXED BY entries_by_{column}" if column != "size" else "entries e"
-        few: tuple[str, ...] = ()
-        if self._few:
-            walked = "json_each(?) few CROSS JOIN entries e ON e.key = few.value"
-            few = (json.dumps(keys_of(self._may)),)
-        order = {"size": "e.parameters IS NULL, e.parameters", "identity": "e.identity"}.get(column, f"e.{column} DESC")
-        query = f"SELECT e.key, e.card FROM {walked} WHERE {self._and(has)} ORDER BY {order}"  # noqa: S608
-        yield from self._do(query, (*few, *self._parameters, *parameters))
+        order = _ORDERS.get(column, f"e.{column} DESC")
+        if some.bits.bit_count() <= _FEW:
+            yield from self._sorted(some, order, others=others)
+            return
+        there = some.bits.to_bytes(some.bits.bit_length() // 8 + 1, "little")
+        last = len(there) << 3
+        for keys in self._walked(f"SELECT e.key FROM entries e INDEXED BY entries_by_{column} ORDER BY {order}"):  # noqa: S608
+            wanted = [key for key in keys if key < last and there[key >> 3] >> (key & 7) & 1]
+            for first in range(0, len(wanted), _BATCH):
+                yield from self._looked_at(self._rows(wanted[first : first + _BATCH], others), some.look)
 
-    def _named_so(self) -> Iterator[tuple[int, int]]:
-        query = f"SELECT e.key, e.card FROM entries e WHERE {self._and('e.identity = ?')} ORDER BY e.downloads DESC"  # noqa: S608
-        yield from self._do(query, (*self._parameters, self._named))
+    def _walked(self, query: str) -> Iterator[list[int]]:
+        """Yield the keys that a query finds, in its order, some together as in `matching`."""
+        offset, count = 0, _STEP
+        while True:
+            together = f"SELECT json_group_array(key) FROM ({query} LIMIT ? OFFSET ?)"  # noqa: S608  queries of ours
+            keys = _decoded(self._do(together, (count, offset)).fetchone()[0])
+            yield keys
+            if len(keys) < count:
+                return
+            offset, count = offset + count, 4 * count
 
-    def _ranked(self) -> Iterator[tuple[int, int]]:
-        # CROSS JOIN keeps SQLite from asking the index of words for each entry.
+    def _sorted(
+        self, some: _Set, order: str, *order_by: str | int, others: Sequence[str] = ()
+    ) -> Iterator[tuple[int, int]]:
+        yield from self._looked_at(self._rows(keys_of(some.bits), others, order, order_by), some.look)
+
+    def _rows(
+        self, keys: Sequence[int], others: Sequence[str], order: str = "few.key", order_by: Sequence[str | int] = ()
+    ) -> Iterable[tuple[int, int]]:
+        """Return those of `keys` that meet the conditions, in their order or another."""
+        where = " AND ".join([*self._where, *others]) or "1"
         query = f"""
-        SELECT e.key, e.card, e.name, e.identity, e.downloads, e.likes, e.trending, e.created, e.updated,
-        e.parameters, e.size, bm25(words, {_TITLE_WEIGHT}, {_ABOUT_WEIGHT})
-        FROM words CROSS JOIN entries e ON e.key = words.rowid WHERE words MATCH ? AND {self._and()}
+        SELECT e.key, e.card FROM json_each(?) few CROSS JOIN entries e ON e.key = few.value
+        WHERE {where} ORDER BY {order}
         """  # noqa: S608  constants, and conditions of ours
-        rows = [_Row(*row) for row in self._do(query, (self._match, *self._parameters))]
-        for row in sorted(rows, key=self._order):
-            yield row.key, row.card
+        return self._do(query, (json.dumps(keys), *self._parameters, *order_by))
 
-    def _order(self, row: _Row) -> tuple[float | str, ...]:
-        match self._sort:
-            case "name":
-                return row.identity, row.key
-            case "size":
-                return row.parameters is None, row.parameters or 0
-            case "match":
-                return -self._score(row), row.key
-        return -getattr(row, _COLUMNS.get(self._sort, self._sort)), row.key
+    def _looked_at(self, rows: Iterable[tuple[int, int]], columns: Collection[str]) -> Iterator[tuple[int, int]]:
+        return (row for row in rows if not columns or self._has_words(row[0], columns))
 
-    def _score(self, row: _Row) -> float:
-        # bm25 is negative, and the more so the better.
-        exactly = _EXACTLY if self._named in (row.identity, row.name.lower()) else 0.0
-        begins = _BEGINS if row.identity.startswith(self._named) else 1.0
-        # Of two whose words match alike, the one whose size is told and not guessed is the better answer.
-        known = 1.0 if row.size is None else _KNOWN
-        return exactly - row.rank * begins * known * (1 + _POPULAR * math.log10(1 + row.downloads))
+    def _has_words(self, key: int, columns: Collection[str]) -> bool:
+        # To ask the index of words for one entry is to look through what it has of all.
+        query = f"SELECT {', '.join(columns)} FROM details WHERE key = ?"  # noqa: S608  constants
+        text = folded(" ".join(self._do(query, (key,)).fetchone()))
+        return all(word.search(text) for word in self._looks)
+
+    @cached_property
+    def _looks(self) -> list[re.Pattern[str]]:
+        return [_look(word) for word in self._words]
 
 
-class _Row(NamedTuple):
-    key: int
-    card: int
-    name: str
-    identity: str
-    downloads: int
-    likes: int
-    trending: float
-    created: int
-    updated: int
-    parameters: int | None
-    size: int | None
-    rank: float
+def _look(word: Word) -> re.Pattern[str]:
+    """Return what finds a word in a text that is folded, as the index would."""
+    either = "|".join(map(re.escape, word.terms or (word.typed,)))
+    return re.compile(rf"(?<![^\W_])(?:{either})" + (r"(?![^\W_])" if word.terms else ""))

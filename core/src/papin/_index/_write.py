@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from itertools import count
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,7 +24,18 @@ from papin.models import CatalogEntry
 
 __all__ = ["Stored", "fail", "forget", "put", "put_entries"]
 
-_CHECKED = 100  # entries between two looks whether to go on
+_AT_ONCE = 100  # entries between two looks whether to go on
+
+
+_COLUMNS = (
+    "catalog", "identity", "arch", "license", "publisher", "access", "can", "formats", "quants", "parameters",
+    "largest", "context", "need", "size", "downloads", "likes", "trending", "created", "updated",
+)  # fmt: skip
+_INSERT = (
+    f"INSERT INTO entries (key, name, card, {', '.join(_COLUMNS)})"  # noqa: S608  constants
+    f" VALUES (?, ?, ?{', ?' * len(_COLUMNS)})"
+)
+_Known = tuple[int, bytes]
 
 
 class Stored(NamedTuple):
@@ -71,14 +83,16 @@ def put_entries(
     """Record entries, whatever else the catalog has."""
     _know(connection, catalog, prefix)
     changed = refused = 0
+    told = iter(entries)
     with _writing(connection, catalog) as writer:
-        for number, entry in enumerate(entries):
-            if number % _CHECKED == 0:
-                check()
-            try:
-                changed += writer.put(clean(entry, catalog, prefix))
-            except NameInvalid:
-                refused += 1
+        while some := [*islice(told, _AT_ONCE)]:
+            check()
+            known = writer.stored([entry.name for entry in some])
+            for entry in some:
+                try:
+                    changed += writer.put(clean(entry, catalog, prefix), known)
+                except NameInvalid:
+                    refused += 1
     return Stored(changed=changed, refused=refused)
 
 
@@ -120,41 +134,47 @@ class _Writer:
         self._facets = Facets(connection)
         self._postings = Postings(connection)
         self.flush = self._postings.flush
-        self._catalog = self._facets.number("catalog", catalog)
+        self._catalog = self._facets["catalog"][catalog]
         # Keys that no entry ever had. One is needed before its entry is there, whose card it may become.
         row = self._do("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
         self._new_keys = count(1 if row is None else int(row[0]) + 1)
 
     def existing(self, name: str) -> int | None:
         # The index of names does not tell cases apart; few names differ by that alone.
-        query = "SELECT key FROM entries WHERE name = ?1 COLLATE NOCASE AND catalog = ?2 AND name = ?1"
+        query = "SELECT key FROM entries WHERE lower(name) = lower(?1) AND catalog = ?2 AND name = ?1"
         row = self._do(query, (name, self._catalog)).fetchone()
         return None if row is None else int(row[0])
 
     def all_names(self) -> list[tuple[str, int]]:
         return self._do("SELECT name, key FROM entries WHERE catalog = ?", (self._catalog,)).fetchall()
 
-    def put(self, entry: CatalogEntry) -> bool:
-        """Record an entry; return whether anything of it is new."""
+    def stored(self, names: Sequence[str]) -> dict[str, _Known]:
+        """Return what is recorded of the entries of these names."""
+        query = """
+        SELECT e.name, e.key, d.entry FROM json_each(?) n
+        CROSS JOIN entries e INDEXED BY entries_by_name ON lower(e.name) = lower(n.value) AND e.catalog = ?
+        JOIN details d ON d.key = e.key WHERE e.name = n.value
+        """
+        return {name: (key, packed) for name, key, packed in self._do(query, (json.dumps(names), self._catalog))}
+
+    def put(self, entry: CatalogEntry, known: dict[str, _Known]) -> bool:
+        """Record an entry, and in `known` that it is; return whether anything of it is new."""
         packed = pack(entry)
-        key = self.existing(entry.name)
-        if key is not None:
-            if self._do("SELECT entry FROM details WHERE key = ?", (key,)).fetchone()[0] == packed:
+        before = known.get(entry.name)
+        if before is not None:
+            if before[1] == packed:
                 return False
-            self.remove(key)
-        self._insert(next(self._new_keys) if key is None else key, entry, packed)
+            self.remove(before[0])
+        key = next(self._new_keys) if before is None else before[0]
+        self._insert(key, entry, packed)
+        known[entry.name] = (key, packed)
         return True
 
     def _insert(self, key: int, entry: CatalogEntry, packed: bytes) -> None:
         facts, keys = facts_of(entry), digests(entry)
         card = self._card(facts.identity, keys, key) or key
-        columns: dict[str, Any] = {"key": key, "name": entry.name, "catalog": self._catalog, "card": card}
-        columns |= self._columns(entry, facts)
-        query = (
-            f"INSERT INTO entries ({', '.join(columns)})"  # noqa: S608  constants
-            f" VALUES ({', '.join('?' * len(columns))})"
-        )
-        self._do(query, tuple(columns.values()))
+        columns = self._columns(entry, facts)
+        self._do(_INSERT, (key, entry.name, card, *columns.values()))
         self._postings.toggle(key, columns)
         about = _about(entry)
         self._do("INSERT INTO details VALUES (?, ?, ?, ?)", (key, *about, packed))
@@ -162,17 +182,19 @@ class _Writer:
         for digest in keys:
             self._do("INSERT INTO digests VALUES (?, ?)", (digest, key))
 
-    def _columns(self, entry: CatalogEntry, facts: Facts) -> dict[str, object]:
-        number, mask = self._facets.number, self._facets.mask
+    def _columns(self, entry: CatalogEntry, facts: Facts) -> dict[str, Any]:
+        """Return what stands in `_COLUMNS`, in their order."""
+        number, mask = self._facets, self._facets.mask
         return {
+            "catalog": self._catalog,
             "identity": facts.identity.name,
-            "arch": number("arch", entry.architecture),
-            "license": number("license", entry.license),
-            "publisher": number("publisher", entry.publisher.lower()),
-            "access": number("access", entry.access),
+            "arch": number["arch"][entry.architecture],
+            "license": number["license"][entry.license],
+            "publisher": number["publisher"][entry.publisher.lower()],
+            "access": number["access"][entry.access],
             "can": mask("can", entry.capabilities),
             "formats": mask("format", entry.formats),
-            "quants": mask("quant", sorted(facts.quantizations)),
+            "quants": mask("quant", facts.quantizations),
             "parameters": facts.parameters,
             "largest": facts.largest,
             "context": entry.context_length,
