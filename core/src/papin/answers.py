@@ -195,12 +195,16 @@ class Setting(Value, frozen=True, kw_only=True):
 
 
 class SettingsView(Value, frozen=True, kw_only=True):
-    """All settings of a model, and the provider that would run it; `configures`: that program keeps settings itself."""
+    """All settings of a model, and the provider that would run it.
+
+    `configures`: that program keeps settings of this model itself; if not, `fixed` says why, in a plain sentence.
+    """
 
     model: str
     provider: str
     settings: tuple[Setting, ...]
     configures: bool = False
+    fixed: str = ""
 
 
 class Duplicate(Value, frozen=True, kw_only=True):

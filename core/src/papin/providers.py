@@ -40,6 +40,7 @@ __all__ = [
     "Copies",
     "Defaults",
     "Embeds",
+    "Fixed",
     "Lists",
     "Loads",
     "Measures",
@@ -213,6 +214,15 @@ class Configures(Protocol):
 
     async def configure(self, reference: str, settings: Mapping[str, str | int | float | bool | None]) -> None:
         """Set values; None takes one away. Weights are not written again. Raises `NotFound`."""
+        ...
+
+
+@runtime_checkable
+class Fixed(Protocol):
+    """Tells that a program which could keep settings (`Configures`) keeps none for a model, as it was started."""
+
+    async def fixed(self, reference: str) -> str:
+        """Return why, in a plain sentence, or nothing where it does keep them."""
         ...
 
 

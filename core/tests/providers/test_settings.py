@@ -73,9 +73,19 @@ async def test_a_provider_without_the_model_is_not_configured(folders, put_model
     async with folders.open() as kernel:
         with pytest.raises(NotFound):
             await kernel.models.configure("qwen3", "second", {"n_ctx": 1})
-        assert (await kernel.models.settings("qwen3", provider="second")).configures is False
+        view = await kernel.models.settings("qwen3", provider="second")
+        assert (view.configures, view.fixed) == (False, "second does not have the model itself.")
         with pytest.raises((NotFound, ProviderFailed)):
             await kernel.models.settings("qwen3", provider="nobody")
+
+
+async def test_a_program_that_was_started_without_settings_says_so(folders, put_model):
+    put_model(folders.add("folder", fixed="It was started so."), "qwen3")
+    async with folders.open() as kernel:
+        view = await kernel.models.settings("qwen3")
+        assert (view.configures, view.fixed) == (False, "It was started so.")
+        with pytest.raises(ProviderFailed, match="cannot be configured: It was started so"):
+            await kernel.models.configure("qwen3", "folder", {"n_ctx": 1})
 
 
 async def test_what_a_provider_says_of_a_model(folders, put_model):

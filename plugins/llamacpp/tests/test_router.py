@@ -49,6 +49,11 @@ async def test_it_says_what_it_is(router):
         assert {"reports", "lists", "loads", "chats", "completes", "embeds"} <= set(capabilities(session))
 
 
+async def test_it_keeps_settings(router):
+    async with router.open() as session:
+        assert await session.fixed("toy") == ""
+
+
 async def test_it_tells_how_many_requests_each_model_answers(router, tmp_path):
     toy(tmp_path, "busy", '{"answering": 2}')
     async with router.open() as session:

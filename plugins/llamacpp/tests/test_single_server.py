@@ -117,6 +117,7 @@ async def test_a_fake_one_answers_and_keeps_its_model(tmp_path):
             assert await session.settings("toy") == {"n_ctx": 512, "n_parallel": 1, **told}
             with pytest.raises(NotFound):
                 await session.settings("other")
+            assert "started with" in await session.fixed("toy")
             with pytest.raises(ProviderFailed, match="serves one model"):
                 await session.pull("a/b", print)
             with pytest.raises(ProviderFailed, match="serves one model"):

@@ -15,15 +15,17 @@ from papin.answers import SettingsView
 from papin.errors import NameInvalid, NotFound, PapinError, ProviderFailed
 from papin.inventories import ProviderDetails
 from papin.models import LoadedModel, Model
-from papin.providers import Configures, Defaults, Loads, Shows, reference_of
+from papin.providers import Configures, Defaults, Fixed, Loads, ProviderSession, Shows, reference_of
+
+_NOBODY = "Nothing here runs it now."
 
 
 class _Theirs(NamedTuple):
     """What a provider has in force for a model; see `papin._operations._settings.effective`."""
 
     values: Mapping[str, str | int | float | bool]
-    configures: bool
     follows_model: bool
+    fixed: str
 
 
 def _in_memory(loaded: Sequence[LoadedModel], model: Model, reference: str | None) -> Mapping[str, int]:
@@ -43,11 +45,13 @@ class Configuring(Running):
         """
         model = await self._find(ref)
         name = await self._runner_or(model, provider)
-        theirs = await self._theirs(model, name) if name else _Theirs({}, configures=False, follows_model=True)
+        theirs = await self._theirs(model, name) if name else _Theirs({}, follows_model=True, fixed=_NOBODY)
         accepts = self._providers.descriptor(name).accepts if name else None
         defaults = await self._defaults(model) if theirs.follows_model else {}
         settings = effective(model, theirs.values, accepts, defaults)
-        return SettingsView(model=model.id, provider=name, settings=settings, configures=theirs.configures)
+        return SettingsView(
+            model=model.id, provider=name, settings=settings, configures=not theirs.fixed, fixed=theirs.fixed
+        )
 
     async def _defaults(self, model: Model) -> Mapping[str, Any]:
         return {"n_ctx": model.context_length, **await sampling_of(self._services, model)}
@@ -67,13 +71,21 @@ class Configuring(Running):
         async with self._providers.asking(provider, bounded=True) as session:
             follows_model = isinstance(session, Defaults)
             defaults = msgspec.to_builtins(session.defaults(model)) if isinstance(session, Defaults) else {}
-            configures = isinstance(session, Configures)
+            fixed = await self._fixed(session, provider, reference)
             kept = await session.settings(reference) if reference and isinstance(session, Configures) else {}
             loaded: Sequence[LoadedModel] = ()
             with suppress(PapinError):  # what is in memory is more than was asked for
                 loaded = await session.loaded() if isinstance(session, Loads) else ()
             values = {**defaults, **kept, **_in_memory(loaded, model, reference)}
-            return _Theirs(values, configures=configures and reference is not None, follows_model=follows_model)
+            return _Theirs(values, follows_model=follows_model, fixed=fixed)
+
+    async def _fixed(self, session: ProviderSession, provider: str, reference: str | None) -> str:
+        """Return why the program keeps no settings of the model itself, or nothing where it does."""
+        if not isinstance(session, Configures):
+            return self._providers.descriptor(provider).lacks.get("configures", "It keeps no settings.")
+        if reference is None:
+            return f"{provider} does not have the model itself."
+        return await session.fixed(reference) if isinstance(session, Fixed) else ""
 
     async def details(self, ref: str, *, provider: str | None = None) -> ProviderDetails:
         """Return what `provider`, or the first that can tell, says of a model: template, prompt, licence, settings.
@@ -117,8 +129,8 @@ class Configuring(Running):
         if reference is None:
             raise NotFound(f"{provider} does not have {model.id}", next_step=f"papin models share {model.id}")
         async with self._providers.asking(provider) as session:
-            if not isinstance(session, Configures):
-                why = descriptor.lacks.get("configures", "It keeps no settings.")
+            why = await self._fixed(session, provider, reference)
+            if why or not isinstance(session, Configures):
                 raise ProviderFailed(f"{provider} cannot be configured: {why}", next_step="Save them here instead.")
             await session.configure(reference, values)
         return await self.settings(ref, provider=provider)

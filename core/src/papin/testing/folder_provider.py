@@ -68,12 +68,14 @@ Behaviour = Literal[
 class FolderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`path` is the folder; `source` is where `pull` takes models from. `behaviour` says how it fails.
 
-    With `runs_files`, which the descriptor has to say too, it loads models that it does not have.
+    `fixed` is why it keeps no settings. With `runs_files`, which the descriptor has to say too, it loads models that it
+    does not have.
     """
 
     path: str = ""
     source: str = ""
     behaviour: Behaviour = "good"
+    fixed: str = ""
     runs_files: bool = False
 
 
@@ -294,6 +296,11 @@ class FolderProvider:
         notes = self._notes(reference)
         found: dict[str, str | int | float | bool] = json.loads(notes.read_text()) if notes.exists() else {}
         return found
+
+    async def fixed(self, reference: str) -> str:
+        """Return what the settings say; see `papin.providers.Fixed`."""
+        await trio.lowlevel.checkpoint()
+        return self._context.settings.fixed
 
     async def configure(self, reference: str, settings: Mapping[str, str | int | float | bool | None]) -> None:
         """Note it; see `papin.providers.Configures`."""

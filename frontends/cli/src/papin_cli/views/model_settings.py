@@ -20,8 +20,8 @@ _COLUMNS = (
 def table(view: SettingsView, width: int | None) -> str:
     """Return the settings as a table."""
     rows = [_row(each, view.provider) for each in view.settings]
-    by = f"{name(view.model)} is run by {name(view.provider)}." if view.provider else "Nothing here runs it now."
-    return f"{render(_COLUMNS, rows, width)}\n{by}\n"
+    by = f"{name(view.model)} is run by {name(view.provider)}. " if view.provider else ""
+    return f"{render(_COLUMNS, rows, width)}\n{by}{name(view.fixed)}".rstrip() + "\n"
 
 
 def _row(setting: Setting, provider: str) -> tuple[str, ...]:

@@ -29,6 +29,8 @@ from papin_llamacpp._servers.wire import ListedModel, Meta, Props, details, file
 
 __all__ = ["Session", "open_session"]
 
+_SINGLE = "A llama-server with one model has the settings that it was started with; as a router it keeps them."
+
 
 @asynccontextmanager
 async def open_session(context: Context[ServerSettings]) -> AsyncIterator[Session]:
@@ -179,6 +181,10 @@ class Session:
         kept = await self._sharing.settings(reference) if await self._is_router() else {}
         _, props = await self._told(reference)
         return {**kept, **props.in_force}
+
+    async def fixed(self, reference: str) -> str:  # noqa: ARG002  # it is so for the only model that it has
+        """Return why a server with one model keeps no settings; see `papin.providers.Fixed`."""
+        return "" if await self._is_router() else _SINGLE
 
     async def configure(self, reference: str, settings: Mapping[str, str | int | float | bool | None]) -> None:
         """Change a router's presets; see `papin.providers.Configures`."""
