@@ -26,6 +26,7 @@ __all__ = [
     "ProviderModel",
     "Remark",
     "Stamp",
+    "closed",
     "is_current",
     "stamp",
     "stamped",
@@ -135,6 +136,21 @@ class Remark(Value, frozen=True, kw_only=True, omit_defaults=True):
     settings: dict[str, str | int | float | bool] = msgspec.field(default_factory=dict)
     last_used_at: datetime | None = None
     uses: int = 0
+
+
+def closed(paths: Iterable[Path]) -> str:
+    """Return the folder of the first of these files that nobody but others may look for, or nothing; blocks.
+
+    That is what `Listing.unreadable` tells.
+    """
+    for path in paths:
+        try:
+            path.stat()
+        except PermissionError:
+            return str(path.parent)
+        except (OSError, ValueError):
+            continue
+    return ""
 
 
 def stamp(paths: Iterable[Path | str]) -> tuple[Stamp, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from papin.errors import Ambiguous
-from papin.inventories import Inventory, ProviderFile, ProviderModel, Remark
+from papin.inventories import Inventory, Listing, ProviderFile, ProviderModel, Remark
 from papin.models import Model, Placement, StoredFile, Value
 
 __all__ = ["Holding", "Shelf", "Shelved", "digests", "group", "is_foreign", "merged", "paths_of"]
@@ -77,6 +77,13 @@ def digests(inventories: Iterable[Inventory]) -> set[str]:
     }
 
 
+def _unreadable(listing: Listing, model: ProviderModel) -> str:
+    """Return the folder that the files of a model lie in unseen, or nothing where that is not so."""
+    if not listing.unreadable or model.state == "remote" or any(file.path for file in model.files):
+        return ""
+    return listing.unreadable
+
+
 def group(inventories: Sequence[Inventory], owners: Mapping[frozenset[str], str]) -> tuple[Shelved, ...]:
     """Return what providers have, each payload once, in the order of providers and of their own lists.
 
@@ -86,7 +93,7 @@ def group(inventories: Sequence[Inventory], owners: Mapping[frozenset[str], str]
     found: dict[object, list[Holding]] = defaultdict(list)
     for inventory in inventories:
         for model in inventory.listing.models:
-            unreadable = "" if model.state == "remote" else inventory.listing.unreadable
+            unreadable = _unreadable(inventory.listing, model)
             holding = Holding(provider=inventory.provider, model=model, unreadable=unreadable)
             found[_identity(holding, names)].append(holding)
     shared = {digest for inventory in inventories for digest in inventory.shared}

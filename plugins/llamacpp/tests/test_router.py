@@ -8,6 +8,7 @@ from papin.errors import EngineMissing, LoadFailed, LoginRequired, NotFound, Pro
 from papin.events import ModelLoaded, ModelLoadFailed, ModelLoading, ModelUnloaded
 from papin.models import LoadSettings
 from papin.providers import capabilities
+from papin.testing.users import as_somebody_else, public_folder
 
 from .conftest import ASK, text_of
 from .servers import fake_router, model_of, toy
@@ -234,3 +235,23 @@ async def test_answers_to_a_model_that_was_unloaded_meanwhile_are_errors(router)
         with pytest.raises(ProviderFailed, match="not running"):
             async with session.chat(loaded, ASK, {}) as replies:
                 await anext(replies)
+
+
+def test_a_model_in_a_folder_of_somebody_else_is_here():
+    with public_folder() as folder:
+        toy(folder, "toy")
+        theirs = toy(folder, "theirs").parent
+        with fake_router(folder) as router:
+
+            async def look():
+                async with router.open() as session:
+                    listing = await session.models()
+                return [{each.reference: bool(each.files[0].path) for each in listing.models}, listing.unreadable]
+
+            assert trio.run(look) == [{"theirs": True, "toy": True}, ""]  # and everything is imported
+            theirs.chmod(0o000)
+            try:
+                found = as_somebody_else(lambda: trio.run(look))
+            finally:
+                theirs.chmod(0o755)
+        assert found == [{"theirs": False, "toy": True}, str(theirs)]

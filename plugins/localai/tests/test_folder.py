@@ -6,6 +6,7 @@ import os
 import pytest
 
 from papin.inventories import is_current
+from papin.testing.users import as_somebody_else, public_folder
 from papin_localai._folder import read_folder
 
 
@@ -100,3 +101,23 @@ def test_changes_are_noticed_by_time_stamps(root):
 def test_a_folder_that_is_not_there_says_where_it_would_be(root):
     listing = read_folder(root / "nowhere")
     assert (listing.is_present, [each.path for each in listing.stamps]) == (False, [str(root / "nowhere")])
+
+
+def test_a_folder_of_somebody_else_below_it_is_said_to_be_one():
+    with public_folder() as root:
+        write(root / "theirs" / "big-Q4_K_M.gguf", 300)
+        write(root / "open-Q8_0.gguf", 7)
+        configure(root, "big", parameters={"model": "theirs/big-Q4_K_M.gguf"})
+        configure(root, "gone", parameters={"model": "nowhere/gone-Q4_K_M.gguf"})
+
+        def look():
+            found = read_folder(root)
+            return [{each.reference: each.state for each in found.models}, found.unreadable]
+
+        assert look()[1] == ""
+        (root / "theirs").chmod(0o000)
+        states = {"big": "ready", "gone": "damaged", "open-Q8_0.gguf": "ready"}
+        try:
+            assert as_somebody_else(look) == [states, str(root / "theirs")]
+        finally:
+            (root / "theirs").chmod(0o755)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ from papin.errors import (
 )
 from papin.links import is_same_file
 from papin.models import LoadSettings, Message
+from papin.testing import make_context
+from papin.testing.users import as_somebody_else, public_folder
+from papin_localai.plugin import papin_providers
 
 from .conftest import names_in, placed
 from .fake_localai import WORDS, LocalAI
@@ -282,3 +286,31 @@ async def test_it_can_be_shared_while_it_does_not_run(opened, root, model, paylo
         placement = await session.share(model, [payload], name="mine", copy=False)
     assert placement.reference == "mine"
     assert (root / "mine.yaml").exists()
+
+
+def test_what_a_folder_of_somebody_else_holds_is_told_by_localai_and_is_here():
+    (provider,) = papin_providers()
+    with public_folder() as base:
+        root = base / "models"
+        root.mkdir()
+        (root / "mine.yaml").write_text(json.dumps({"name": "mine", "parameters": {"model": "m.gguf"}}))
+        (root / "m.gguf").write_bytes(b"GGUF")
+        with LocalAI(root) as server:
+
+            async def look(url=server.url):
+                async with provider.open(make_context(provider, base / "own", url=url, models=str(root))) as session:
+                    try:
+                        listing = await session.models()
+                    except StorageFailed as error:
+                        return [error.next_step, ""]
+                return [[each.reference for each in listing.models], listing.unreadable]
+
+            gone = partial(look, "http://127.0.0.1:1")
+            for work in (look, gone):
+                assert trio.run(work) == [["mine"], ""]  # and everything is imported
+            root.chmod(0o711)
+            try:
+                assert as_somebody_else(lambda: trio.run(look)) == [["mine"], str(root)]
+                assert as_somebody_else(lambda: trio.run(gone))[0].startswith("Start LocalAI")
+            finally:
+                root.chmod(0o755)

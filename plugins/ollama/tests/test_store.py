@@ -2,9 +2,6 @@
 
 import json
 import os
-import tempfile
-import warnings
-from pathlib import Path
 
 import pytest
 import trio
@@ -12,6 +9,7 @@ import trio
 from papin.errors import ProviderFailed, StorageFailed
 from papin.http import Http
 from papin.inventories import is_current
+from papin.testing.users import as_somebody_else, public_folder
 from papin_ollama._api import Api
 from papin_ollama._models import Models
 from papin_ollama._places import look, unwritable
@@ -290,35 +288,10 @@ async def test_the_folder_and_ollama_tell_the_same(world):
     assert {each.quantization for each in listing.models} == {each["details"]["quantization_level"] for each in told}
 
 
-def as_somebody_else(work):
-    """Return what `work` returns when a user does it who owns nothing here; as root that takes a process of its own."""
-    if os.getuid() != 0:
-        return work()
-    reader, writer = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # there are other threads, and none of them holds a lock that matters here
-        child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-            os.write(writer, json.dumps(work()).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader) as pipe:
-        said = pipe.read()
-    os.waitpid(child, 0)
-    return json.loads(said)
-
-
 @pytest.fixture
 def public():
     """A folder of models in a place that everybody reaches."""
-    with tempfile.TemporaryDirectory() as found:
-        root = Path(found)
-        root.chmod(0o755)
+    with public_folder() as root:
         yield Folder(root / "store")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from papin import yaml
 from papin.errors import FormatInvalid, StorageFailed
 from papin.filenames import parameters_of, read_file_name
-from papin.inventories import Listing, ProviderFile, ProviderModel, stamp
+from papin.inventories import Listing, ProviderFile, ProviderModel, closed, stamp
 from papin.models import FileRole
 from papin_localai._configs import capabilities_of, format_of, plain
 
@@ -27,13 +27,16 @@ def read_folder(root: Path) -> Listing:
     """Return the models in LocalAI's folder. Blocks.
 
     Raises:
-        StorageFailed: it is there and cannot be read.
+        PermissionError: it is there, and is somebody else's.
+        StorageFailed: it cannot be read for another reason.
     """
     stamps = stamp([root])
     try:
-        folders, found = _scan(root)
+        folders, found, unreadable = _scan(root)
     except FileNotFoundError:
         return Listing(is_present=False, stamps=stamps)
+    except PermissionError:
+        raise
     except OSError as error:
         raise StorageFailed(
             f"the folder of LocalAI's models, {root}, cannot be read: {error.strerror}",
@@ -45,21 +48,32 @@ def read_folder(root: Path) -> Listing:
     used = {file.path for model in models for file in model.files}
     loose = [path for path in found if str(path) not in used and format_of(path.name) in ("gguf", "ggml")]
     models += [_loose(root, path) for path in loose if path.parent == root]
-    return Listing(models=tuple(models), stamps=stamps)
+    return Listing(models=tuple(models), stamps=stamps, unreadable=unreadable)
 
 
 def _is_config(name: str) -> bool:
     return name.endswith((".yaml", ".yml")) and not name.startswith("._gallery_")
 
 
-def _scan(root: Path) -> tuple[list[Path], list[Path]]:
-    """Return the folders and the regular files below `root`: not through links to folders, not without end."""
+def _scan(root: Path) -> tuple[list[Path], list[Path], str]:
+    """Return the folders and the regular files below `root`: not through links to folders, not without end.
+
+    Besides them, the first folder that may not be read, if there is one.
+    """
+    unreadable = ""
     folders: list[Path] = []
     files: list[Path] = []
     waiting = [(root, 0)]
     while waiting and len(files) < _MOST:
         folder, depth = waiting.pop()
-        with os.scandir(folder) as entries:
+        try:
+            entries = os.scandir(folder)
+        except PermissionError:
+            if folder == root:
+                raise
+            unreadable = unreadable or str(folder)
+            continue
+        with entries:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
@@ -69,7 +83,7 @@ def _scan(root: Path) -> tuple[list[Path], list[Path]]:
                         waiting.append((Path(entry.path), depth + 1))
                 elif entry.is_file():
                     files.append(Path(entry.path))
-    return sorted(folders), sorted(files)
+    return sorted(folders), sorted(files), unreadable
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -101,6 +115,7 @@ def _configured(root: Path, path: Path) -> ProviderModel | None:
     is_local = format_of(weights) != ""
     told = read_file_name(weights)
     missing = [name for name, _ in wanted if is_local and not any(True for _ in _files(root, name, "weights"))]
+    missing = [name for name in missing if not closed([root / name])]
     return ProviderModel(
         reference=reference,
         files=tuple(files),

@@ -91,8 +91,21 @@ class Session:
 
     async def models(self) -> Listing:
         """Return what it has: from its folder where that is known, or else as it answers."""
-        if self._root is not None:
-            return await trio.to_thread.run_sync(_folder.read_folder, self._root.expanduser())
+        root = self._root.expanduser() if self._root is not None else None
+        if root is None:
+            return await self._told()
+        try:
+            return await trio.to_thread.run_sync(_folder.read_folder, root)
+        except PermissionError as error:
+            told = await self._told()
+            if told.is_present:
+                return msgspec.structs.replace(told, unreadable=str(root))
+            raise StorageFailed(
+                f"the folder of LocalAI's models, {root}, cannot be read: {error.strerror}",
+                next_step="Start LocalAI, which then tells what it has; or let your user read that folder.",
+            ) from error
+
+    async def _told(self) -> Listing:
         try:
             await self._api.engine()
         except EngineMissing:

@@ -23,10 +23,17 @@ def seen_files(path: Path | None, listed: ListedModel, *, is_here: bool) -> tupl
     if path is None or not path.name:
         return ()
     size = (listed.meta.size if listed.meta else None) or 0
-    if not is_here or not path.is_absolute() or not path.is_file():
+    if not is_here or not path.is_absolute() or not _is_file(path):
         return (ProviderFile(name=path.name, size=size),) if path.name.isprintable() else ()
     names = _together(path)
     return tuple(_seen(path.with_name(name), role) for name, role in names)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # in a folder that may not be looked into
+        return False
 
 
 def _together(path: Path) -> list[tuple[str, FileRole]]:

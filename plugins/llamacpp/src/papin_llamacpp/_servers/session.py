@@ -13,7 +13,7 @@ import trio
 from papin.context import Context
 from papin.errors import EngineMissing, NotFound, PapinError, ProviderFailed
 from papin.http import is_loopback_url
-from papin.inventories import Listing, ProviderDetails, ProviderModel
+from papin.inventories import Listing, ProviderDetails, closed
 from papin.links import is_same_file
 from papin.models import Embeddings, Engine, LoadedModel, LoadSettings, Message, Model, Placement, Progress, Reply
 from papin.providers import reference_of
@@ -69,12 +69,16 @@ class Session:
                 f"the llama-server at {self._server.address} is still loading its model", next_step="Ask in a moment."
             )
         listed = await self._server.models()
-        made = await trio.to_thread.run_sync(lambda: tuple([self._describe(each, props) for each in listed]))
-        return Listing(models=made)
+        return await trio.to_thread.run_sync(self._describe, listed, props)
 
-    def _describe(self, listed: ListedModel, props: Props) -> ProviderModel:
-        path = file_of(listed) if props.is_router else Path(props.model_path or "")
-        return provider_model(listed, props, seen_files(path, listed, is_here=self._is_here))
+    def _describe(self, listed: Sequence[ListedModel], props: Props) -> Listing:
+        paths = [file_of(each) if props.is_router else Path(props.model_path or "") for each in listed]
+        models = [
+            provider_model(each, props, seen_files(path, each, is_here=self._is_here))
+            for each, path in zip(listed, paths, strict=True)
+        ]
+        local = [path for path in paths if self._is_here and path is not None and path.is_absolute()]
+        return Listing(models=tuple(models), unreadable=closed(local))
 
     async def show(self, reference: str) -> ProviderDetails:
         """Return what the server says of one model, loading nothing for it; see `papin.providers.Shows`."""
