@@ -291,6 +291,22 @@ async def test_what_arrived_is_kept_by_cancel_unless_it_is_discarded(environ, pa
         assert await unfinished() == 0
 
 
+async def test_pause_limit_and_resume_return_the_job_of_another_process_as_it_is_afterwards(environ, papin):
+    async with fault_server(BODY, default=limited(200_000)) as server, open_kernel(environ=environ) as kernel:
+        child = papin.start("models", "download", server.url, "--json")
+        await arrived(child, 100_000)
+        [job] = await kernel.downloads.list()
+        limited_to = await kernel.downloads.limit(150_000, job.id)
+        assert (limited_to.state, limited_to.limit) == ("running", 150_000)
+        paused = await kernel.downloads.pause(job.id)
+        assert (paused.state, paused.limit) == ("paused", 150_000)
+        assert paused == await kernel.downloads.status(job.id)
+        resumed = await kernel.downloads.resume(job.id, limit=200_000)
+        assert (resumed.state, resumed.limit) == ("running", 200_000)
+        said = await trio.to_thread.run_sync(lambda: papin("downloads", "pause", job.id, "--json").stdout)
+        assert json.loads(said)["state"] == "paused"
+
+
 async def test_what_arrived_is_discarded_without_asking_the_catalog(environ, papin, shelf, tmp_path):
     async with fault_server(BODY, default=limited(200_000)) as server:
         shelf("m", wanted("m.gguf", server.url, body=BODY))

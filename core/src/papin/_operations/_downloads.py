@@ -34,7 +34,7 @@ from papin.errors import Cancelled, Conflict, NameInvalid, NotFound, from_proble
 from papin.models import Job, Model, StoredFile, WantedFile
 
 ENDED = ("completed", "failed", "cancelled")
-_OBEYING = 3.0  # seconds that another process has to end a job
+_OBEYING = 3.0  # seconds that another process has to end or pause a job
 RESUMABLE = ("paused", "interrupted", "failed", "cancelled")
 
 
@@ -272,23 +272,31 @@ class Downloads:
             raise Conflict(f"{job.id} is {job.state} already", next_step="papin downloads list")
         if job.state not in ENDED:
             job = await self._jobs.cancel(job.id)
-        with trio.move_on_after(inf if discard else _OBEYING):
-            async with aclosing(self.follow(job.id)) as changes:
-                async for each in changes:
-                    job = each
+        job = await self._obeyed(job, inf if discard else _OBEYING)
         if discard:
             await self._planner.discard(await self._request(job), job.id)
         return job
 
     async def pause(self, job_id: str) -> Job:
-        """Stop a job for now, whichever process runs it; what arrived is kept, and only `resume` lets it go on.
+        """Stop a job for now, whichever process runs it, and return it; what arrived is kept.
+
+        Only `resume` lets it go on. It has stopped when this returns, unless another process runs it and does not obey
+        within a few seconds.
 
         Raises:
             NotFound, Ambiguous: none, or several.
             Conflict: it has ended, or is paused already.
         """
         job = await self.status(job_id)
-        return await self._jobs.pause(job.id)
+        return await self._obeyed(await self._jobs.pause(job.id), _OBEYING)
+
+    async def _obeyed(self, job: Job, patience: float) -> Job:
+        """Return a job that was asked to end once it has, or as it is when `patience` seconds are over."""
+        with trio.move_on_after(patience):
+            async with aclosing(self.follow(job.id)) as changes:
+                async for each in changes:
+                    job = each
+        return job
 
     async def limit(self, rate: int | None, job_id: str = "") -> Job | None:
         """Limit a job, or without `job_id` all downloads together, to `rate` bytes a second; None takes a limit away.

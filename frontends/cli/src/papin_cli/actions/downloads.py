@@ -106,10 +106,9 @@ async def pause(session: Session, job: str) -> None:
     paused = await session.kernel.downloads.pause(job)
     if session.out.json:
         session.out.document(paused)
-    session.out.text(
-        f"Paused {safe(paused.id)} ({safe(paused.subject)}). What arrived is kept.\n\n"
-        f"Next: papin downloads resume {safe(paused.id)}"
-    )
+    what = f"{safe(paused.id)} ({safe(paused.subject)})"
+    stopped = f"Asked {what} to pause." if paused.state in ("queued", "running") else f"Paused {what}."
+    session.out.text(f"{stopped} What arrived is kept.\n\nNext: papin downloads resume {safe(paused.id)}")
 
 
 async def limit(session: Session, job: str, rate: int | None) -> None:
