@@ -303,6 +303,16 @@ async def test_a_name_that_is_given_to_one_of_ours_and_taken_back(hall):
         assert await address_of(running) == "https://second.example/a"
 
 
+async def test_the_catalog_that_a_plugin_brings_stays_when_its_table_is_removed_that_says_its_own_kind(hall):
+    async with hall('[catalogs.hall]\nkind = "hall"\naddress = "https://one.example/a"\n') as running:
+        assert (await running.catalogs.refresh(["hall"]))[0].changed == 1
+        assert (await running.catalogs.remove("hall")).gone == 1
+        assert "hall" in [each.name for each in await running.catalogs.list()]
+        assert await address_of(running) == ""
+        (hall.home / "config.toml").write_text(TABLE.format("second"))
+        assert await address_of(running) == "https://second.example/a"
+
+
 async def test_two_that_add_the_same_name_at_once(kernel):
     outcomes = []
     async with kernel("") as opened:

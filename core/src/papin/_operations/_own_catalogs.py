@@ -160,6 +160,8 @@ class OwnCatalogs:
     async def _forget(self, name: str) -> int:
         await trio.to_thread.run_sync(configuration.put_table, self._services.config.file, (_TABLE, name), None)
         self._close(name)
+        if name in self._brought:  # a plugin brings one of that name, which the table only set up
+            self._put(name, await trio.to_thread.run_sync(self._load))
         return await self._services.index_change(partial(_write.forget, catalog=name))
 
 
