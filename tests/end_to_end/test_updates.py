@@ -1,6 +1,7 @@
 """Updates: told apart, brought in as jobs, taken back; the old version is there until the new one is verified."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import msgspec
@@ -178,3 +179,24 @@ def test_the_commands(papin, put, tmp_path, environ):
     assert '"outcome":"weights"' in papin("models", "update", "--check", "--json").stdout.replace(" ", "")
     papin("models", "update", "--all", "--yes")
     assert papin("models", "update", "m", "--all", status=2).stderr
+
+
+async def test_a_file_of_a_folder_that_is_only_touched_is_no_update_and_one_of_its_size_is(kernel, tmp_path):
+    folder = tmp_path / "team"
+    folder.mkdir()
+    file = folder / "lake-Q8_0.gguf"
+    file.write_bytes(OLD)
+    await kernel.catalogs.add("team", str(folder))
+    await download(kernel, "team:lake")
+    for _ in range(2):
+        os.utime(file, ns=(0, file.stat().st_mtime_ns + 10**9))
+        assert [each.outcome for each in await kernel.updates.check()] == ["same"]
+    changed = bytearray(OLD)
+    changed[-1] ^= 1
+    file.unlink()
+    file.write_bytes(changed)
+    os.utime(file, ns=(0, 10**18))
+    assert [each.outcome for each in await kernel.updates.check()] == ["weights"]
+    await states(kernel, await kernel.updates.start("lake"))
+    assert [each.outcome for each in await kernel.updates.check()] == ["same"]
+    assert (await kernel.models.show("lake")).files[0].sha256 == hashlib.sha256(changed).hexdigest()

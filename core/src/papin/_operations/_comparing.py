@@ -8,7 +8,7 @@ from typing import Literal
 from papin.answers import DownloadPlan
 from papin.models import FileSource, Model, Variant
 
-__all__ = ["Change", "compare", "has_same_weights"]
+__all__ = ["Change", "compare", "has_same_weights", "may_be_touched"]
 
 Change = Literal["same", "metadata", "weights", "unknown"]
 
@@ -34,6 +34,17 @@ def compare(model: Model, variant: Variant) -> Change:
         return "metadata"
     is_other = bool(model.revision) and model.revision != variant.revision
     return "metadata" if is_other and _MANIFEST.fullmatch(variant.revision) else "same"
+
+
+def may_be_touched(model: Model, variant: Variant) -> bool:
+    """Tell whether only the time of files on this machine says that they are others: their digests are to decide."""
+    files = [file for file in variant.files if file.role != "sidecar"]
+    if not files or model.revision == variant.revision or any(file.sha256 for file in files):
+        return False
+    sizes = sorted(str(file.size) for file in model.files if file.role != "sidecar")
+    return sorted(str(file.size) for file in files) == sizes and all(
+        isinstance(each, FileSource) for file in variant.files for each in file.sources
+    )
 
 
 def has_same_weights(model: Model, variant: Variant, plan: DownloadPlan) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import trio
@@ -12,17 +13,18 @@ import trio
 from papin import names
 from papin._index._offers import keep_offer, offers
 from papin._operations._catalogs import Catalogs
-from papin._operations._comparing import Change, compare, has_same_weights
+from papin._operations._comparing import Change, compare, has_same_weights, may_be_touched
 from papin._operations._downloads import Downloads
+from papin._operations._hashing import digest_of
 from papin._operations._install import as_version
 from papin._operations._models import Models
 from papin._operations._removal import sweep
-from papin._operations._services import Services
+from papin._operations._services import Services, ignore
 from papin._registry import Write
 from papin.discovery import Update, UpdateCheck
 from papin.errors import Conflict, NotFound, PapinError
 from papin.events import ModelChanged, ModelUpdateAvailable
-from papin.models import Job, Model
+from papin.models import FileSource, Job, Model, Variant
 from papin.names import CatalogRef
 
 __all__ = ["Updates"]
@@ -94,6 +96,8 @@ class Updates:
 
     async def _compared(self, model: Model) -> tuple[Update | None, Change]:
         variant = await self._catalogs.resolve(model.ref)
+        if may_be_touched(model, variant):
+            variant = await self._hashed(variant)
         change = compare(model, variant)
         if change in ("same", "unknown"):
             return None, change
@@ -111,6 +115,15 @@ class Updates:
             revision_here=model.revision,
         )
         return update, change
+
+    async def _hashed(self, variant: Variant) -> Variant:
+        """Return `variant` with the digests of its files, of this machine: each is read once, which is remembered."""
+        files = []
+        for file in variant.files:
+            path = next(source.path for source in file.sources if isinstance(source, FileSource))
+            digest = file.sha256 or await digest_of(self._services, Path(path), ignore)
+            files.append(msgspec.structs.replace(file, sha256=digest))
+        return msgspec.structs.replace(variant, files=tuple(files))
 
     # --- apply ---
 
