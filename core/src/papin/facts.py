@@ -197,7 +197,8 @@ def _times(uses: int) -> str:
 
 
 def _file(file: StoredFile) -> str:
-    return f"{file.name} ({file.role}, {words.size(file.size)}, sha256 {file.sha256})"
+    digest = f", sha256 {file.sha256}" if file.sha256 else ""
+    return f"{file.name} ({file.role}, {words.size(file.size)}{digest})"
 
 
 def _access(page: ModelPage) -> str:

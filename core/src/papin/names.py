@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 from itertools import chain, count
 from pathlib import Path
@@ -185,7 +186,7 @@ def make_id(name: str, taken: Collection[str], *, variant: str = "") -> str:
 
     A name that is taken gets the variant behind it, and then a number.
     """
-    last = name.rstrip("/").rpartition("/")[2].lower()
+    last = _plainer(name).rstrip("/").rpartition("/")[2].lower()
     plain = re.sub(r"[^a-z0-9_.+]+", "-", last.removesuffix(".gguf")).removesuffix("-gguf")
     base = re.sub(r"\.{2,}", ".", plain).strip(".-+")[:60].strip(".-+") or "model"
     base = base if not _RESERVED.fullmatch(base) else f"{base.partition('.')[0]}-model"
@@ -194,9 +195,16 @@ def make_id(name: str, taken: Collection[str], *, variant: str = "") -> str:
     return check(next(each for each in wanted if each not in taken), "id")
 
 
+def _plainer(text: str) -> str:
+    """Return `text` with letters instead of letters with marks: `model` of `mödel`, and not `m-del`."""
+    if text.isascii():
+        return text
+    return "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
+
+
 def make_file_name(text: str) -> str:
     """Return a plain file name that is as near to `text` (a name from anywhere) as the grammar allows."""
-    last = re.split(r"[/\\]", text)[-1]
+    last = re.split(r"[/\\]", _plainer(text))[-1]
     plain = re.sub(r"\.{2,}", ".", re.sub(r"[^A-Za-z0-9_.+ ()\[\],@=-]+", "_", last))
     plain = plain.lstrip(".-+ ,@=)]")[-200:].lstrip(".-+ ,@=)]").rstrip(". ,@") or "model"
     return check(f"_{plain}" if _RESERVED.fullmatch(plain) else plain, "file")

@@ -131,6 +131,8 @@ def test_parse_returns_or_refuses(text):
         ("smollm2", "", ("smollm2", "smollm2-2"), "smollm2-3"),
         ("bartowski/Qwen2.5-7B-Instruct-GGUF", "Q4_K_M", (), "qwen2.5-7b-instruct"),
         ("My Model (final).gguf", "", (), "my-model-final"),
+        ("Mein Mödel.gguf", "", (), "mein-model"),
+        ("Mein Mo\N{COMBINING DIAERESIS}del.gguf", "", (), "mein-model"),
         ("../../etc/passwd", "", (), "passwd"),
         ("...", "", (), "model"),
         ("con", "", (), "con-model"),
@@ -149,6 +151,18 @@ def test_any_name_gives_a_valid_id_and_file_name(name, variant):
     second = names.make_id(name, {first}, variant=variant)
     assert second != first
     assert names.check(names.make_file_name(name), "file")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ein mödel (1).gguf", "ein model (1).gguf"),
+        ("Ж.gguf", "_.gguf"),
+        ("\N{FULLWIDTH FULL STOP}\N{FULLWIDTH SOLIDUS}x.gguf", "_x.gguf"),
+    ],
+)
+def test_file_names_keep_what_can_be_kept(text, expected):
+    assert names.make_file_name(text) == expected
 
 
 def test_nearest_lists_what_contains_the_text_first():

@@ -41,6 +41,18 @@ def test_the_reason_is_the_first_line_that_tells_one():
     assert "papin models verify m" in error.next_step
 
 
+BUILD = b"""\
+0.00.044.205 I srv          init: build_info: b0-unknown
+0.00.046.917 W srv          init: security: unknown origins are allowed
+0.00.049.999 E llama_model_load: error loading model: error loading model hyperparameters: key not found in model: llama.context_length
+0.00.050.007 E llama_model_load_from_file_impl: failed to load model
+"""
+
+
+def test_what_the_log_says_in_passing_is_no_reason():
+    assert told(BUILD).message.endswith("key not found in model: llama.context_length")
+
+
 def test_an_unknown_architecture_is_named():
     assert told(UNKNOWN).message.endswith("unknown model architecture: 'mystery'")
 

@@ -29,6 +29,8 @@ _GENERIC = re.compile(
     r"failed to load model|exiting due to|while trying to fit|check the input params|error loading model$",
     re.IGNORECASE,
 )
+# Lines that llama.cpp itself marks as no errors, whatever words are in them ("build_info: b0-unknown").
+_HARMLESS = re.compile(r"^(?:\d+\.){3}\d+ [DIW] ")
 _STAMP = re.compile(r"^(?:\d+\.){3}\d+ [A-Z] ")
 _FUNCTION = re.compile(r"^(?:(?:srv|cmn|slot|que)\s+)?[A-Za-z_~][\w:~]*(?:\(\))?: ")
 
@@ -91,7 +93,7 @@ def _ended(status: int) -> str:
 
 
 def _reason(failed: Failed, lines: list[str]) -> str:
-    trouble = [line for line in lines if _TROUBLE.search(line)]
+    trouble = [line for line in lines if _TROUBLE.search(line) and not _HARMLESS.match(line)]
     telling = [line for line in trouble if not _GENERIC.search(line)]
     found = telling or trouble
     if found:
