@@ -198,6 +198,8 @@ class SettingsView(Value, frozen=True, kw_only=True):
     """All settings of a model, and the provider that would run it.
 
     `configures`: that program keeps settings of this model itself; if not, `fixed` says why, in a plain sentence.
+    `stop` and `template` are what ends an answer there and how it puts messages together, as it tells; they are shown
+    as they are, and not papin's to set.
     """
 
     model: str
@@ -205,6 +207,8 @@ class SettingsView(Value, frozen=True, kw_only=True):
     settings: tuple[Setting, ...]
     configures: bool = False
     fixed: str = ""
+    stop: str = ""
+    template: str = ""
 
 
 class Duplicate(Value, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Facts",
+    "besides",
     "lines",
     "loaded",
     "of_account",
@@ -38,6 +39,7 @@ Facts = Iterable[tuple[str, str]]
 """Labels and what is known; several may have the same label."""
 
 _REVISION = 40
+_LONG = 60
 
 
 def of_model(model: Model, now: datetime) -> Facts:
@@ -127,8 +129,18 @@ def of_provider(status: ProviderStatus) -> Facts:
 
 
 def of_settings(view: SettingsView) -> Facts:
-    """Return the settings of a model that somebody has set, each with who did."""
-    return _known((each.name, _setting(each, view.provider)) for each in view.settings if each.value is not None)
+    """Return the settings of a model that somebody has set, each with who did, and what its program has besides."""
+    told = {each.name: _setting(each, view.provider) for each in view.settings if each.value is not None}
+    return _known([*told.items(), *((what, f"{text} ({view.provider})") for what, text in besides(view))])
+
+
+def besides(view: SettingsView) -> Facts:
+    """Return what the program that runs a model has for it besides settings, each as one line that is not too long."""
+    return [(what, _short(line(text))) for what, text in (("stop", view.stop), ("template", view.template)) if text]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONG else f"{text[:_LONG]}..."
 
 
 def loaded(found: LoadedModel, by: str = "") -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from papin import facts
 from papin.errors import NameInvalid, NotFound, ProviderFailed
 from papin.models import LoadSettings
 
@@ -77,6 +78,17 @@ async def test_a_provider_without_the_model_is_not_configured(folders, put_model
         assert (view.configures, view.fixed) == (False, "second does not have the model itself.")
         with pytest.raises((NotFound, ProviderFailed)):
             await kernel.models.settings("qwen3", provider="nobody")
+
+
+async def test_what_ends_an_answer_and_the_template_are_told_as_they_are(folders, put_model):
+    folder = folders.add("folder")
+    put_model(folder, "qwen3")
+    (folder / "qwen3.json").write_text('{"stop": "<|end|>", "template": "{{ .Prompt }}\\u001b[1m"}')
+    async with folders.open() as kernel:
+        view = await kernel.models.settings("qwen3")
+    assert (view.stop, view.template) == ("<|end|>", "{{ .Prompt }}\x1b[1m")
+    assert "\x1b" not in facts.lines(facts.of_settings(view))
+    assert ("stop", "<|end|>") in list(facts.besides(view))
 
 
 async def test_a_program_that_was_started_without_settings_says_so(folders, put_model):

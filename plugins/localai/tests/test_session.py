@@ -209,6 +209,15 @@ async def test_it_deletes_and_says_so_only_when_it_is_gone(opened, server, root)
 # --- settings
 
 
+async def test_what_its_configuration_says_in_other_types_is_left_out(opened, server, root):
+    wrong = {"temperature": "hot", "top_k": True, "top_p": None, "min_p": 1, "seed": [7], "repeat_penalty": 1.1}
+    configure(root, "a", parameters={"model": "x.gguf", **wrong}, context_size="lots", stopwords=["<|end|>", "User:"])
+    server.reload()
+    async with opened(url=server.url) as session:
+        assert await session.settings("a") == {"min_p": 1.0, "repeat_penalty": 1.1}
+        assert (await session.show("a")).parameters["stop"] == "<|end|>, User:"
+
+
 async def test_settings_are_papins_words_for_its_configuration(opened, server, root):
     configure(root, "a", parameters={"model": "x.gguf", "temperature": 0.5}, context_size=2048)
     server.reload()

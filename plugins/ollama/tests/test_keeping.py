@@ -1,10 +1,12 @@
 """What Ollama keeps for its models: texts, settings and names."""
 
 import json
+import os
 
 import pytest
 
 from papin.errors import ConfigInvalid, Conflict, NotFound, ProviderFailed
+from papin.kernel import open_kernel
 from papin_ollama._details import parameters, settings_of
 from papin_ollama._wire import Show
 
@@ -56,6 +58,29 @@ async def test_settings_are_set_and_taken_away(world):
         (listed,) = (await session.models()).models
     assert (listed.state, listed.files[0].sha256) == ("ready", digest)
     assert len(blobs(world)) == len(listed.files), "something is left behind"
+
+
+async def test_what_it_has_for_a_model_is_shown_with_its_source_and_nothing_else_is_claimed(world, tmp_path):
+    world.ollama.add(world.file, "plain")
+    environ = {
+        **os.environ,
+        "PAPIN_HOME": str(tmp_path / "papin"),
+        "PAPIN_PROVIDERS__OLLAMA__URL": world.ollama.url,
+        "PAPIN_PROVIDERS__OLLAMA__MODELS": str(world.ollama.models),
+    }
+    theirs = {"n_ctx": 1024, "temperature": 0.25, "top_k": 20, "top_p": 0.5, "min_p": 0.1, "repeat_penalty": 1.25}
+    theirs |= {"seed": 7, "n_predict": 64, "system_prompt": "Be brief."}
+    async with open_kernel(environ=environ) as kernel:
+        await kernel.providers.refresh(["ollama"])
+        view = await kernel.models.settings("ollama:plain:latest", provider="ollama")
+        assert {each.source for each in view.settings} == {"engine"}
+        assert view.stop == "<|im_start|>, <|im_end|>"
+        assert "<|im_start|>" in view.template
+        await kernel.models.configure("ollama:plain:latest", "ollama", theirs)
+        await kernel.models.edit("ollama:plain:latest", settings={"top_k": 3})
+        view = await kernel.models.settings("ollama:plain:latest", provider="ollama")
+        found = {each.name: (each.value, each.source) for each in view.settings if each.value is not None}
+        assert found == {name: (value, "provider") for name, value in theirs.items()} | {"top_k": (3, "saved")}
 
 
 async def test_settings_that_it_does_not_keep_are_refused(fake):

@@ -26,12 +26,23 @@ class _Theirs(NamedTuple):
     values: Mapping[str, str | int | float | bool]
     follows_model: bool
     fixed: str
+    shown: ProviderDetails | None = None
 
 
 def _in_memory(loaded: Sequence[LoadedModel], model: Model, reference: str | None) -> Mapping[str, int]:
     """Return the context that the model has in memory now, where its program tells."""
     contexts = [each.n_ctx for each in loaded if {each.model, each.reference} & {model.id, reference}]
     return {"n_ctx": contexts[0]} if contexts and contexts[0] is not None else {}
+
+
+async def _shown(session: ProviderSession, reference: str | None) -> ProviderDetails | None:
+    """Return what a program tells of the model besides, where it does."""
+    if reference is None or not isinstance(session, Shows):
+        return None
+    try:
+        return await session.show(reference)
+    except PapinError:  # it is more than was asked for
+        return None
 
 
 class Configuring(Running):
@@ -50,7 +61,13 @@ class Configuring(Running):
         defaults = await self._defaults(model) if theirs.follows_model else {}
         settings = effective(model, theirs.values, accepts, defaults)
         return SettingsView(
-            model=model.id, provider=name, settings=settings, configures=not theirs.fixed, fixed=theirs.fixed
+            model=model.id,
+            provider=name,
+            settings=settings,
+            configures=not theirs.fixed,
+            fixed=theirs.fixed,
+            stop=theirs.shown.parameters.get("stop", "") if theirs.shown else "",
+            template=theirs.shown.template if theirs.shown else "",
         )
 
     async def _defaults(self, model: Model) -> Mapping[str, Any]:
@@ -72,12 +89,13 @@ class Configuring(Running):
             follows_model = isinstance(session, Defaults)
             defaults = msgspec.to_builtins(session.defaults(model)) if isinstance(session, Defaults) else {}
             fixed = await self._fixed(session, provider, reference)
+            shown = await _shown(session, reference)
             kept = await session.settings(reference) if reference and isinstance(session, Configures) else {}
             loaded: Sequence[LoadedModel] = ()
             with suppress(PapinError):  # what is in memory is more than was asked for
                 loaded = await session.loaded() if isinstance(session, Loads) else ()
             values = {**defaults, **kept, **_in_memory(loaded, model, reference)}
-            return _Theirs(values, follows_model=follows_model, fixed=fixed)
+            return _Theirs(values, follows_model=follows_model, fixed=fixed, shown=shown)
 
     async def _fixed(self, session: ProviderSession, provider: str, reference: str | None) -> str:
         """Return why the program keeps no settings of the model itself, or nothing where it does."""

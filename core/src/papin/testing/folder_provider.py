@@ -136,8 +136,8 @@ class FolderProvider:
 
     async def show(self, reference: str) -> ProviderDetails:
         """Return what is set for it; see `papin.providers.Shows`."""
-        settings = {key: str(value) for key, value in (await self.settings(reference)).items()}
-        return ProviderDetails(reference=reference, parameters=settings)
+        noted = {key: str(value) for key, value in (await self.settings(reference)).items()}
+        return ProviderDetails(reference=reference, template=noted.get("template", ""), parameters=noted)
 
     # --- changing what it has
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from papin.filenames import read_file_name
+from papin.models import ModelSettings
 from papin_localai._settings import PLACES
 
 __all__ = ["CAPABILITIES", "RUNS", "as_patch", "as_settings", "capabilities_of", "format_of", "plain"]
@@ -40,9 +43,16 @@ def as_settings(config: Mapping[str, Any]) -> dict[str, str | int | float | bool
         value: Any = config
         for key in path:
             value = plain(value).get(key)
-        if isinstance(value, str | int | float):
-            found[name] = value
+        found |= _as_papins(name, value)
     return found
+
+
+def _as_papins(name: str, value: Any) -> dict[str, str | int | float | bool]:
+    try:
+        made = getattr(msgspec.convert({name: value}, ModelSettings), name)
+    except msgspec.ValidationError:
+        return {}
+    return {} if made is None else {name: made}
 
 
 def as_patch(settings: Mapping[str, str | int | float | bool | None]) -> dict[str, Any]:

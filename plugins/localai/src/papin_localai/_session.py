@@ -120,6 +120,9 @@ class Session:
         """Return the configuration of a model, as far as papin has words for it."""
         config = await self._config(reference)
         parameters = {key: str(value) for key, value in plain(config.get("parameters")).items()}
+        stop = config.get("stopwords")
+        if isinstance(stop, list) and stop:
+            parameters["stop"] = ", ".join(map(str, stop))
         templates = {key: value for key, value in plain(config.get("template")).items() if isinstance(value, str)}
         return ProviderDetails(
             reference=reference,

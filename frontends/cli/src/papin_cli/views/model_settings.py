@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from papin.answers import Setting, SettingsView
-from papin.facts import set_by, value_of
+from papin.facts import besides, set_by, value_of
 from papin.safe import name
 from papin_cli._table import Column, render
 
@@ -20,6 +20,7 @@ _COLUMNS = (
 def table(view: SettingsView, width: int | None) -> str:
     """Return the settings as a table."""
     rows = [_row(each, view.provider) for each in view.settings]
+    rows += [(what, name(text), name(view.provider), "papin does not set it") for what, text in besides(view)]
     by = f"{name(view.model)} is run by {name(view.provider)}. " if view.provider else ""
     return f"{render(_COLUMNS, rows, width)}\n{by}{name(view.fixed)}".rstrip() + "\n"
 
