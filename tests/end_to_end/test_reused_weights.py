@@ -101,6 +101,31 @@ async def test_a_download_of_what_is_here_in_another_version_reuses_that(kernel,
         assert [(await kernel.models.verify(name)).passed for name in ("m", "second")] == [True, True]
 
 
+@pytest.mark.parametrize("body", [NEW, changed(NEW, HEAD + MIB)], ids=["the same weights", "others"])
+async def test_what_an_ordinary_download_left_is_gone_on_with_unless_more_is_here(kernel, put, body):
+    await install(kernel, put)
+    arrived = 12 * MIB
+    async with fault_server(body) as server:
+        put("n", wanted("m.gguf", server.url, body=body))
+        server.play(stall(arrived))
+        job = await kernel.downloads.start("shelf:n", name="n")
+        with trio.fail_after(30):
+            while server.sent < arrived:
+                await trio.lowlevel.checkpoint()
+        await kernel.downloads.pause(job.id)
+        put("m", wanted("m.gguf", server.url, body=body), revision="b" * 40)
+        server.play(ok(), ok())  # what a check looks at is the same in both
+        (check,) = await kernel.updates.check(["m"])
+        before = server.sent
+        await update(kernel, body)
+        if body == NEW:
+            assert server.sent - before == check.update.fetch < MIB, "as was said, and not all that was missing"
+        else:
+            assert server.sent - before <= len(body) - arrived + MIB, (
+                "what came is other weights, so it is gone on with"
+            )
+
+
 async def test_d7_what_was_copied_is_repaired_by_chunks(kernel, put):
     await install(kernel, put)
     async with fault_server(NEW) as server:

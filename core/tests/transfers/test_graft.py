@@ -209,17 +209,28 @@ async def test_a_source_that_has_nothing_says_so(update):
             await task.bring_in(server)
 
 
-async def test_what_came_before_is_gone_on_with(update):
-    task = update(header=LONGER)
-    async with fault_server(task.body, default=faults.cut(at=9 * MIB, by="end")) as server:
-        server.play(faults.cut(at=9 * MIB), faults.refuse(403))
+@pytest.mark.parametrize(
+    ("at", "weights", "how"),
+    [
+        (9 * MIB, WEIGHTS, "copy"),
+        (9 * MIB, changed(WEIGHTS, 10_000), "download"),
+        (9 * MIB, changed(WEIGHTS, 9 * MIB - 400_000), "download"),
+        (len(LONGER + WEIGHTS) - 200_000, WEIGHTS, "download"),
+    ],
+    ids=["more is missing than is new", "what came is not here", "nor its last piece", "less is missing than is new"],
+)
+async def test_what_an_ordinary_download_left_is_gone_on_with_unless_less_is_fetched_so(update, at, weights, how):
+    task = update(header=LONGER, weights=weights)
+    async with fault_server(task.body) as server:
+        server.play(faults.cut(at=at), faults.refuse(403))
         with pytest.raises(TransferFailed):
             await task.fetch(server)
-        assert task.staged > 8 * MIB
+        assert task.staged >= at - MIB
     async with fault_server(task.body) as server:
         task.progress.clear()
-        assert (await task.bring_in(server)).how == "download"
-        assert server.sent <= len(task.body) - 8 * MIB
+        assert (await task.bring_in(server)).how == how
+        copied = len(LONGER) + PADDED - HEADER + SPOTS
+        assert server.sent <= (copied if how == "copy" else len(task.body) - at + 64 * 1024)
 
 
 async def test_what_is_cancelled_leaves_nothing_that_could_be_taken_for_a_part(update):

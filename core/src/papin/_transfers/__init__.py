@@ -8,7 +8,7 @@ connections may fetch at the same time:
 
     _fetch      what is there already, then the sources in their order: `_local` ones, or the addresses as `_mirrors`
     _graft      a file of which only the beginning is new: that in `_parts`, the rest from the version here, its `_base`
-    _mend       a payload here that is damaged: what is right of it is taken over
+    _mend       a payload here that is damaged: what is right of it is taken over; both read what is `_here`
     _engine     one file from its mirrors: sessions, one after the other, until everything is there
     _swarm      one session: its connections, each a `_body` after the other; `_lanes` decides how many, `_hosts` bounds
     _asker      one request; `_judge` decides what its answer means and whether it may be joined to what is there

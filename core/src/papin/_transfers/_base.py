@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from papin._transfers._data import SAFE
 from papin.models import WantedFile
 
 _BLOCK = 4096  # of file systems that share blocks; no file aligns its weights to more
 _LEAST = 8 << 20  # of weights: less is fetched as soon as compared
 _MOST = 32 << 20  # of what comes before them: vocabularies take some megabytes
-
-
-class UnfitError(Exception):
-    """The new file cannot be made of what is here."""
 
 
 def _tell_nobody() -> None:
@@ -54,30 +47,3 @@ class Base:
         length = self.size - start
         offset = wanted.size - length
         return Graft(start, offset, length) if length >= _LEAST and 0 < offset <= _MOST else None
-
-    @contextmanager
-    def opened(self) -> Iterator[int]:
-        """Open it. Blocks. Raises `UnfitError` where that cannot be done."""
-        with _reading():
-            file = os.open(self.path, os.O_RDONLY | SAFE)
-        try:
-            yield file
-        finally:
-            os.close(file)
-
-
-@contextmanager
-def _reading() -> Iterator[None]:
-    """Take a version here that cannot be read for one that is of no use: the new one does not need it."""
-    try:
-        yield
-    except OSError as error:
-        raise UnfitError from error
-
-
-def read_at(file: int, start: int, view: memoryview) -> None:
-    """Fill `view` from an opened base. Blocks. Raises `UnfitError` where it has no such bytes."""
-    with _reading():
-        count = os.preadv(file, [view], start)
-    if count != len(view):
-        raise UnfitError

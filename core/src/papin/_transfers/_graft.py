@@ -5,7 +5,9 @@ stand behind the header, up to the end of the file; so the sizes of both files t
 whatever its header says, which nobody has to read and believe for that. Some spots of them are compared with what the
 source has, and where all are the same, only what comes before is fetched.
 
-The digest of the whole decides. Nothing is noted of what was copied: whoever finds it after a kill begins anew.
+The digest of the whole decides. What an ordinary download left is dropped where less is fetched so, and all that came
+of the weights is here too; else that download goes on as it was. Nothing is noted of what was copied: whoever finds it
+after a kill begins anew.
 """
 
 from __future__ import annotations
@@ -17,10 +19,12 @@ from contextlib import AsyncExitStack, closing
 import trio
 
 from papin._transfers._asker import Asker
-from papin._transfers._base import Base, Graft, UnfitError, read_at
+from papin._transfers._base import Base, Graft
 from papin._transfers._data import DataFile
 from papin._transfers._disk import disk_errors, in_thread
+from papin._transfers._here import UnfitError, opened, read_at
 from papin._transfers._hosts import Hosts
+from papin._transfers._ledger import CHUNK, Ledger
 from papin._transfers._meter import Meter
 from papin._transfers._mirrors import Mirrors
 from papin._transfers._notes import forget_notes
@@ -75,7 +79,7 @@ async def _agreed(parts: Parts, base: Base, graft: Graft, most: int) -> int:
 
 def _spot(base: Base, start: int) -> bytearray:
     spot = bytearray(_SPOT)
-    with base.opened() as file:
+    with opened(base.path) as file:
         read_at(file, start, memoryview(spot))
     return spot
 
@@ -98,7 +102,7 @@ class Grafting:
             TransferFailed: its sources cannot be reached now; to fetch all of it would be no better.
             StorageFailed, DiskSpace: it could not be written.
         """
-        if await in_thread(self._is_begun):
+        if not await in_thread(self._may_begin):
             return None
         failed: TransferFailed | None = None
         for source in (mirrors.present, *mirrors.others):
@@ -117,9 +121,32 @@ class Grafting:
             raise failed
         return None
 
-    def _is_begun(self) -> bool:
+    def _may_begin(self) -> bool:
+        """Tell whether what an ordinary download left is no loss: nothing, or here too, and more is missing."""
         with closing(Payload(self._staging)) as payload:
-            return payload.recover().received > 0
+            there = payload.recover()
+        if not there.received:
+            return True
+        is_less = there.total == self._total and self._graft.offset < self._total - there.received
+        return is_less and self._is_here(there)
+
+    def _is_here(self, there: Ledger) -> bool:
+        filled = {number: there.size(number) for number in there.done}
+        filled |= {number: part.filled for number, part in there.parts.items()}
+        ours, theirs = memoryview(bytearray(CHUNK)), memoryview(bytearray(CHUNK))
+        try:
+            with opened(self._staging.data) as arrived, opened(self._base.path) as base:
+                for number, count in sorted(filled.items()):
+                    trio.from_thread.check_cancelled()
+                    begin = max(number * CHUNK, self._graft.offset)
+                    size = max(0, number * CHUNK + count - begin)
+                    read_at(arrived, begin, theirs[:size])
+                    read_at(base, self._graft.start + begin - self._graft.offset, ours[:size])
+                    if ours[:size] != theirs[:size]:
+                        return False
+        except UnfitError:
+            return False
+        return True
 
     async def _head(self, parts: Parts) -> bytearray | None:
         """Return what comes before the weights, or None when those are others."""
@@ -167,7 +194,7 @@ class Grafting:
         buffers = [memoryview(bytearray(_PIECE)) for _ in range(_AHEAD)]
         hashed: deque[Future[None]] = deque()
         # Hashed while the next pieces are copied: either takes about as long.
-        with self._base.opened() as source, ThreadPoolExecutor(1) as hasher:
+        with opened(self._base.path) as source, ThreadPoolExecutor(1) as hasher:
             for number, done in enumerate(range(0, self._graft.length, _PIECE)):
                 if len(hashed) == _AHEAD:
                     hashed.popleft().result()

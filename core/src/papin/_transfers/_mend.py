@@ -7,17 +7,15 @@ as it is, for whoever uses it, until the right one takes its place.
 
 from __future__ import annotations
 
-import os
-import zlib
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import trio
 
-from papin._transfers._data import SAFE
 from papin._transfers._disk import in_thread
+from papin._transfers._here import UnfitError, agrees, opened
 from papin._transfers._ledger import CHUNK, Ledger
 from papin._transfers._meter import Meter
 from papin._transfers._notes import Entity
@@ -49,25 +47,12 @@ class Damaged:
         ledger = Ledger(self.size)
         if self.path is None or len(sums) != ledger.count:
             return
-        try:
-            file = os.open(self.path, os.O_RDONLY | SAFE)
-        except OSError:
-            return
-        try:
+        with suppress(UnfitError), opened(self.path) as file:
             buffer = memoryview(bytearray(CHUNK))
             for number in numbers:
                 view = buffer[: ledger.size(number)]
-                if _is_read(file, number * CHUNK, view) and zlib.crc32(view) == sums[number]:
+                if agrees(file, number * CHUNK, view, sums[number]):
                     yield number, view
-        finally:
-            os.close(file)
-
-
-def _is_read(file: int, start: int, view: memoryview) -> bool:
-    try:
-        return os.preadv(file, [view], start) == len(view)
-    except OSError:  # the disk lost it
-        return False
 
 
 async def take_over(damaged: Damaged, staging: Staging, meter: Meter) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from papin._transfers._asker import Asker
-from papin._transfers._base import UnfitError
+from papin._transfers._here import UnfitError
 from papin._transfers._hosts import Hosts
 from papin._transfers._judge import Body, Position, strong_etag
 from papin._transfers._notes import Entity
