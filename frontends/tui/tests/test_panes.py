@@ -1,10 +1,13 @@
 """The application as a person uses it, with a real kernel."""
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 
 from papin.testing.samples import tiny_gguf
+from papin_tui._dialogs import Choice
 
 from .conftest import on_screen, on_small_screen
 
@@ -56,6 +59,28 @@ async def test_a_question_is_not_covered_by_what_was_told_before(screen, tmp_pat
     await screen.press("x")
     await screen.until(lambda: "Removing mine frees" in screen.text("Confirm Static"))
     assert screen.notices() == ""
+
+
+@on_screen
+async def test_enter_takes_the_first_of_a_choice_and_the_arrows_another(screen, tmp_path):
+    answers = []
+    for keys in (["enter"], ["down", "enter"], ["escape"]):
+        await screen.app.push_screen(Choice("Share it with", ["ollama", "localai"]), answers.append)
+        await screen.press(*keys)
+        await screen.until(lambda: len(screen.app.screen_stack) == 1)
+    assert answers == ["ollama", "localai", None]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Jan has another folder there")
+@on_screen
+async def test_a_program_that_comes_or_goes_while_one_looks_is_shown(screen, tmp_path):
+    folder = Path.home() / ".local" / "share" / "Jan" / "data"
+    await screen.press("4")
+    await screen.until(lambda: screen.rows("program-list").get("jan", {}).get("STATE") == "not here")
+    folder.mkdir(parents=True)
+    await screen.until(lambda: screen.rows("program-list")["jan"]["STATE"] == "ready")
+    folder.rmdir()
+    await screen.until(lambda: screen.rows("program-list")["jan"]["STATE"] == "not here")
 
 
 @on_screen

@@ -97,6 +97,13 @@ class Choice(_Over[str | None]):
             yield Label(self._question, markup=False)
             yield OptionList(*(Option(cell(each)) for each in self._options))
 
+    def on_mount(self) -> None:
+        """Let Enter mean the first."""
+        super().on_mount()
+        options = self.query_one(OptionList)
+        options.highlighted = 0
+        options.focus()
+
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Answer."""
         self.dismiss(self._options[event.option_index])

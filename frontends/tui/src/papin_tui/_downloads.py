@@ -33,13 +33,13 @@ _COLUMNS = (
 )
 _NONE = "There are no downloads. Press 2 to find a model."
 _OPEN = ("queued", "running")
-_SECOND = 1.0
 _LONGEST = 32  # letters of what is downloaded: so much that the speed stands on a screen of 80 columns, too
 
 
 class DownloadsPane(Pane):
     """The jobs, the newest first."""
 
+    often = 1.0  # that a job waits is no event
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "pause", "Pause or resume"),
         Binding("x", "cancel", "Cancel"),
@@ -58,15 +58,12 @@ class DownloadsPane(Pane):
         yield self._table
         yield self._sum
 
-    def on_mount(self) -> None:
-        """Look each second while something is open: that a job waits is no event."""
-        self.set_interval(_SECOND, self._look_again)
-
     def come(self) -> None:
         """Choose the newest job where it is one that was not here before."""
         self._has_come = self.is_stale = True
 
-    def _look_again(self) -> None:
+    def look_again(self) -> None:
+        """Look while something is open."""
         self.is_stale |= any(job.state in _OPEN for job in self._jobs.values())
 
     async def read(self) -> None:

@@ -39,13 +39,13 @@ _COLUMNS = (
     Column("TAGS"),
     Column("UPDATE"),
 )
-_OFTEN = 5.0  # seconds
 _NONE = "No models are here. Press 2 to find one."
 
 
 class ModelsPane(Pane):
     """What is installed, and what other programs have."""
 
+    often = 5.0  # what other programs fetch, delete or load is no event
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "chat", "Chat"),
         Binding("l", "load", "Load"),
@@ -71,13 +71,6 @@ class ModelsPane(Pane):
         """Show the table, and a line that sums it up."""
         yield self._table
         yield self._sum
-
-    def on_mount(self) -> None:
-        """Look again now and then: what other programs fetch, delete or load is no event."""
-        self.set_interval(_OFTEN, self._look_again)
-
-    def _look_again(self) -> None:
-        self.is_stale = True
 
     async def read(self) -> None:
         """Show the models, and then which of them are in memory, for which programs have to be asked."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from textual import getters
 from textual.containers import Vertical
 
@@ -14,6 +16,8 @@ class Pane(Vertical):
     """A page under a tab. It begins stale; `freshen` reads it where it is, and never twice at once."""
 
     app = getters.app(Desk)
+    often: ClassVar[float] = 0.0
+    """Seconds after which it is read again while it is looked at, for what is no event; 0 for never."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,6 +27,15 @@ class Pane(Vertical):
     async def read(self) -> None:
         """Ask for what is shown, and show it."""
         raise NotImplementedError
+
+    def on_mount(self) -> None:
+        """Look again now and then."""
+        if self.often:
+            self.set_interval(self.often, self.look_again)
+
+    def look_again(self) -> None:
+        """Begin to be stale, as time goes on."""
+        self.is_stale = True
 
     def come(self) -> None:
         """Somebody goes to this pane."""

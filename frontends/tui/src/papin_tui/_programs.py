@@ -33,6 +33,7 @@ _COLUMNS = (
 class ProgramsPane(Pane):
     """The providers."""
 
+    often = 5.0  # that a program is started or ended is no event
     BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "refresh", "Ask again")]
 
     def __init__(self) -> None:
@@ -44,6 +45,10 @@ class ProgramsPane(Pane):
         """Show the table, and a line below it."""
         yield self._table
         yield Static("Enter shows what a program can do, and why it cannot do the rest.", markup=False)
+
+    def come(self) -> None:
+        """Ask again: what was told may be long ago."""
+        self.is_stale = True
 
     async def read(self) -> None:
         """Ask all of them; those that are not here come last."""
