@@ -1,5 +1,7 @@
 """Downloads that want the same file of which nobody knows the digest, at the same moment: it is fetched once."""
 
+from contextlib import aclosing
+
 import pytest
 import trio
 
@@ -74,6 +76,29 @@ async def test_what_another_job_fetched_is_kept_for_who_took_it(environ, shelf):
         may_go["other"].set()
         assert (await kernel.downloads.wait(second.id)).model == "b"
         assert server.sent == len(BODY)
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["its digest known", "its digest unknown"])
+async def test_what_is_removed_as_it_is_taken_is_fetched_again(environ, shelf, is_known):
+    async with fault_server(BODY) as server, open_kernel(environ=environ) as kernel:
+        for name in "ab":
+            shelf(name, wanted("m.gguf", server.url, body=BODY if is_known else None))
+        await kernel.downloads.wait((await kernel.downloads.start("shelf:a", name="a")).id)
+        (file,) = (await kernel.models.show("a")).files
+        async with kernel._services.committing():
+            job = await kernel.downloads.start("shelf:b", name="b")
+            async with aclosing(kernel.downloads.follow(job.id)) as changes:
+                async for each in changes:
+                    if each.progress and each.progress.phase == "committing":
+                        break
+            # As another process does that had looked who wants it before this job said so.
+            await kernel._services.records.change(lambda write: write.remove_model("a"))
+            assert await (await kernel._services.storage()).remove(file.sha256) == len(BODY)
+        shown = [each.progress.done for each in await states(kernel, job) if each.progress]
+        assert shown == sorted(shown)
+        assert (await kernel.downloads.status(job.id)).model == "b"
+        assert (await kernel.models.verify("b")).checks[0].outcome == "ok"
+        assert server.sent == (2 if is_known else 3) * len(BODY)
 
 
 async def test_who_comes_when_it_is_there_and_its_model_is_not_recorded_yet_takes_it(environ, shelf):

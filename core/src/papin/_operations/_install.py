@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import trio
@@ -27,6 +28,7 @@ from papin.models import Header, HttpSource, Model, StoredFile, Variant, WantedF
 
 _NOTHING: Mapping[str, Base] = {}
 _WHOLE: Mapping[str, Damaged] = {}
+_ATTEMPTS = 3  # at files that are removed as they are taken
 
 
 async def fetch_all(
@@ -52,6 +54,7 @@ async def fetch_all(
     name = services.config.core.storage
     storage = await services.storage(name)
     stored = []
+    whole.begin()
 
     for wanted in variant.files:
         report = whole.of_file(wanted.name)
@@ -166,29 +169,52 @@ async def install(
     """
     before = await services.records.read(lambda read: version_before(read, variant, replaces))
     bases = await bases_of(services, variant, before)
-    variant, files = await fetch_all(
-        services, variant, whole, handle=handle, over_before=over_before, pace=pace, bases=bases
-    )
-    whole.committing()
-    async with services.committing():
-        if replaces:
-            header = await _look_inside(services, files, handle)
-            return await _replace(services, variant, files, header, replaces)
-        existing = await services.records.read(lambda read: same_model(read, variant, files, name))
-        if existing is not None:
-            return existing
-        header = await _look_inside(services, files, handle)
-        return await _record(services, variant, files, header, name)
+    for _ in range(_ATTEMPTS):
+        variant, files = await fetch_all(
+            services, variant, whole, handle=handle, over_before=over_before, pace=pace, bases=bases
+        )
+        whole.committing()
+        async with services.committing():
+            paths = await _paths(services, files)
+            if paths is not None:
+                return await _settle(services, variant, files, paths, name, handle=handle, replaces=replaces)
+        # Another process removed the model that had a file, and had looked who wants it just before this job said so.
+    raise NotFound("a file was removed while it was being installed", next_step="Install it again.")
 
 
-async def _look_inside(services: Services, files: Sequence[StoredFile], handle: JobHandle) -> Header:
+async def _paths(services: Services, files: Sequence[StoredFile]) -> Sequence[Path] | None:
     storage = await services.storage(files[0].storage)
     paths = [await storage.locate(file.sha256) for file in files]
     found = [path for path in paths if path is not None]
-    if len(found) != len(files):
-        raise NotFound("a file was removed while it was being installed", next_step="Install it again.")
+    return found if len(found) == len(files) else None
+
+
+async def _settle(
+    services: Services,
+    variant: Variant,
+    files: Sequence[StoredFile],
+    paths: Sequence[Path],
+    name: str | None,
+    *,
+    handle: JobHandle,
+    replaces: str,
+) -> Model:
+    """Record what was fetched, unless it is a model already; return that."""
+    if not replaces:
+        existing = await services.records.read(lambda read: same_model(read, variant, files, name))
+        if existing is not None:
+            return existing
+    header = await _look_inside(services, files, paths, handle)
+    if replaces:
+        return await _replace(services, variant, files, header, replaces)
+    return await _record(services, variant, files, header, name)
+
+
+async def _look_inside(
+    services: Services, files: Sequence[StoredFile], paths: Sequence[Path], handle: JobHandle
+) -> Header:
     try:
-        header = await read_all_at(services, files, found)
+        header = await read_all_at(services, files, paths)
     except FormatInvalid:
         unused = await services.records.read(
             lambda read: [(file.storage, file.sha256) for file in files if not read.users(file.sha256)]

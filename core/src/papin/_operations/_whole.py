@@ -30,6 +30,10 @@ class Whole:
         known = [size for size in self._sizes.values() if size is not None]
         return sum(known) if len(known) == len(self._sizes) else None
 
+    def begin(self) -> None:
+        """Count the files from the first one on; what was shown stays."""
+        self._before = 0
+
     def of_file(self, name: str) -> Report:
         """Return where one file reports to."""
 
