@@ -152,7 +152,7 @@ def repair(plan: RepairPlan) -> str:
         return f"{name(plan.model)} is whole: there is nothing to repair."
     lines = [f"{name(each.name)} is {name(each.state)}." for each in plan.files]
     size = words.size(sum(each.size for each in plan.files))
-    what = f"{words.size(plan.fetch)} of {size} to fetch" if plan.fetch else "nothing to fetch: another copy is here"
+    what = f"{words.size(plan.fetch)} of {size} to fetch" if plan.fetch else "nothing to fetch: all of it is here"
     return "\n".join([*lines, f"Repairing {name(plan.model)}: {what}."])
 
 

@@ -251,7 +251,7 @@ def test_a_damaged_model_is_repaired(papin, tmp_path):
     assert everything.out.endswith("1 model: 0 fine, 1 not.\nNext: papin models repair lake-1b\n")
     planned = papin("models", "repair", "lake-1b", "--dry-run")
     assert "lake-1b-Q8_0.gguf is damaged." in planned.out
-    assert "another copy is here" in planned.out
+    assert "nothing to fetch: all of it is here" in planned.out
     assert "Repaired lake-1b." in papin("models", "repair", "lake-1b").out
     assert blob.read_bytes() == tiny_gguf()
     assert "1 model: all fine." in papin("models", "verify", "--all").out
