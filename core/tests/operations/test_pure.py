@@ -192,7 +192,7 @@ class TestWanted:
         path = tmp_path / "weird näme.gguf"
         path.write_bytes(b"abc")
         found = _wanted.variant_of_path(path, None, ())
-        assert found.files == (WantedFile(name="weird n_me.gguf", sources=(FileSource(path=str(path)),), size=3),)
+        assert found.files == (WantedFile(name="weird name.gguf", sources=(FileSource(path=str(path)),), size=3),)
 
     def test_two_files_of_one_name_are_refused(self):
         with pytest.raises(NameInvalid, match="two files"):
