@@ -58,8 +58,8 @@ class Registry:
     def __init__(self, *models):
         self._models = {model.id: model for model in models}
 
-    def models(self):
-        return tuple(self._models.values())
+    def models_from(self, ref):
+        return tuple(model for model in self._models.values() if model.ref == ref)
 
     def model(self, model_id):
         return self._models[model_id]

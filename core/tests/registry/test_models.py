@@ -50,6 +50,7 @@ def test_a_model_comes_back_as_it_went_in(registry, full, make_model):
     assert registry.read.model("full") == full
     assert {type(value) for value in registry.read.model("full").settings.values()} == {int, bool, float, str}
     assert registry.read.model_ids() == ("another", "full")
+    assert (registry.read.models_from(full.ref), registry.read.models_from("elsewhere:m")) == ((full,), ())
 
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)

@@ -18,7 +18,7 @@ def version_before(read: Read, variant: Variant, replaces: str = "") -> Model | 
     """Return the installed model that `variant` is a version of: the one it `replaces`, or the last of its name."""
     if replaces:
         return read.model(replaces)
-    models = [model for model in read.models() if model.ref and model.ref == variant.ref]
+    models = read.models_from(variant.ref) if variant.ref else ()
     return max(models, key=lambda model: model.installed_at, default=None)
 
 

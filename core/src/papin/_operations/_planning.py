@@ -15,6 +15,7 @@ from papin._operations._probe import probe_all
 from papin._operations._removal import sweep, unwanted
 from papin._operations._services import Services
 from papin._operations._wanted import Held, Request
+from papin._registry import Read
 from papin._transfers import staging_key
 from papin.answers import DownloadPlan
 from papin.models import Model, Variant, WantedFile
@@ -51,16 +52,16 @@ class Planner:
         """
         variant = await self._resolve(request)
         sizes = {file.name: file.size for file in variant.files}
-        before = await self._services.records.read(lambda read: _wanted.fetched_before(variant, read.models()))
+        before = await self._services.records.read(
+            lambda read: _wanted.fetched_before(variant, read.models_from(variant.ref))
+        )
         unknown = [file for file in variant.files if file.size is None]
         if unknown and (is_plan or len(variant.files) > 1 or before):
             probes = await probe_all(self._services.http, unknown)
             sizes |= {name: probe.size for name, probe in probes.items()}
             if len(unknown) == 1 and before:
                 variant = _wanted.recognised(variant, probes[unknown[0].name].etag, before)
-        installed = await self._services.records.read(
-            lambda read: next((each for each in read.models() if is_installed(each, variant, request.name)), None)
-        )
+        installed = await self._services.records.read(lambda read: _installed_as(read, variant, request.name))
         return Found(variant, sizes, installed)
 
     async def _resolve(self, request: Request) -> Variant:
@@ -129,8 +130,11 @@ def staging_keys(variant: Variant) -> tuple[str, ...]:
     return tuple([staging_key(file) for file in variant.files])
 
 
-def is_installed(model: Model, variant: Variant, name: str | None) -> bool:
-    """Tell whether `model` is what installing `variant` as `name` would make."""
+def _installed_as(read: Read, variant: Variant, name: str | None) -> Model | None:
+    """Return the model that is what installing `variant` as `name` would make, if there is one."""
     digests = {file.sha256 for file in variant.files}
-    same = None not in digests and digests == {file.sha256 for file in model.files}
-    return same and (model.id == name if name else model.ref == variant.ref)
+    if None in digests:
+        return None
+    named = (read.model(each) for each in read.model_ids() if each == name)
+    models = named if name else read.models_from(variant.ref)
+    return next((each for each in models if {file.sha256 for file in each.files} == digests), None)

@@ -45,6 +45,12 @@ class Read(Glance):
         with self._snapshot() as connection:
             return load_models(connection)
 
+    def models_from(self, ref: str) -> tuple[Model, ...]:
+        """Return the models that were installed from `ref`, in the order of their ids; much faster than `models`."""
+        with self._snapshot() as connection:
+            keys = connection.execute("SELECT key FROM models WHERE ref = ? ORDER BY id", (ref,)).fetchall()
+            return tuple(load_model(connection, key) for (key,) in keys)
+
     def everything(self) -> tuple[Model, ...]:
         """Return all models of this machine: the installed ones by id, then those that only providers have."""
         with self._snapshot() as connection:
