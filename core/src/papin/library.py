@@ -67,6 +67,10 @@ class Library:
         """Return what a list shows of the models of this machine, by id: much faster than `models`."""
         return self._glance.summaries()
 
+    def recent(self) -> str:
+        """Return the id of the installed model that was used last, or installed since; empty where none is."""
+        return self._glance.recent()
+
     def is_current(self) -> bool:
         """Tell whether what providers have is still as recorded, as far as the time stamps of their folders tell.
 

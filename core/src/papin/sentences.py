@@ -172,9 +172,7 @@ def refreshed(done: Refreshed) -> str:
 
 def sizes(entry: CatalogEntry) -> str:
     """Return how many parameters a model has, `7.2B`, or the fewest and the most of its variants, `600M-235B`."""
-    told = [each.parameters for each in entry.variants if each.parameters]
-    ends = [entry.parameters] if entry.parameters or not told else [min(told), max(told)]
-    return "-".join(dict.fromkeys(map(words.compact, ends)))
+    return "-".join(dict.fromkeys(map(words.compact, entry.sizes)))
 
 
 def fits(fit: Fit, *, guessed: bool) -> str:

@@ -461,7 +461,7 @@ def test_the_overview_of_an_empty_machine():
 def test_the_overview_suggests_the_last_model_and_the_interrupted_download(make_model, now):
     recent = make_model("recent", last_used_at=now + timedelta(hours=1))
     found = state(models=(make_model(), recent), unfinished=(job(now, state="interrupted"),))
-    commands = [command for command, _ in overview.next_steps(found)]
+    commands = [command for command, _ in overview.next_steps(found, overview.recorded(found))]
     assert commands[:2] == ["papin models download --resume 4f2a", "papin run recent"]
 
 

@@ -140,13 +140,12 @@ def facts_of(entry: CatalogEntry) -> Facts:
     needs = [need for need in told_needs if need is not None] or [need for need in usual if need is not None]
     sizes = [each.size for each in entry.variants if each.size is not None]
     known = {_quantization(each.quantization) for each in entry.variants}
-    told = [entry.parameters] if entry.parameters else [each.parameters for each in entry.variants]
-    parameters = [each for each in told if each]
+    least, most = entry.sizes
     return Facts(
         identity=identity(entry),
         quantizations=tuple(sorted(known - {""})),
-        parameters=min(parameters, default=None),
-        largest=max(parameters, default=None),
+        parameters=least,
+        largest=most,
         need=min(*needs, _LARGEST) if needs else None,
         size=min(sizes, default=None),
     )

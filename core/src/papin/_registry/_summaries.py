@@ -83,6 +83,16 @@ class Glance:
         with self._snapshot() as connection:
             return tuple(model_id for (model_id,) in connection.execute("SELECT id FROM models ORDER BY id"))
 
+    def recent(self) -> str:
+        """Return the id of the installed model that was used last, or installed since; empty where none is."""
+        query = """
+        SELECT m.id FROM versions v CROSS JOIN models m ON m.key = v.model LEFT JOIN usage u ON u.model = m.key
+        WHERE +v.current ORDER BY coalesce(u.last_used_at, v.installed_at) DESC, m.id LIMIT 1
+        """
+        with self._snapshot() as connection:
+            row = connection.execute(query).fetchone()
+            return "" if row is None else str(row[0])
+
     def payload_bytes(self) -> int:
         """Return how many bytes the payloads of all models have, each counted once."""
         # DISTINCT walks an index, where IN would make a table of its own.

@@ -16,28 +16,21 @@ __all__ = ["catalogs", "overview", "plugins", "providers", "recommend"]
 async def overview(session: Session, begun: Recorded | None) -> None:
     """Show how things stand, or the rest of that where `begun` was shown before."""
     out = session.out
-    found = await _overview(session.kernel, begun or await _recorded(session.kernel))
+    found = await _overview(session.kernel, begun)
     if out.json:
         out.document(found)
-    out.text(view.rest(found) if begun else view.text(found), end="")
+    out.text(view.rest(found, begun) if begun else view.text(found), end="")
 
 
-async def _recorded(kernel: Kernel) -> Recorded:
-    return Recorded(
-        models=await kernel.models.list(),
-        unfinished=tuple(job for job in await kernel.downloads.list() if job.state in UNFINISHED),
-        updates=await kernel.updates.available(),
-    )
-
-
-async def _overview(kernel: Kernel, found: Recorded) -> Overview:
+async def _overview(kernel: Kernel, begun: Recorded | None) -> Overview:
+    """Return how things stand, without what `begun` told already."""
     return Overview(
-        models=found.models,
+        models=() if begun else await kernel.models.list(),
         loaded=await kernel.models.loaded(),
-        unfinished=found.unfinished,
+        unfinished=() if begun else tuple(job for job in await kernel.downloads.list() if job.state in UNFINISHED),
         providers=await kernel.providers.list(),
         storages=await kernel.storage.account(),
-        updates=found.updates,
+        updates=() if begun else await kernel.updates.available(),
     )
 
 

@@ -29,12 +29,15 @@ def show(app: App) -> None:
 
 def _recorded(library: Library) -> Recorded | None:
     """Return what is recorded, if that is what is."""
-    from papin_cli.views.overview import UNFINISHED, Recorded  # noqa: PLC0415 - needs msgspec
+    from papin_cli.views import models  # noqa: PLC0415 - needs msgspec
+    from papin_cli.views.overview import UNFINISHED, Recorded  # noqa: PLC0415 - as above
 
     if not library.is_current():
         return None
+    found = library.summaries()
     return Recorded(
-        models=library.models(),
+        installed=models.total(found, library.payload_bytes()) if found.ids else "",
+        recent=library.recent() or next(iter(found.ids), ""),
         unfinished=tuple(job for job in library.jobs() if job.kind != "verify" and job.state in UNFINISHED),
         updates=library.updates(),
     )

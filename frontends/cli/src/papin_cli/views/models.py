@@ -46,7 +46,7 @@ def listing(models: Summaries, payloads: int, now: datetime, width: int | None, 
     """
     if not models.ids:
         return _NONE
-    ids, sizes, parameters, quantizations, contexts, used, favourites, tags, where, duplicated, elsewhere = models
+    ids, sizes, parameters, quantizations, contexts, used, favourites, tags, where, duplicated, _ = models
     seconds = now.timestamp()
     columns = [
         names(ids),
@@ -63,13 +63,18 @@ def listing(models: Summaries, payloads: int, now: datetime, width: int | None, 
         marks = {update.model: "weights" if update.weights else "metadata" for update in updates}
         columns.append([marks.get(model, "") for model in ids])
         shown = (*_COLUMNS, _UPDATE)
-    here = payloads
-    others = list(compress(sizes, elsewhere))
-    if any(where):
-        here += sum(size for size, model in zip(sizes, ids, strict=True) if ":" in model) - sum(others)
-    total = words.models((len(ids) - len(others), here), (len(others), sum(others)))
     newer = f"{updatable(updates)}\nNext: {update_step(updates)}\n" if updates else ""
-    return f"{render_columns(shown, columns, width)}\n{total}{_twice(sum(duplicated))}\n{newer}"
+    return f"{render_columns(shown, columns, width)}\n{total(models, payloads)}{_twice(sum(duplicated))}\n{newer}"
+
+
+def total(models: Summaries, payloads: int) -> str:
+    """Return how many models there are and the bytes of all; `payloads` are those of papin's own."""
+    others = list(compress(models.sizes, models.elsewhere))
+    here = payloads
+    if any(models.where):
+        foreign = (size for size, model in zip(models.sizes, models.ids, strict=True) if ":" in model)
+        here += sum(foreign) - sum(others)
+    return words.models((len(models.ids) - len(others), here), (len(others), sum(others)))
 
 
 def _each(show: Callable[[T], str], values: Sequence[T]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,53 +16,64 @@ from papin.safe import name
 from papin.storages import Account
 from papin_cli.views import models, storage
 
-__all__ = ["UNFINISHED", "Overview", "Recorded", "begin", "next_steps", "rest", "text"]
+__all__ = ["UNFINISHED", "Overview", "Recorded", "begin", "next_steps", "recorded", "rest", "text"]
 
 _SHOWN = 5
 UNFINISHED = ("queued", "running", "paused", "interrupted")
 """The states of a job that is to be gone on with."""
 
 
-class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """How things stand, as far as nobody has to be asked."""
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """How things stand; also the JSON of `papin --json`."""
 
     models: tuple[Model, ...]
     unfinished: tuple[Job, ...]
     updates: tuple[Update, ...] = ()
-
-
-class Overview(Recorded, frozen=True, kw_only=True):
-    """How things stand; also the JSON of `papin --json`."""
-
     loaded: tuple[LoadedModel, ...]
     providers: tuple[ProviderStatus, ...]
     storages: tuple[Account, ...]
 
 
+class Recorded(NamedTuple):
+    """How things stand, as far as nobody has to be asked: what is installed in words, and the model used last."""
+
+    installed: str
+    recent: str
+    unfinished: tuple[Job, ...] = ()
+    updates: tuple[Update, ...] = ()
+
+
+def recorded(found: Overview) -> Recorded:
+    """Return what of an overview is recorded."""
+    recent = max(found.models, key=_last_used).id if found.models else ""
+    return Recorded(sentences.models(found.models) if recent else "", recent, found.unfinished, found.updates)
+
+
 def text(overview: Overview) -> str:
     """Return the overview for a person."""
-    return begin(overview) + rest(overview)
+    known = recorded(overview)
+    return begin(known) + rest(overview, known)
 
 
 def begin(found: Recorded) -> str:
     """Return the lines that can be shown at once."""
     return _lines(
         {
-            "Installed": sentences.models(found.models) if found.models else "no models",
+            "Installed": found.installed or "no models",
             "Updates": models.updatable(found.updates) if found.updates else "",
             "Unfinished": ", ".join(f"{job.subject} ({job.state})" for job in found.unfinished[:_SHOWN]),
         }
     )
 
 
-def rest(overview: Overview) -> str:
+def rest(overview: Overview, known: Recorded) -> str:
     """Return the lines behind those, and what to do next."""
     facts = {
         "Loaded": ", ".join(loaded(each, each.provider) for each in overview.loaded) or "nothing",
         "Runs on": ", ".join(each.name for each in _runners(overview)) or "nothing yet",
         "Disk": storage.space(overview.storages),
     }
-    steps = [f"  {command:<40}{what}" for command, what in next_steps(overview)]
+    steps = [f"  {command:<40}{what}" for command, what in next_steps(overview, known)]
     return _lines(facts) + "\n".join(["", "Next:", *steps]) + "\n"
 
 
@@ -69,17 +81,16 @@ def _lines(facts: Mapping[str, str]) -> str:
     return "".join(f"{label + ':':<12}{name(fact)}\n" for label, fact in facts.items() if fact)
 
 
-def next_steps(overview: Overview) -> Sequence[tuple[str, str]]:
+def next_steps(overview: Overview, known: Recorded) -> Sequence[tuple[str, str]]:
     """Return the commands that make sense now, each with what it does."""
     steps = []
-    waiting = [job for job in overview.unfinished if job.state in ("interrupted", "paused")]
+    waiting = [job for job in known.unfinished if job.state in ("interrupted", "paused")]
     if waiting:
         steps.append((f"papin models download --resume {name(waiting[0].id)}", "go on with a download"))
-    if overview.updates:
-        steps.append((models.update_step(overview.updates), "bring in what is newer"))
-    if overview.models:
-        recent = max(overview.models, key=_last_used)
-        steps.append((f"papin run {name(recent.id)}", "chat with a model"))
+    if known.updates:
+        steps.append((models.update_step(known.updates), "bring in what is newer"))
+    if known.recent:
+        steps.append((f"papin run {name(known.recent)}", "chat with a model"))
         steps.append(("papin models list", "see all models"))
     else:
         steps.append(('papin run smollm2 "Hello"', "download a small model and ask it"))
