@@ -96,7 +96,7 @@ def fake_single(folder, text="{}"):
     command += ["--host", "127.0.0.1", "--port", str(port), "--ctx-size", "512", "--parallel", "1"]
     with subprocess.Popen([*command, "--api-key-file", _key_file(folder)]) as child:
         try:
-            wait_answer(child, f"http://127.0.0.1:{port}/health")
+            wait_answer(child, f"http://127.0.0.1:{port}/health", stays_loading="hang" in text)
             yield Running(folder, f"http://127.0.0.1:{port}", child)
         finally:
             child.kill()
@@ -123,13 +123,15 @@ def real_server(program, folder, *flags):
             child.kill()  # asked politely it takes a second; its own children end when it is gone
 
 
-def wait_answer(child, url):
-    """Wait until a server answers at all."""
+def wait_answer(child, url, *, stays_loading):
+    """Wait until a server answers: that it has its model, or at all where it goes on loading that."""
     while child.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=5).close()
         except urllib.error.HTTPError:
-            return
+            if stays_loading:
+                return
+            continue
         except OSError:
             continue
         return
