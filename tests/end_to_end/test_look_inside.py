@@ -1,6 +1,7 @@
 """Looking into a model that is still on a server: how little is asked for, and what is made of servers that lie."""
 
 import io
+import json
 import struct
 import zipfile
 
@@ -189,3 +190,13 @@ async def test_a_part_that_is_larger_than_what_was_asked_for_is_not_taken(show):
     async with fault_server(tiny_gguf(), default=lie) as server:
         assert (await show("odd", wanted("odd.gguf", server.url))).header is None
         assert server.sent < 8 << 20, "the buffers of two sockets, and no more"
+
+
+async def test_safetensors_of_untold_type_are_of_the_type_that_their_header_tells(show):
+    head = json.dumps({"w": {"dtype": "F32", "shape": [1024], "data_offsets": [0, 4096]}}).encode()
+    body = struct.pack("<Q", len(head)) + head + bytes(4096)
+    async with fault_server(body) as server:
+        page = await show("tensors", wanted("model.safetensors", server.url, body=body))
+        (judged,) = page.variants
+        assert (judged.variant.quantization, judged.variant.bits_per_weight) == ("F32", 32.0)
+        assert page.entry.variants == (judged.variant,)

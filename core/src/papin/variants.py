@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 
+import msgspec
+
 from papin.discovery import Fit, Judged
 from papin.filenames import bits_of
 from papin.memory import TYPICAL_BITS, Room, estimate, estimate_variant, fit_of
 from papin.models import Header, Variant
 
-__all__ = ["by_size", "capability", "choose", "fits", "judge", "preference", "speed"]
+__all__ = ["by_size", "capability", "choose", "fits", "judge", "preference", "speed", "stated"]
 
 # Four and a half bits and more lose little; below that, quality falls faster than size.
 _BEST = 4.89  # Q4_K_M
@@ -19,6 +21,7 @@ _LEGACY = 0.5  # Q4_0 and its like are worse than K-quants of the same size
 _UNKNOWN = 1000.0
 _HALF_BITS = 15.0
 _PICKLED = "pytorch"
+_TENSORS = "safetensors"
 _ONE_SIZE = 1.1  # names round: what is called 8B has 8.03 billion weights
 _LARGEST = 70_000_000_000
 # How much of what a model knows is left below which number of bits per weight.
@@ -68,6 +71,15 @@ def by_size(variants: Sequence[Variant]) -> list[list[Variant]]:
 def fits(variant: Variant, space: Room) -> Fit:
     """Return where `variant` would run."""
     return fit_of(estimate_variant(variant), space)
+
+
+def stated(variant: Variant, header: Header) -> Variant:
+    """Return `variant` with the type of its weights as the header of its first file tells, where nobody said it."""
+    if _bits(variant) is not None or not header.bits_per_weight:
+        return variant
+    return msgspec.structs.replace(
+        variant, quantization=variant.quantization or header.quantization, bits_per_weight=header.bits_per_weight
+    )
 
 
 def choose(variants: Sequence[Variant], space: Room, formats: Collection[str] = ()) -> Variant | None:
@@ -152,7 +164,7 @@ def _need(variant: Variant, header: Header | None) -> int | None:
 
 def _note(variant: Variant, fit: Fit, header: Header | None, best: str) -> str:
     about = _balance(variant, fit, best)
-    return "; ".join(each for each in (_danger(variant, header), about) if each)
+    return "; ".join(each for each in (_danger(variant, header), about, _assumed(variant)) if each)
 
 
 def _danger(variant: Variant, header: Header | None) -> str:
@@ -172,3 +184,10 @@ def _balance(variant: Variant, fit: Fit, best: str) -> str:
         return "the smallest, and still too large for this machine" if best else "too large for this machine"
     bits = _bits(variant)
     return best or ("" if bits is None else next(words for least, words in _WORDS if bits >= least))
+
+
+def _assumed(variant: Variant) -> str:
+    """Return how safetensors were counted of which neither the bytes nor the type is told: they may be of any."""
+    if variant.format != _TENSORS or variant.size is not None or _bits(variant) is not None or not variant.parameters:
+        return ""
+    return f"counted at {TYPICAL_BITS[_TENSORS]:g} bits a weight, which nobody told"

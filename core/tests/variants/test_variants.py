@@ -6,7 +6,7 @@ import pytest
 from papin.machine import Gpu, Machine, Memory
 from papin.memory import Room, estimate_variant, room
 from papin.models import Header, Variant
-from papin.variants import by_size, choose, fits, judge, preference
+from papin.variants import by_size, choose, fits, judge, preference, stated
 
 GB = 10**9
 SIZES = {"F16": 16 * GB, "Q8_0": 8.5 * GB, "Q4_K_M": 4.9 * GB, "Q4_0": 4.6 * GB, "Q2_K": 3.2 * GB, "UD-Q4_K_XL": 5 * GB}
@@ -125,6 +125,24 @@ def test_a_size_that_nobody_told_is_counted_from_weights_and_bits():
     assert estimate_variant(msgspec.structs.replace(tag, format="pytorch")) is None, "which may have 32 bits"
     nothing = variant("Q4_K_M", size=None, parameters=None)
     assert (estimate_variant(nothing), fits(nothing, Room(gpu=0, main=1))) == (None, "unknown")
+
+
+def test_safetensors_of_untold_type_say_what_they_were_counted_at_until_their_header_tells():
+    untold = Variant(ref="c:m:st", catalog="c", name="m", variant="st", parameters=8 * GB, format="safetensors")
+    room = Room(gpu=0, main=12 * GB)
+    assumed = "the smallest, and still too large for this machine; counted at 16 bits a weight, which nobody told"
+    assert [(each.fit, each.note) for each in judge([untold], room)] == [("no", assumed)]
+    header = Header(format="safetensors", quantization="F8_E4M3", bits_per_weight=8.1)
+    (judged,) = judge([stated(untold, header)], room)
+    assert (judged.fit, judged.note, judged.variant.quantization) == (
+        "memory",
+        "best balance for this machine",
+        "F8_E4M3",
+    )
+    assert "counted" not in judge([msgspec.structs.replace(untold, size=GB)], room)[0].note
+    named = msgspec.structs.replace(untold, quantization="BF16")
+    assert stated(named, header) is named
+    assert stated(untold, Header(format="safetensors")) is untold
 
 
 def test_the_room_of_a_machine():

@@ -25,7 +25,7 @@ from papin.discovery import Card, Found, ModelPage, Row
 from papin.errors import NameInvalid, NotFound, PapinError, Problem
 from papin.models import CatalogEntry, Header, HttpSource, Variant
 from papin.names import CatalogRef
-from papin.variants import choose, judge
+from papin.variants import choose, judge, stated
 
 __all__ = ["Discovery"]
 
@@ -160,6 +160,9 @@ class Discovery:
             sizes: dict[str, int] = {}
             header = await self._inside(chosen, sizes)
             entry = await self._sized(catalog, entry, sizes)
+            if header is not None:
+                told = [stated(each, header) if each.ref == chosen.ref else each for each in entry.variants]
+                entry = msgspec.structs.replace(entry, variants=tuple(told))
         judged = judge(entry.variants, here.room, formats, dict(installed.by_ref), header)
         return ModelPage(
             entry=entry if header is None else _told_by(header, entry),
