@@ -18,7 +18,7 @@ from papin._operations._settings import checked_settings, effective, load_settin
 from papin._operations._storage import allowed
 from papin._operations._wanted import Held
 from papin._operations._whole import Whole
-from papin.errors import Ambiguous, Conflict, DiskSpace, FormatInvalid, NameInvalid, NotFound, Offline, StorageFailed
+from papin.errors import Ambiguous, Conflict, DiskSpace, FormatInvalid, NameInvalid, NotFound, Offline
 from papin.machine import Gpu, Machine, Memory
 from papin.models import FileSource, Header, HttpSource, LoadSettings, Model, Progress, StoredFile, Variant, WantedFile
 from papin.names import CatalogRef, UrlRef
@@ -173,7 +173,7 @@ class TestSettings:
 
 class TestWanted:
     def test_a_folder_and_a_name_that_is_no_text_are_refused_before_anything_is_begun(self, tmp_path):
-        with pytest.raises(StorageFailed) as caught:
+        with pytest.raises(NameInvalid) as caught:
             _wanted.existing(tmp_path)
         assert caught.value.next_step.endswith(f"papin catalogs add NAME {tmp_path}")
         with pytest.raises(NameInvalid, match="no text"):

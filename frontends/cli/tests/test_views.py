@@ -509,6 +509,13 @@ def test_every_event_is_one_safe_line_that_names_its_subject(event, now):
     assert subject in line or isinstance(event, events.DownloadProgressed | events.DownloadStarted | events.CleanupDone)
 
 
+@pytest.mark.parametrize(
+    "event", [each for each in EVENTS if hasattr(each, "job")], ids=lambda event: type(event).__name__
+)
+def test_every_event_of_a_job_names_it_in_the_same_way(event):
+    assert event_view.describe(event).startswith("job 4f2a ")
+
+
 def test_every_event_has_a_test():
     assert {type(event).__name__ for event in EVENTS} == {name for name in events.__all__ if name[0].isupper()} - {
         "Envelope",

@@ -55,6 +55,12 @@ def test_a_wrong_command_line_ends_with_two(arguments, capsys):
     assert "usage: papin serve" in capsys.readouterr().err
 
 
+def test_what_is_no_port_is_told_without_names_of_functions(capsys):
+    with pytest.raises(SystemExit):
+        asked("--port", "x")
+    assert "argument --port: 'x' is no port: give a number between 0 and 65535" in capsys.readouterr().err
+
+
 def test_help_says_what_there_is(capsys):
     with pytest.raises(SystemExit) as caught:
         asked("--help")

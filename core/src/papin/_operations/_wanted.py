@@ -10,7 +10,7 @@ import msgspec
 
 from papin import names
 from papin.answers import DownloadPlan, PlannedFile, Space
-from papin.errors import Conflict, FormatInvalid, NameInvalid, NotFound, StorageFailed
+from papin.errors import Conflict, FormatInvalid, NameInvalid, NotFound
 from papin.formats import FileSet, Format
 from papin.models import FileSource, HttpSource, Model, Variant, WantedFile
 from papin.names import PathRef, UrlRef
@@ -247,8 +247,7 @@ def existing(path: Path) -> Path:
 
     Raises:
         NotFound: there is no such file.
-        NameInvalid: its name is no text, so that no job could keep it.
-        StorageFailed: it is a folder.
+        NameInvalid: it is a folder, or its name is no text, so that no job could keep it.
     """
     absolute = path.expanduser().absolute()
     if not str(absolute).isprintable():
@@ -260,7 +259,7 @@ def existing(path: Path) -> Path:
         raise NotFound(f"there is no file {path}", next_step="Check the path; a relative one starts here.")
     if absolute.is_dir():
         step = f"Give the path of a model file; a folder of them is a catalog: papin catalogs add NAME {absolute}"
-        raise StorageFailed(f"{path} is a folder, not a file", next_step=step)
+        raise NameInvalid(f"{path} is a folder, not a file", next_step=step)
     return absolute
 
 

@@ -27,10 +27,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port < _PORTS:
-        raise argparse.ArgumentTypeError(f"a port is between 0 and {_PORTS - 1}")
-    return port
+    if not (text.isascii() and text.isdigit() and int(text) < _PORTS):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number between 0 and {_PORTS - 1}")
+    return int(text)
 
 
 def _parser(program: str) -> argparse.ArgumentParser:

@@ -16,8 +16,10 @@ from papin.events import (
     DownloadCompleted,
     DownloadFailed,
     DownloadInterrupted,
+    DownloadPaused,
     DownloadProgressed,
     DownloadQueued,
+    DownloadResumed,
     DownloadStarted,
     DownloadWarned,
     Envelope,
@@ -54,16 +56,17 @@ def text(envelope: Envelope) -> str:
 
 def describe(event: Event) -> str:
     """Return what happened in words; nothing of it is safe to print yet."""
-    kinds = (_of_jobs, _of_their_ends, _of_models, _of_memory, _of_providers, _of_space, _of_papin, _by_fields)
+    of_a_job = (_of_jobs, _of_their_breaks, _of_their_ends)
+    kinds = (*of_a_job, _of_models, _of_memory, _of_providers, _of_space, _of_papin, _by_fields)
     return next(filter(None, (describe_kind(event) for describe_kind in kinds)))
 
 
 def _of_jobs(event: Event) -> str:
     match event:
         case DownloadQueued():
-            return f"download of {event.subject} accepted, job {event.job}"
+            return f"job {event.job} was accepted: {event.subject}"
         case DownloadStarted():
-            return f"download of {event.subject} started, {words.size(event.total)}, job {event.job}"
+            return f"job {event.job} began: {event.subject}, {words.size(event.total)}"
         case DownloadProgressed():
             return f"job {event.job} is {jobs.line(event.progress)}"
         case DownloadWarned():
@@ -74,13 +77,22 @@ def _of_jobs(event: Event) -> str:
 def _of_their_ends(event: Event) -> str:
     match event:
         case DownloadCompleted():
-            return f"download of {event.model} completed, job {event.job}"
-        case DownloadInterrupted():
-            return f"job {event.job} was interrupted: papin models download --resume {event.job}"
+            return f"job {event.job} is completed: {event.model}"
         case DownloadCancelled():
             return f"job {event.job} was cancelled"
         case DownloadFailed():
             return f"job {event.job} failed: {_problem(event.problem)}"
+    return ""
+
+
+def _of_their_breaks(event: Event) -> str:
+    match event:
+        case DownloadInterrupted():
+            return f"job {event.job} was interrupted: papin models download --resume {event.job}"
+        case DownloadPaused():
+            return f"job {event.job} was paused"
+        case DownloadResumed():
+            return f"job {event.job} goes on: {event.subject}"
     return ""
 
 
