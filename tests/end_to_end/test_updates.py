@@ -175,7 +175,7 @@ def test_the_commands(papin, put, tmp_path, environ):
     assert "new weights" in papin("models", "update").stdout
     assert "papin models rollback m" in papin("models", "update", "m", "--yes").stdout
     assert "up to date" in papin("models", "update", "m").stdout
-    assert "version before again" in papin("models", "rollback", "m").stdout
+    assert "as it was before its last change" in papin("models", "rollback", "m").stdout
     assert '"outcome":"weights"' in papin("models", "update", "--check", "--json").stdout.replace(" ", "")
     papin("models", "update", "--all", "--yes")
     assert papin("models", "update", "m", "--all", status=2).stderr

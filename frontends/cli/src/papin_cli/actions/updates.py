@@ -83,10 +83,9 @@ async def _bring_in(session: Session, update: Update, *, yes: bool) -> int:
 
 
 async def rollback(session: Session, model: str) -> None:
-    """Go back to the version before."""
+    """Go to the version before the current one: back, and the second time forward."""
     found = await session.kernel.updates.rollback(model)
     if session.out.json:
         session.out.document(found)
-    session.out.text(
-        f"{name(found.id)} is the version before again. Once more goes forward: papin models rollback {name(found.id)}"
-    )
+    model = name(found.id)
+    session.out.text(f"{model} is as it was before its last change. Once more undoes that: papin models rollback {model}")
