@@ -88,4 +88,5 @@ async def rollback(session: Session, model: str) -> None:
     if session.out.json:
         session.out.document(found)
     model = name(found.id)
-    session.out.text(f"{model} is as it was before its last change. Once more undoes that: papin models rollback {model}")
+    again = f"Once more undoes that: papin models rollback {model}"
+    session.out.text(f"{model} is as it was before its last change. {again}")
