@@ -23,7 +23,7 @@ from papin.answers import (
 )
 from papin.config import Row
 from papin.discovery import Update
-from papin.errors import Problem
+from papin.errors import FormatInvalid, Problem
 from papin.inventories import Inventory, Listing, ProviderDetails, ProviderFile, ProviderModel
 from papin.library import Summaries
 from papin.models import Engine, Job, LoadedModel, Placement, Progress, StoredFile
@@ -291,6 +291,16 @@ def test_the_list_of_jobs(now):
     waiting = jobs.listing([job(now, state="queued", waiting="until 23:00")], now, None)
     assert "queued, waits until 23:00" in waiting
     assert jobs.listing([], now, 80) == "There are no downloads.\n"
+
+
+def test_only_what_is_worth_it_is_to_be_gone_on_with(now):
+    times = [now - timedelta(minutes=at) for at in range(4)]
+    vain = job(times[1], id="vain", state="failed", error=FormatInvalid("it is no model").problem())
+    over = job(times[2], id="over", state="failed", error=PROBLEM, subject="starter:done")
+    done = job(times[0], id="done", state="completed", subject="starter:done")
+    assert "Next:" not in jobs.listing([vain, over, done], now, None)
+    paused = job(times[3], id="paused", state="paused")
+    assert jobs.listing([vain, over, done, paused], now, None).endswith("Next: papin downloads resume paused\n")
 
 
 # --- parts ---

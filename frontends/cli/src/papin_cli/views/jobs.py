@@ -22,6 +22,9 @@ _COLUMNS = (
     Column(title="BEGUN", rank=3),
 )
 
+_VAIN = frozenset({"ERR_FORMAT", "ERR_NAME", "ERR_NOT_FOUND", "ERR_UNSAFE_ADDRESS"})
+"""Errors that come again however often it is tried."""
+
 
 def line(progress: Progress, doing: str = "") -> str:
     """Return progress as one line of plain text; `doing` is said in the place of the phase."""
@@ -56,5 +59,12 @@ def _row(job: Job, now: datetime) -> tuple[str, ...]:
 
 
 def _advice(jobs: Sequence[Job]) -> str:
-    waiting = [job for job in jobs if job.state in ("paused", "interrupted", "failed")]
-    return f"\nNext: papin downloads resume {name(waiting[0].id)}\n" if waiting else ""
+    """Name the newest job, of `jobs` with the newest first, that is worth going on with."""
+    done = set[str]()
+    for job in jobs:
+        is_over = job.subject in done or (job.error is not None and job.error.code in _VAIN)
+        if job.state in ("paused", "interrupted", "failed") and not is_over:
+            return f"\nNext: papin downloads resume {name(job.id)}\n"
+        if job.state == "completed":
+            done.add(job.subject)
+    return ""
