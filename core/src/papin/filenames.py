@@ -58,6 +58,7 @@ _PARAMETERS = re.compile(
     rf"(?P<rwkv>\d)?(?![A-Za-z0-9.]*(?:it|ps)\b){_AFTER}",
     re.IGNORECASE,
 )
+_UNDERSCORED = re.compile(r"(?<![A-Za-z0-9])(\d)_(\d)(?=[bB](?![A-Za-z0-9]))")  # qwen2.5-1_5b
 _UNITS = {"K": 1_000, "M": 1_000_000, "B": 1_000_000_000, "T": 1_000_000_000_000}
 _PART = re.compile(r"[-_.](?P<number>\d{5})-of-(?P<count>\d{5})$", re.IGNORECASE)
 _FORMATS = {
@@ -146,8 +147,9 @@ def parameters_of(text: str) -> int | None:
 
     The active parameters of a mixture (`30B-A3B`) are no answer, and neither are lengths of context (`128k`).
     """
-    dotted = re.sub(r"(?<![A-Za-z0-9])(\d)_(\d)(?=[bB](?![A-Za-z0-9]))", r"\1.\2", text)
-    for found in _PARAMETERS.finditer(dotted.replace("_", "-")):
+    if "_" in text:
+        text = _UNDERSCORED.sub(r"\1.\2", text).replace("_", "-")
+    for found in _PARAMETERS.finditer(text):
         unit = found["unit"].upper()
         if unit == "K" or (found["rwkv"] and (unit != "B" or "." in found["number"])):
             continue

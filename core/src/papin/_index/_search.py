@@ -44,7 +44,7 @@ e.downloads DESC, e.size IS NULL, length(e.name), e.key
 _ORDERS = {"identity": "e.identity", "parameters": "e.parameters IS NULL, e.parameters"}
 
 
-_STEP = 500  # the first of a walk; four times as many the next time
+_STEP = 1000  # the first of a walk; twice as many the next time
 _decoded = msgspec.json.Decoder(list[int]).decode
 
 
@@ -248,7 +248,7 @@ class _Asked:
             yield keys
             if len(keys) < count:
                 return
-            offset, count = offset + count, 4 * count
+            offset, count = offset + count, 2 * count
 
     def _sorted(
         self, some: _Set, order: str, *order_by: str | int, others: Sequence[str] = ()
