@@ -115,7 +115,7 @@ def test_what_is_improper_is_never_read_as_more_than_h11_reads(raw, data):
 
 @pytest.mark.parametrize("size", [1, 2, 127, 128, 129, 5000, 100_000, 400_000])
 def test_many_chunks_that_are_alike_and_one_that_is_not(size):
-    pieces = [bytes([number % 251]) * size for number in range(2_000_000 // size)]
+    pieces = [bytes([number % 251]) * size for number in range(max(400_000 // size, 5))]
     pieces[-3] += b"more"
     assert by_papin(encode(pieces)) == (b"".join(pieces), True)
 
@@ -124,11 +124,12 @@ def test_many_chunks_that_are_alike_and_one_that_is_not(size):
 @pytest.mark.parametrize("odd", [b"\r\n", b"\r", b"\n", b"\r\n1", b"1\r\n", b"1\r\n\r\n1\r\n"])
 def test_many_short_chunks_of_any_sizes_with_line_breaks_in_them(longest, odd):
     chance = random.Random(1)
-    pieces = [chance.randbytes(chance.randint(1, longest)) for _ in range(20_000)]
-    for at in (0, 1, 500, 501, 19_999):
+    pieces = [chance.randbytes(chance.randint(1, longest)) for _ in range(6_000)]
+    for at in (0, 1, 500, 501, 5_999):
         pieces[at] = odd
-    assert by_papin(encode(pieces)) == (b"".join(pieces), True)
-    assert by_papin(encode(pieces), [1000], [77]) == (b"".join(pieces), True)
+    raw = encode(pieces)
+    assert by_papin(raw) == (b"".join(pieces), True)
+    assert by_papin(raw, [1000], [77]) == (b"".join(pieces), True)
 
 
 @pytest.mark.parametrize(
