@@ -1,6 +1,5 @@
 """A home of its own for each test, a tiny model file, and the real program as a child process."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -16,7 +15,7 @@ import trio
 
 from papin.kernel import Kernel
 from papin.models import HttpSource, Job, Variant, WantedFile
-from papin.testing.samples import tiny_gguf
+from papin.testing.samples import sha256_of, tiny_gguf
 from papin.testing.warm import LAUNCH, Child, Warm
 
 CATALOG = """
@@ -48,7 +47,7 @@ def papin_catalogs():
 def wanted(name: str, *urls: str, body: bytes | None = None, **more: Any) -> WantedFile:
     """Return a file at addresses on this machine, promised to be `body` if that is given."""
     sources = tuple(HttpSource(url=url, user_named=True) for url in urls)
-    promised: dict[str, Any] = {} if body is None else {"size": len(body), "sha256": hashlib.sha256(body).hexdigest()}
+    promised: dict[str, Any] = {} if body is None else {"size": len(body), "sha256": sha256_of(body)}
     return WantedFile(name=name, sources=sources, **promised | more)
 
 

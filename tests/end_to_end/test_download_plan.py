@@ -1,6 +1,5 @@
 """What a download says before its first byte, over real connections: sizes, what is here, what fits; and what it asks."""
 
-import hashlib
 import json
 from contextlib import aclosing
 
@@ -11,7 +10,7 @@ from papin.errors import DiskSpace, LoginRequired, NotFound
 from papin.kernel import open_kernel
 from papin.testing.fault_scripts import cut, limited, no_length, ok, refuse, web_page
 from papin.testing.fault_server import fault_server
-from papin.testing.samples import tiny_gguf
+from papin.testing.samples import sha256_of, tiny_gguf
 
 from .conftest import states, wanted
 
@@ -78,7 +77,7 @@ async def test_a_server_that_is_busy_now_leaves_the_size_unknown(environ):
 
 
 async def test_what_arrived_counts(environ):
-    digest = hashlib.sha256(BODY).hexdigest()
+    digest = sha256_of(BODY)
     async with fault_server(BODY, cut(at=600_000), refuse(400)) as server, open_kernel(environ=environ) as kernel:
         job = await kernel.downloads.start(server.url, sha256=digest)
         assert (await states(kernel, job))[-1].state == "failed"
@@ -168,7 +167,7 @@ async def test_the_same_address_with_another_file_is_fetched(environ):
 
 
 async def test_a_job_that_goes_on_never_shows_less_than_before(environ):
-    digest = hashlib.sha256(BODY).hexdigest()
+    digest = sha256_of(BODY)
     async with fault_server(BODY, default=limited(500_000)) as server:
         async with open_kernel(environ=environ) as kernel:
             job = await kernel.downloads.start(server.url, sha256=digest)

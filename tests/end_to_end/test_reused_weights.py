@@ -1,6 +1,5 @@
 """A model that is uploaded again with another header: its weights are taken from the version that is here."""
 
-import hashlib
 import random
 import signal
 import struct
@@ -13,6 +12,7 @@ import trio
 from papin.kernel import open_kernel
 from papin.testing.fault_scripts import no_range, ok, stall
 from papin.testing.fault_server import fault_server
+from papin.testing.samples import sha256_of
 
 from .conftest import download, states, wanted
 
@@ -66,7 +66,7 @@ async def update(kernel, body, *beside):
     shown = [each.progress.done for each in changes if each.progress]
     assert shown == sorted(shown)
     model = await kernel.models.show("m")
-    assert [file.sha256 for file in model.files] == [hashlib.sha256(each).hexdigest() for each in (body, *beside)]
+    assert [file.sha256 for file in model.files] == [sha256_of(each) for each in (body, *beside)]
     checks = (await kernel.models.verify("m")).checks
     assert [each.outcome for each in checks[: len(model.files)]] == ["ok"] * len(model.files)
     return changes[-1]
@@ -84,7 +84,7 @@ async def test_of_a_new_header_no_more_than_that_is_fetched(kernel, put):
         job = await update(kernel, NEW)
         assert (job.warnings, job.progress.done) == ((), len(NEW))
         assert server.sent == 2 * SPOT + check.update.fetch < MIB
-        assert (await kernel.updates.rollback("m")).files[0].sha256 == hashlib.sha256(OLD).hexdigest()
+        assert (await kernel.updates.rollback("m")).files[0].sha256 == sha256_of(OLD)
         assert (await kernel.models.verify("m")).checks[0].outcome == "ok"
 
 

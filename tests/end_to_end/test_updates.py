@@ -1,6 +1,5 @@
 """Updates: told apart, brought in as jobs, taken back; the old version is there until the new one is verified."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from papin.kernel import open_kernel
 from papin.library import open_library
 from papin.testing.fault_scripts import flipped
 from papin.testing.fault_server import fault_server
-from papin.testing.samples import tiny_gguf
+from papin.testing.samples import sha256_of, tiny_gguf
 
 from .conftest import download, states, wanted
 
@@ -39,7 +38,7 @@ async def test_new_weights_come_in_and_what_the_user_said_stays(kernel, put):
         job = await kernel.updates.start("m")
         assert (await states(kernel, job))[-1].state == "completed"
         model = await kernel.models.show("m")
-        assert (model.files[0].sha256, model.revision) == (hashlib.sha256(NEW).hexdigest(), "b" * 40)
+        assert (model.files[0].sha256, model.revision) == (sha256_of(NEW), "b" * 40)
         assert (model.favourite, model.tags, model.settings) == (True, ("mine",), {"n_ctx": 512})
         assert [each.id for each in await kernel.models.installed()] == ["m"]
         assert await kernel.updates.available() == ()
@@ -127,7 +126,7 @@ async def test_rollback_goes_back_and_forth_and_keeps_what_the_user_said(kernel,
         await states(kernel, await kernel.updates.start("m"))
         await kernel.models.edit("m", add_tags=["later"])
         back = await kernel.updates.rollback("m")
-        assert (back.files[0].sha256, back.revision) == (hashlib.sha256(OLD).hexdigest(), "1")
+        assert (back.files[0].sha256, back.revision) == (sha256_of(OLD), "1")
         assert back.tags == ("later",)
         assert (await kernel.updates.rollback("m")).revision == "2"
         assert (old.sent, new.sent) == (len(OLD), len(NEW))
@@ -199,4 +198,4 @@ async def test_a_file_of_a_folder_that_is_only_touched_is_no_update_and_one_of_i
     assert [each.outcome for each in await kernel.updates.check()] == ["weights"]
     await states(kernel, await kernel.updates.start("lake"))
     assert [each.outcome for each in await kernel.updates.check()] == ["same"]
-    assert (await kernel.models.show("lake")).files[0].sha256 == hashlib.sha256(changed).hexdigest()
+    assert (await kernel.models.show("lake")).files[0].sha256 == sha256_of(bytes(changed))

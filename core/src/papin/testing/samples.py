@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from random import Random
 
 from papin.models import HttpSource, Model, StoredFile, Variant, WantedFile
 from papin.policies import Inventory
 from papin.recommenders import Candidate
 
-__all__ = ["NOW", "sample_candidates", "sample_inventory", "sample_models", "tiny_gguf"]
+__all__ = ["NOW", "sample_candidates", "sample_inventory", "sample_models", "sha256_of", "tiny_gguf"]
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 _QUANTIZATIONS = ("Q2_K", "Q4_K_M", "Q5_K_M", "Q8_0", "F16")
+
+
+@lru_cache(maxsize=8)
+def sha256_of(content: bytes) -> str:
+    """Return the SHA-256 of `content` in hex; of large contents that many tests promise it is worked out once."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def _digest(random: Random) -> str:
