@@ -18,16 +18,22 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from papin.testing.warm import Warm
+
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("papin", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("papin")
+
+_MEMORY = Path("/dev/shm")  # noqa: S108  a file system in memory
+_ROOM = 8 << 30  # bytes that must be free there; the suite needs a tenth
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,10 +50,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Share the whole suite out among the cores; what is named on the command line runs in one process, unless `-n`."""
-    is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    if is_whole and config.option.numprocesses is None and not hasattr(config, "workerinput"):
+    """Let the whole suite be quick: all cores, files in memory, and live tests by themselves (`-m live`).
+
+    What is named on the command line runs in one process, unless `-n`, on the disk, and whatever its marks. Thousands
+    of tests sync small files, which is most of what they take on a disk; those of the storage and of transfers, which
+    are about that, are on the disk always (`on_disk`).
+    """
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    if not config.option.markexpr:
+        config.option.markexpr = "not live"
+    if hasattr(config, "workerinput"):
+        return
+    if config.option.numprocesses is None:
         config.option.numprocesses, config.option.dist = "auto", "worksteal"
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 @dataclass(frozen=True)
@@ -81,6 +99,31 @@ def _find(name: str) -> Program | None:
             # repacked weights llama.cpp does not use AMX.
             return Program(Path(found), {"LD_LIBRARY_PATH": str(tools), "LLAMA_ARG_NO_REPACK": "1"})
     return None
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """Return what starts children of papin quickly, in an environment as this one."""
+    with Warm(os.environ) as warm:
+        yield warm
+
+
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """Return a new folder on the disk, which `tmp_path` need not be."""
+    with tempfile.TemporaryDirectory(prefix="papin-") as folder:
+        yield Path(folder).resolve()
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Iterator[Path]:
+    """Return a new folder on another file system than `tmp_path`, where neither reflink nor hard link leads."""
+    for place in (_MEMORY, Path(tempfile.gettempdir())):
+        if os.access(place, os.W_OK) and place.stat().st_dev != tmp_path.stat().st_dev:
+            with tempfile.TemporaryDirectory(prefix="papin-", dir=place) as folder:
+                yield Path(folder)
+            return
+    pytest.skip("there is no second file system to write to")
 
 
 @pytest.fixture(scope="session")

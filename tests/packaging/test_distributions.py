@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -49,9 +50,13 @@ def wheels(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory):
-    """Where each environment is made, one after the other: what was compiled of one is good for the next, by its path."""
-    return tmp_path_factory.mktemp("place")
+def place():
+    """Where each environment is made, one after the other: what was compiled of one is good for the next, by its path.
+
+    It is on the disk, where packages are linked from uv's cache and not copied.
+    """
+    with tempfile.TemporaryDirectory(prefix="papin-") as folder:
+        yield Path(folder)
 
 
 def project_of(folder):

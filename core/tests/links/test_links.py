@@ -1,8 +1,6 @@
 """One payload under a second name, on real file systems."""
 
 import os
-import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -23,16 +21,6 @@ def payload(tmp_path):
 def folder(tmp_path):
     (tmp_path / "folder").mkdir()
     return tmp_path / "folder"
-
-
-@pytest.fixture
-def far(tmp_path):
-    """A folder on another file system, where neither reflink nor hard link leads."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK) or memory.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("there is no second file system to write to")
-    with tempfile.TemporaryDirectory(dir=memory) as found:
-        yield Path(found)
 
 
 def names(folder):

@@ -1,8 +1,6 @@
 """A refresh whose process is killed: what was there before stays whole and usable, and the next refresh completes."""
 
 import signal
-import subprocess
-import sys
 
 import pytest
 import trio
@@ -23,15 +21,15 @@ seen = 0
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
-def counted(writer, told):
+def counted(writer, told, known):
     global seen
     if told.catalog == "hub":
         seen += 1
-        changed = put(writer, told)
+        changed = put(writer, told, known)
         if seen == at:
             die()
         return changed
-    return put(writer, told)
+    return put(writer, told, known)
 
 def on_refresh(done):
     if done.models == page:
@@ -60,15 +58,13 @@ async def found(kernel):
     [(1, 0, OLD), (4, 0, OLD), (6, 0, OLD), (0, 6, RENEWED), (7, 0, RENEWED), (12, 0, RENEWED)],
     ids=["first entry", "amid a page", "before its end", "between pages", "next page", "last entry"],
 )
-async def test_a_killed_refresh_leaves_whole_pages_and_the_next_one_completes(hub, at, page, kept):
+async def test_a_killed_refresh_leaves_whole_pages_and_the_next_one_completes(hub, warm, at, page, kept):
     hub.tell(pages=pages(OLD))
     async with hub.kernel() as kernel:
         await kernel.catalogs.refresh(["hub"])
     told = pages(OLD, RENEWED, NEW)
     hub.tell(pages=told)
-    child = await trio.to_thread.run_sync(
-        lambda: subprocess.run([sys.executable, "-c", CHILD, str(at), str(page)], env=hub.environ(), check=False)
-    )
+    child = await trio.to_thread.run_sync(lambda: warm.run(CHILD, str(at), str(page), environ=hub.environ()))
     assert child.returncode == -signal.SIGKILL
     hub.asked()
     async with hub.kernel() as kernel:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,16 +14,19 @@ from papin._registry import FILE_NAME, open_registry
 from papin.events import ModelInstalled
 from papin.library import Library
 from papin.models import Job, Model, StoredFile
+from papin.testing.warm import Warm
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 _BEGIN = """
 import sys
+import warnings
 from pathlib import Path
 from papin._registry import open_registry, this_process
 from papin.events import ModelChanged
 from papin.events import ModelInstalled
 from papin.library import Library
+warnings.simplefilter("error")
 home = Path(sys.argv[1])
 file, run = home / "data" / "registry.db", home / "run"
 """
@@ -32,8 +35,9 @@ file, run = home / "data" / "registry.db", home / "run"
 class Home:
     """A folder like `PAPIN_HOME`, with what a test does to the registry in it."""
 
-    def __init__(self, root: Path, stack: ExitStack) -> None:
+    def __init__(self, root: Path, stack: ExitStack, warm: Warm) -> None:
         self.root = root
+        self._warm = warm
         self.file = root / "data" / FILE_NAME
         self.run = root / "run"
         self._stack = stack
@@ -54,12 +58,7 @@ class Home:
 
     def start(self, script, *words):
         """Start a child that runs `script`, with `home`, `file` and `run` defined; it is reaped in the end."""
-        child = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", _BEGIN + script, self.root, *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        child = self._warm.start(_BEGIN + script, str(self.root), *words, environ=os.environ, stdin=subprocess.PIPE)
         self._stack.enter_context(child)
         self._stack.callback(child.kill)
         return child
@@ -67,15 +66,15 @@ class Home:
     def do(self, script, *words):
         """Run `script` in a child to its end; return what it printed."""
         child = self.start(script, *words)
-        printed, _ = child.communicate()
-        assert child.returncode == 0
+        printed, said = child.communicate()
+        assert child.returncode == 0, said
         return printed
 
 
 @pytest.fixture
-def home(tmp_path):
+def home(tmp_path, warm):
     with ExitStack() as stack:
-        yield Home(tmp_path, stack)
+        yield Home(tmp_path, stack, warm)
 
 
 @pytest.fixture

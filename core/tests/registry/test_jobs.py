@@ -1,7 +1,8 @@
 """Jobs belong to a process, and can be taken over when that process is gone."""
 
 import os
-import signal
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import msgspec
@@ -178,12 +179,14 @@ def test_a_process_is_told_from_a_later_one_of_its_number(gone, other):
     assert not is_alive(msgspec.structs.replace(this_process(), boot="another"))
 
 
-def test_a_dead_process_that_nobody_reaped_is_dead(home):
-    child = home.start(f"{_OWNER}; sys.stdin.read()")
-    owner = msgspec.json.decode(child.stdout.readline(), type=Owner)
-    child.send_signal(signal.SIGKILL)
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert not is_alive(owner)
+def test_a_dead_process_that_nobody_reaped_is_dead():
+    code = f"import sys; from papin._registry import this_process; {_OWNER}; sys.stdin.read()"
+    # A child of this process, and of no other, so that nobody reaps it.
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        owner = msgspec.json.decode(child.stdout.readline(), type=Owner)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert not is_alive(owner)
 
 
 def test_what_a_job_waits_for_and_until_when(registry, make_job):

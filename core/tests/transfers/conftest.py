@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from functools import lru_cache
 
 import pytest
 import trio.testing
@@ -13,6 +14,7 @@ from papin.http import Http, StreamedResponse
 from papin.models import HttpSource, WantedFile
 from papin.testing import fault_scripts as faults
 from papin.testing.fault_server import fault_server
+from papin.testing.samples import sha256_of
 
 from .storage import Folder
 
@@ -20,6 +22,7 @@ MIB = 1 << 20
 RATE = MIB  # of a connection to a server that limits each
 
 
+@lru_cache(maxsize=4)
 def make_body(size, name="v1"):
     """Bytes that repeat nowhere."""
     return hashlib.shake_256(name.encode()).digest(size)
@@ -40,7 +43,7 @@ class Task:
     def __init__(self, body, storage):
         self.body = body
         self.storage = storage
-        self.sha256 = hashlib.sha256(body).hexdigest()
+        self.sha256 = sha256_of(body)
         self.progress = Shown()
         self.environ = {}
 
@@ -62,8 +65,9 @@ class Task:
             self.wanted(*servers, **promises), self.storage, Http(environ=self.environ), self.progress, pace=pace
         )
         content = fetched.path.read_bytes()
-        assert content == (self.body if expect is None else expect)
-        assert (fetched.sha256, fetched.size) == (hashlib.sha256(content).hexdigest(), len(content))
+        expected = self.body if expect is None else expect
+        assert content == expected
+        assert (fetched.sha256, fetched.size) == (sha256_of(expected), len(expected))
         assert self.progress[-1].done == self.progress[-1].total == len(content)
         return fetched
 
@@ -71,6 +75,12 @@ class Task:
     def staged(self):
         """Bytes that are kept to be resumed."""
         return sum(self.storage.staged.values())
+
+
+@pytest.fixture
+def tmp_path(on_disk):
+    """A folder on the disk: how payloads are written depends on it."""
+    return on_disk
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import struct
-import subprocess
 import sys
-from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,7 @@ from .storage import Folder
 
 CHECKPOINT = 16 * MIB  # I3: what a kill may cost, and what lay in the buffers of the sockets
 WORKER = Path(__file__).with_name("worker.py")
+RUN = f"import runpy, sys; sys.path.insert(0, {str(WORKER.parent)!r}); runpy.run_path({str(WORKER)!r})"
 
 
 @pytest.fixture
@@ -33,8 +32,8 @@ def large(storage):
     return Task(make_body(32 * MIB), storage)
 
 
-def _command(task, server):
-    return [sys.executable, str(WORKER), str(task.storage.root), server.url, str(len(task.body)), task.sha256]
+def _words(task, server):
+    return [str(task.storage.root), server.url, str(len(task.body)), task.sha256]
 
 
 def _received(task):
@@ -43,11 +42,12 @@ def _received(task):
     return count
 
 
-async def _finish(task, server):
+async def _finish(task, server, warm):
     """Fetch it in another process; return what that says."""
-    done = await trio.run_process(_command(task, server), capture_stdout=True)
+    done = await trio.to_thread.run_sync(lambda: warm.run(RUN, *_words(task, server), environ=os.environ))
+    assert done.returncode == 0, done.stderr
     payload = task.storage.root / "blobs" / task.sha256
-    assert sha256(payload.read_bytes()).hexdigest() == task.sha256
+    assert payload.read_bytes() == task.body
     return json.loads(done.stdout)
 
 
@@ -68,54 +68,53 @@ def _telling(at, event):
     return script
 
 
-async def _kill_at(event, task, server, by=signal.SIGKILL):
+async def _kill_at(event, task, server, warm, by=signal.SIGKILL):
     """Start another process that fetches it, and end that when `event` is set."""
-    async with trio.open_nursery() as nursery:
-        run = partial(trio.run_process, _command(task, server), check=False, stderr=subprocess.DEVNULL)
-        process = await nursery.start(run)
+    with warm.start(RUN, *_words(task, server), environ=os.environ) as child:
         await event.wait()
-        process.send_signal(by)
+        child.send_signal(by)
+        await trio.to_thread.run_sync(child.communicate)
 
 
 @pytest.mark.parametrize("at", [1, 20 * MIB + 5])
-async def test_i3_d10_kill_9_anywhere_leaves_something_to_go_on_from(large, at):
+async def test_i3_d10_kill_9_anywhere_leaves_something_to_go_on_from(large, at, warm):
     event = trio.Event()
     async with fault_server(large.body, *[_telling(at, event)] * 32) as server:
-        await _kill_at(event, large, server)
-        await _finish(large, server)
+        await _kill_at(event, large, server, warm)
+        await _finish(large, server, warm)
     assert _received(large) <= len(large.body) + CHECKPOINT
 
 
-async def test_d10_killed_again_and_again(large):
+async def test_d10_killed_again_and_again(large, warm):
     kills = (6, 18)
     async with fault_server(large.body) as server:
         for at in kills:
             event = trio.Event()
             server.scripts.clear()
             server.play(*[_telling(at * MIB, event)] * 32)
-            await _kill_at(event, large, server)
+            await _kill_at(event, large, server, warm)
         server.scripts.clear()
-        await _finish(large, server)
+        await _finish(large, server, warm)
     assert _received(large) <= len(large.body) + len(kills) * CHECKPOINT
 
 
-async def test_d12_ctrl_c_costs_nothing_that_had_come(large):
+async def test_d12_ctrl_c_costs_nothing_that_had_come(large, warm):
     event = trio.Event()
     async with fault_server(large.body, *[_telling(16 * MIB, event)] * 32) as server:
         with trio.fail_after(20):
-            await _kill_at(event, large, server, signal.SIGINT)
+            await _kill_at(event, large, server, warm, signal.SIGINT)
         assert large.staged > 0
-        await _finish(large, server)
+        await _finish(large, server, warm)
     assert _received(large) == len(large.body)
 
 
 @pytest.mark.parametrize("count", [2, 4])
-async def test_d14_several_processes_fetch_it_once(task, count):
+async def test_d14_several_processes_fetch_it_once(task, count, warm):
     async with fault_server(task.body) as server, trio.open_nursery() as nursery:
         said = []
 
         async def one():
-            said.append(await _finish(task, server))
+            said.append(await _finish(task, server, warm))
 
         for _ in range(count):
             nursery.start_soon(one)
@@ -123,22 +122,22 @@ async def test_d14_several_processes_fetch_it_once(task, count):
     assert sorted(each["how"] for each in said) == ["download"] + ["present"] * (count - 1)
 
 
-async def test_memory_does_not_grow_with_the_file(tmp_path):
+async def test_memory_does_not_grow_with_the_file(tmp_path, warm):
     task = Task(bytes(128 * MIB), Folder(tmp_path / "storage"))
     async with fault_server(task.body) as server:
-        said = await _finish(task, server)
+        said = await _finish(task, server, warm)
     assert said["grown"] < 100 * MIB
 
 
-async def test_d3_a_file_system_limit_leaves_something_to_resume(large):
+async def test_d3_a_file_system_limit_leaves_something_to_resume(large, warm):
     async with fault_server(large.body) as server:
-        limited = ["prlimit", f"--fsize={20 * MIB}", *_command(large, server)]
+        limited = ["prlimit", f"--fsize={20 * MIB}", sys.executable, str(WORKER), *_words(large, server)]
         done = await trio.run_process(limited, check=False, capture_stderr=True)
         if b"prlimit" in done.stderr:
             pytest.skip("needs prlimit")
         assert b"DiskSpace" in done.stderr
         sent = server.sent
-        await _finish(large, server)
+        await _finish(large, server, warm)
     assert server.sent - sent < len(large.body)
 
 
@@ -156,10 +155,10 @@ async def test_d14_the_second_of_one_process_waits_and_finds_it(task):
     assert server.sent == len(task.body)
 
 
-async def test_a_source_that_is_gone_leaves_what_was_there(large):
+async def test_a_source_that_is_gone_leaves_what_was_there(large, warm):
     event = trio.Event()
     async with fault_server(large.body, *[_telling(24 * MIB, event)] * 32) as server:
-        await _kill_at(event, large, server)
+        await _kill_at(event, large, server, warm)
         kept = large.staged
         server.scripts.clear()
         server.play(*[refuse(404)] * 32)

@@ -118,7 +118,7 @@ def test_verify_prints_the_list_and_fails_when_a_check_does(with_model):
         "Checking file integrity: ✓",
         "Validating model format: ✓",
     ]
-    stored = max((path for path in with_model.home.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+    (stored,) = [path for path in with_model.home.rglob("blobs/sha256/*/*") if path.is_file()]
     data = stored.read_bytes()
     stored.unlink()
     stored.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))

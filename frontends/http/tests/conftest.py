@@ -4,12 +4,11 @@ from functools import cache, partial
 import pytest
 import trio
 
-from papin.testing.warm import Warm
 from papin_http import _app, _serve
 from papin_http._guard import Guard
 
 from .client import Client
-from .program import Server, plain_environ
+from .program import Server
 from .standin import StandIn
 
 TOKEN = "t" * 43
@@ -55,7 +54,6 @@ async def client(kernel):
 
 
 @pytest.fixture(scope="session")
-def serve():
+def serve(warm):
     """Starts `papin serve` in a home: `serve(home, *arguments, **environ)` is a `Server`."""
-    with Warm(plain_environ()) as warm:
-        yield partial(Server, warm)
+    return partial(Server, warm)

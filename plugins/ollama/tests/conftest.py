@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import urllib.request
 from datetime import UTC, datetime
@@ -197,16 +196,6 @@ def real(running_real, tmp_path, smollm2):
 def world(request):
     """A world with the fake Ollama, and then one with the real."""
     return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def far(tmp_path):
-    """A folder on another file system, where no hard link leads."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK) or memory.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("there is no second file system to write to")
-    with tempfile.TemporaryDirectory(dir=memory) as found:
-        yield Path(found)
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +10,6 @@ import trio
 from papin.errors import DiskSpace
 
 from .support import CONTENT, DIGEST, KEY, SIZE, opened
-
-
-@pytest.fixture
-def far(tmp_path: Path) -> Iterator[Path]:
-    """A folder on another file system, so that nothing can be linked from it."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK) or memory.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("there is no second file system to write to")
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        yield Path(folder)
 
 
 async def test_a_file_of_another_disk_is_copied(tmp_path: Path, far: Path) -> None:
