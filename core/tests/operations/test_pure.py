@@ -14,7 +14,7 @@ from papin._operations._comparing import compare
 from papin._operations._install import describe
 from papin._operations._mending import others
 from papin._operations._removal import plan_removal
-from papin._operations._settings import checked_settings, effective, load_settings
+from papin._operations._settings import checked_labels, checked_settings, effective, load_settings
 from papin._operations._storage import allowed
 from papin._operations._wanted import Held
 from papin._operations._whole import Whole
@@ -165,6 +165,12 @@ class TestSettings:
             checked_settings({}, change)
         assert caught.value.message == message
         assert "n_ctx" in caught.value.next_step
+
+    @pytest.mark.parametrize("label", ["", " ", " x", "a,b", "a\nb", "x" * 61])
+    def test_what_is_no_name_for_a_tag_is_refused(self, label):
+        assert checked_labels(["My set", "größe"]) == ["My set", "größe"]
+        with pytest.raises(NameInvalid, match="no name for a tag"):
+            checked_labels(["fine", label])
 
     def test_what_is_asked_now_wins(self):
         saved = model(settings={"n_ctx": 1024, "n_threads": 2})

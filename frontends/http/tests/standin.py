@@ -249,9 +249,14 @@ class StandInModels:
         del self.installed[ref]
         return copied
 
-    async def edit(self, ref, *, settings=None):
+    async def edit(self, ref, *, settings=None, favourite=None, add_tags=(), remove_tags=(), **collections):
         kept = {key: value for key, value in (settings or {}).items() if value is not None}
-        self.installed[ref] = msgspec.structs.replace(await self.show(ref), settings=kept)
+        old = await self.show(ref)
+        tags = tuple(tag for tag in (*old.tags, *add_tags) if tag not in remove_tags)
+        liked = old.favourite if favourite is None else favourite
+        put = tuple(collections.get("add_collections", ()))
+        self.installed[ref] = msgspec.structs.replace(old, settings=kept, favourite=liked, tags=tags, collections=put)
+        return self.installed[ref]
 
     async def settings(self, ref, *, provider=None):
         saved = (await self.show(ref)).settings

@@ -326,3 +326,15 @@ async def test_a_setting_that_nobody_knows_and_a_chat_without_a_message_are_refu
         assert (answer.status, answer.json()["code"]) == (400, "ERR_USAGE"), body
     assert (await client.ask("POST", f"{API}/models/smollm2/load", {"settings": {"n_ctxt": 9}})).status == 400
     assert (await client.ask("POST", f"{API}/models/smollm2/load", {"settings": {"n_ctx": 9}})).status == 200
+
+
+async def test_what_is_said_of_a_model_is_changed(client):
+    changes = {"favourite": True, "add_tags": ["small"], "add_collections": ["mine"], "settings": {"n_ctx": 9}}
+    answer = await client.ask("PATCH", f"{API}/models/smollm2", changes)
+    told = answer.json()
+    assert (answer.status, told["favourite"], told["tags"], told["collections"]) == (200, True, ["small"], ["mine"])
+    assert told["settings"] == {"n_ctx": 9}
+    left = (await client.ask("PATCH", f"{API}/models/smollm2", {"remove_tags": ["small"]})).json()
+    assert (left["favourite"], left["tags"]) == (True, [])
+    assert (await client.ask("PATCH", f"{API}/models/smollm2", {"tags": []})).status == 400
+    assert (await client.ask("PATCH", f"{API}/models/nobody", {"favourite": True})).status == 404

@@ -26,6 +26,7 @@ STRUCTS = {
     "HttpSource": models.HttpSource,
     "InstalledModel": _shapes.InstalledModel,
     "ModelRegistryEvent": events.Envelope,
+    "ModelChanges": _shapes.EditRequest,
     "PackageSource": models.PackageSource,
     "PlannedFile": answers.PlannedFile,
     "Placement": models.Placement,

@@ -14,7 +14,7 @@ from papin._operations._naming import Naming
 from papin._operations._providers import Providers
 from papin._operations._removing import Removing
 from papin._operations._services import Services, ignore
-from papin._operations._settings import checked_settings
+from papin._operations._settings import checked_labels, checked_settings
 from papin._operations._verification import OnCheck, OnProgress, verify
 from papin._registry import Write
 from papin.answers import Verification
@@ -94,8 +94,9 @@ class Models(Removing, Configuring, Measuring, Naming):
         """Change what the user says of a model; what is not given stays. A setting of None is taken away.
 
         Raises:
-            NameInvalid: a setting that does not exist, or a value of another type.
+            NameInvalid: a setting that does not exist, a value of another type, or no name for a tag or a collection.
         """
+        checked_labels([*add_tags, *add_collections])
         found = await self.show(ref)
 
         def change(old: Said) -> Said:

@@ -16,6 +16,24 @@ LOADING = LoadSettings.__struct_fields__
 SAMPLING = tuple(name for name in ModelSettings.__struct_fields__ if name not in (*LOADING, "system_prompt"))
 
 
+_LONGEST_LABEL = 60
+
+
+def checked_labels(labels: Sequence[str]) -> Sequence[str]:
+    """Return tags or names of collections as they are.
+
+    Raises:
+        NameInvalid: one is empty, too long, or holds what cannot be seen or a comma, by which lists of them are told.
+    """
+    for label in labels:
+        if label != label.strip() or not 0 < len(label) <= _LONGEST_LABEL or not label.isprintable() or "," in label:
+            raise NameInvalid(
+                f"{label[:_LONGEST_LABEL]!a} is no name for a tag or a collection",
+                next_step=f"Use at most {_LONGEST_LABEL} characters that can be seen, and no comma.",
+            )
+    return labels
+
+
 def checked_settings(old: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
     """Return `old` with `change` applied, by the names of `ModelSettings`; a value of None takes a setting away.
 

@@ -15,6 +15,7 @@ __all__ = [
     "ChatRequest",
     "CompletionRequest",
     "DownloadRequest",
+    "EditRequest",
     "EmbeddingRequest",
     "Health",
     "ImportRequest",
@@ -143,6 +144,17 @@ class SettingsRequest(_Asked, frozen=True, kw_only=True):
 
     settings: dict[str, str | int | float | bool | None]
     provider: str = ""
+
+
+class EditRequest(_Asked, frozen=True, kw_only=True):
+    """What the user says of a model; what is left out stays. `settings` are saved as the route for them does."""
+
+    favourite: bool | None = None
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+    add_collections: tuple[str, ...] = ()
+    remove_collections: tuple[str, ...] = ()
+    settings: dict[str, str | int | float | bool | None] = {}
 
 
 class PullRequest(_Asked, frozen=True, kw_only=True):

@@ -57,6 +57,7 @@ await papin.limitDownloads(1_000_000);
 for (const each of [await papin.pauseDownload(job.id), await papin.resumeDownload(job.id, { between: "always" })]) {
   console.log(each.waiting, each.waits_until, each.warnings.join());
 }
+console.log((await papin.editModel("smollm2", { favourite: true, add_tags: ["small"], settings: { n_ctx: null } })).tags);
 const repair: RepairPlan = await papin.planRepair("smollm2");
 if (repair.files.length > 0) console.log(repair.fetch, (await papin.repairModel(repair.model)).state);
 await papin.cancelDownload(job.id);

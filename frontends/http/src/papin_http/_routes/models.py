@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from litestar import Response, Router, delete, get, patch, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody
@@ -12,6 +13,7 @@ from papin.models import Job, LoadedModel, Model, Speed
 from papin_http._core import PROBLEMS, Asked, Most, kernel_of
 from papin_http._shapes import (
     AvailableModel,
+    EditRequest,
     ImportRequest,
     InstalledModel,
     LoadRequest,
@@ -66,6 +68,12 @@ async def list_loaded(request: Asked) -> tuple[LoadedModel, ...]:
 async def show(request: Asked, model: FromPath[str]) -> Model:
     """Show a model of this machine: by papin's id, or `PROVIDER:NAME`."""
     return await kernel_of(request).models.show(model)
+
+
+@patch("/{model:str}", operation_id="editModel", responses=PROBLEMS)
+async def edit(request: Asked, model: FromPath[str], data: JSONBody[EditRequest]) -> Model:
+    """Change what the user says of a model: favourite, tags, collections, settings; what is not given stays."""
+    return await kernel_of(request).models.edit(model, **msgspec.structs.asdict(data))
 
 
 @delete("/{model:str}", operation_id="removeModel", status_code=200, responses=PROBLEMS)
@@ -196,6 +204,7 @@ router = Router(
         take_over,
         pull,
         show,
+        edit,
         remove,
         load,
         unload,

@@ -74,6 +74,9 @@ export interface Client {
   updateModel(modelId: string): Promise<DownloadStatus>;
   rollbackModel(modelId: string): Promise<Omit<InstalledModel, "installed">>;
 
+  /** Change what is said of a model; what is left out stays. */
+  editModel(modelId: string, changes: ModelChanges): Promise<Omit<InstalledModel, "installed">>;
+
   /** What is damaged of a model, and what bringing it in would fetch; bringing it in, or ERR_CONFLICT where nothing is. */
   planRepair(modelId: string): Promise<RepairPlan>;
   repairModel(modelId: string): Promise<DownloadStatus>;
@@ -394,6 +397,16 @@ export interface Space {
   promised: number;
   limit: number | null;
   used: number;
+}
+
+/** What the user says of a model; a setting of null is taken away. */
+export interface ModelChanges {
+  favourite?: boolean;
+  add_tags?: string[];
+  remove_tags?: string[];
+  add_collections?: string[];
+  remove_collections?: string[];
+  settings?: Record<string, string | number | boolean | null>;
 }
 
 /** A file of an installed model that is not what it was. */

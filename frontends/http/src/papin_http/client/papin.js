@@ -80,6 +80,7 @@ export function createClient({ baseUrl, token, fetch: fetchWith = globalThis.fet
     checkForUpdates: (modelId = "") => ask("POST", `discovery/updates/check?${new URLSearchParams({ model: modelId })}`),
     updateModel: (modelId) => ask("POST", `discovery/updates/${encodeURIComponent(modelId)}`),
     rollbackModel: (modelId) => ask("POST", `discovery/updates/${encodeURIComponent(modelId)}/rollback`),
+    editModel: (modelId, changes) => ask("PATCH", `models/${encodeURIComponent(modelId)}`, { body: changes }),
     planRepair: (modelId) => ask("POST", `models/${encodeURIComponent(modelId)}/repair?dry_run=true`),
     repairModel: (modelId) => ask("POST", `models/${encodeURIComponent(modelId)}/repair`),
     registerModelRegistryEvents: (callback) => follow(request, callback),
