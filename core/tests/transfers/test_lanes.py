@@ -143,15 +143,17 @@ def test_runs_are_some_seconds_long_and_shorter_at_the_end():
     assert lanes.run(0, 4 * MIB) == 1
 
 
-def test_runs_are_as_short_as_asking_for_them_costs_little():
+def test_runs_are_short_where_asking_costs_little_and_never_longer_than_what_is_left_allows():
     """The front of a file is complete sooner then, and what is there can be hashed."""
-    near, far = Lanes(), Lanes()
+    near, far = Lanes(most=4), Lanes(most=4)
     near.answered(0.3)  # a name had to be looked up, and a connection made
     near.answered(0.004)
     far.answered(0.05)
     for lanes in (near, far):
         Line(lanes, each=20 * MIB).run(1.6)
-    assert (near.run(100_000, 4 * MIB), far.run(100_000, 4 * MIB)) == (1, 8)
+        assert lanes.target == 4
+    assert [near.run(free, 4 * MIB) for free in (100_000, 128, 64, 10)] == [15, 4, 2, 1]
+    assert [far.run(free, 4 * MIB) for free in (100_000, 128, 64, 10)] == [15, 8, 8, 1]
 
 
 def test_who_lags_far_behind_the_others():

@@ -24,7 +24,7 @@ _IDLE = 0.5  # unless that came in bursts, between which papin waited for such a
 _REST = 4.0  # seconds until it is tried again whether more help, and twice as long each time that they do not
 _LONGEST_REST = 60.0
 _RUN = 3.0  # seconds that the run of chunks asked for by one request may take
-_ASKING = 32  # how many times what an answer is waited for it should take, so that asking costs next to nothing
+_ASKING = 32  # times what an answer is waited for, that it takes at least: then asking costs next to nothing
 _LAGGING = 0.1  # of what the others get on average
 
 
@@ -118,8 +118,10 @@ class Lanes:
         """Return how many of `free` chunks one request should ask for; None for all of them."""
         if self.target == 1:
             return None
-        by_rate = int(self._each * min(_RUN, _ASKING * self._waited) / chunk)
-        return max(1, min(by_rate, free // (2 * self.target)))
+        # Who claims the front of the file for long keeps all that comes behind it from being hashed; and this may be
+        # the first of many connections. But each request costs something, here and on the way.
+        cheap = max(self._each * min(_RUN, _ASKING * self._waited) / chunk, free / (2 * MOST))
+        return max(1, int(min(cheap, self._each * _RUN / chunk, free / (2 * self.target))))
 
     def is_lagging(self, rate: float) -> bool:
         """Tell whether a connection that gets `rate` bytes a second would better be replaced by a fresh one."""
