@@ -41,6 +41,7 @@ from papin.models import (
     StoredFile,
     Timings,
 )
+from papin.policies import Removal
 from papin.recommenders import Recommendation
 from papin.storages import Account
 
@@ -388,6 +389,14 @@ class StandInStorage(Group):
     """Where nothing is stored twice once it was asked."""
 
     deduped = False
+    unused = (Removal(model="old", reason="nobody used it for 90 days", frees=7, policy="unused"),)
+
+    async def plan_cleanup(self):
+        return self.unused
+
+    async def cleanup(self, removals):
+        self.unused = ()
+        return sum(each.frees for each in removals)
 
     async def plan_dedupe(self):
         return DedupePlan(duplicates=(), frees=0 if self.deduped else 3)

@@ -338,3 +338,11 @@ async def test_what_is_said_of_a_model_is_changed(client):
     assert (left["favourite"], left["tags"]) == (True, [])
     assert (await client.ask("PATCH", f"{API}/models/smollm2", {"tags": []})).status == 400
     assert (await client.ask("PATCH", f"{API}/models/nobody", {"favourite": True})).status == 404
+
+
+async def test_what_may_go_is_told_before_it_goes(client, kernel):
+    told = (await client.ask("POST", f"{API}/storage/cleanup?dry_run=true")).json()
+    assert (told["freed"], [each["model"] for each in told["removed"]]) == (7, ["old"])
+    assert kernel.storage.unused
+    assert (await client.ask("POST", f"{API}/storage/cleanup")).json() == told
+    assert (await client.ask("POST", f"{API}/storage/cleanup")).json() == {"removed": [], "freed": 0}

@@ -14,12 +14,12 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from papin import answers, discovery, errors, inventories, models, recommenders, storages
+from papin import answers, discovery, errors, inventories, models, policies, recommenders, storages
 from papin_http import _problems, _shapes
 
 __all__ = ["config"]
 
-_MODULES = (models, answers, discovery, inventories, recommenders, storages, errors, _shapes, _problems)
+_MODULES = (models, answers, discovery, inventories, policies, recommenders, storages, errors, _shapes, _problems)
 _PARAMETERS = {
     ("path", "model"): "The id of a model or an unambiguous beginning of it, or PROVIDER:NAME with %2F for a slash.",
     ("path", "download"): "The id of a download or an unambiguous beginning of it, or a model's id or reference.",

@@ -10,7 +10,7 @@ from papin.discovery import Refreshed
 from papin.inventories import Inventory
 from papin.storages import Account
 from papin_http._core import PROBLEMS, Asked, kernel_of
-from papin_http._shapes import AddCatalogRequest, RefreshRequest
+from papin_http._shapes import AddCatalogRequest, Cleanup, RefreshRequest
 
 __all__ = ["router"]
 
@@ -74,6 +74,15 @@ async def dedupe(request: Asked, *, dry_run: FromQuery[bool] = False) -> DedupeP
     return plan if dry_run else await storage.dedupe(plan)
 
 
+@post("/storage/cleanup", operation_id="cleanupStorage", status_code=200, responses=PROBLEMS)
+async def cleanup(request: Asked, *, dry_run: FromQuery[bool] = False) -> Cleanup:
+    """Remove what the cleanup policies let go; `dry_run` only says what that is and what it would free."""
+    storage = kernel_of(request).storage
+    wanted = await storage.plan_cleanup()
+    freed = sum(each.frees for each in wanted) if dry_run else await storage.cleanup(wanted)
+    return Cleanup(removed=tuple(wanted), freed=freed)
+
+
 router = Router(
     path="/",
     route_handlers=[
@@ -86,6 +95,7 @@ router = Router(
         remove_catalog,
         storage,
         dedupe,
+        cleanup,
     ],
     tags=["facts"],
 )
