@@ -285,3 +285,10 @@ def test_updating_all_tells_programs_of_each_and_going_back_says_how_to_go_forwa
     (folder / "lake.gguf").unlink()
     done = papin("models", "update", "lake", "--json")
     assert (done.status, [*done.lines()[-1]]) == (1, ["check"])
+
+
+def test_what_no_catalog_has_cannot_be_updated_and_what_to_type_instead_is_told(papin, tmp_path):
+    (tmp_path / "mine.gguf").write_bytes(tiny_gguf())
+    papin("models", "import", str(tmp_path / "mine.gguf"))
+    done = papin("models", "update", "mine")
+    assert (done.status, "papin models download REF --name NAME" in done.err) == (1, True)

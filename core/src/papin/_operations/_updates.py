@@ -32,6 +32,9 @@ __all__ = ["Updates"]
 _AT_ONCE = 4
 
 
+_BY_HAND = "Take the newer one in beside it: papin models download REF --name NAME, REF being its address or file."
+
+
 class Updates:
     """Other versions of installed models, by what their catalogs have now."""
 
@@ -82,7 +85,7 @@ class Updates:
 
     async def _check(self, model: Model) -> UpdateCheck:
         if self._ref(model) is None:
-            what = NotFound(f"{model.id} came from no catalog that is here", next_step="Download it again by hand.")
+            what = NotFound(f"{model.id} came from no catalog that is here", next_step=_BY_HAND)
             return UpdateCheck(model=model.id, ref=model.ref, outcome="unknown", problem=what.problem())
         try:
             update, outcome = await self._compared(model)
@@ -136,7 +139,7 @@ class Updates:
         """
         model = await self._models.show(ref)
         if self._ref(model) is None:
-            raise Conflict(f"{model.id} came from no catalog that is here", next_step="Download it again by hand.")
+            raise Conflict(f"{model.id} came from no catalog that is here", next_step=_BY_HAND)
         return await self._downloads.start_update(model)
 
     async def _finish(self, model_id: str) -> Model:
