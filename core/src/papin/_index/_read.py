@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -186,17 +187,13 @@ def _keys_here(connection: sqlite3.Connection, installed: Installed) -> Collecti
         SELECT e.card FROM json_each(?) n CROSS JOIN entries e INDEXED BY entries_by_name
         ON lower(e.name) = lower(n.value) AND e.catalog = ? WHERE e.name = n.value
         """
-        cards.update(card for (card,) in connection.execute(query, (_json(sorted(names.get(prefix, ()))), number)))
+        cards.update(card for (card,) in connection.execute(query, (json.dumps(sorted(names.get(prefix, ()))), number)))
     query = """
     SELECT e.card FROM json_each(?) n CROSS JOIN digests d ON d.digest = n.value CROSS JOIN entries e ON e.key = d.entry
     """
-    cards.update(card for (card,) in connection.execute(query, (_json(installed.by_digest),)))
+    cards.update(card for (card,) in connection.execute(query, (json.dumps([*installed.by_digest]),)))
     query = "SELECT e.key FROM json_each(?) n CROSS JOIN entries e ON e.card = n.value"
-    return {key for (key,) in connection.execute(query, (_json(sorted(cards)),))}
-
-
-def _json(values: Iterable[object]) -> bytes:
-    return msgspec.json.encode([*values])
+    return {key for (key,) in connection.execute(query, (json.dumps(sorted(cards)),))}
 
 
 def entry_of(connection: sqlite3.Connection, catalog: str, name: str) -> CatalogEntry | None:
