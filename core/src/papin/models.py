@@ -173,14 +173,15 @@ class CatalogEntry(Value, frozen=True, kw_only=True):
     updated_at: datetime | None = None
     revision: str = ""
 
-    # --- what is installed -------------------------------------------------------------------------------------------
-
     @property
     def sizes(self) -> tuple[int | None, int | None]:
         """The parameters of the smallest and of the largest size that it comes in; alike where that is one."""
         told = [self.parameters] if self.parameters else [each.parameters for each in self.variants]
         known = [each for each in told if each]
         return min(known, default=None), max(known, default=None)
+
+
+# --- what is installed -------------------------------------------------------------------------------------------
 
 
 class StoredFile(Value, frozen=True, kw_only=True):

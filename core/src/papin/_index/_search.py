@@ -42,8 +42,6 @@ e.key IN (SELECT value FROM json_each(?)) DESC, CASE WHEN e.need IS NULL THEN 1 
 e.downloads DESC, e.size IS NULL, length(e.name), e.key
 """
 _ORDERS = {"identity": "e.identity", "parameters": "e.parameters IS NULL, e.parameters"}
-
-
 _STEP = 1000  # the first of a walk; twice as many the next time
 _decoded = msgspec.json.Decoder(list[int]).decode
 

@@ -25,8 +25,6 @@ from papin.models import CatalogEntry
 __all__ = ["Stored", "fail", "forget", "put", "put_entries"]
 
 _AT_ONCE = 100  # entries between two looks whether to go on
-
-
 _COLUMNS = (
     "catalog", "identity", "arch", "license", "publisher", "access", "can", "formats", "quants", "parameters",
     "largest", "context", "need", "size", "downloads", "likes", "trending", "created", "updated",

@@ -14,8 +14,6 @@ from papin.models import LoadSettings, Message, Model, ModelSettings
 
 LOADING = LoadSettings.__struct_fields__
 SAMPLING = tuple(name for name in ModelSettings.__struct_fields__ if name not in (*LOADING, "system_prompt"))
-
-
 _LONGEST_LABEL = 60
 
 

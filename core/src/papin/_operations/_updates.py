@@ -30,8 +30,6 @@ from papin.names import CatalogRef
 __all__ = ["Updates"]
 
 _AT_ONCE = 4
-
-
 _BY_HAND = "Take the newer one in beside it: papin models download REF --name NAME, REF being its address or file."
 
 
