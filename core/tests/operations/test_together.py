@@ -31,6 +31,17 @@ class Work:
         return self
 
 
+class Asking:
+    """Asks for work, and keeps the answers by what was wanted."""
+
+    def __init__(self, work):
+        self._together = Together(work.do)
+        self.answers = {}
+
+    async def __call__(self, name):
+        self.answers[name] = await self._together.ask([name])
+
+
 async def test_those_that_begin_together_share_one_piece_of_work():
     work = Work().now
     together = Together(work.do)
@@ -43,12 +54,7 @@ async def test_those_that_begin_together_share_one_piece_of_work():
 
 async def test_who_asks_while_it_is_done_is_answered_by_work_that_begins_later():
     work = Work()
-    together = Together(work.do)
-    answers = {}
-
-    async def ask(name):
-        answers[name] = await together.ask([name])
-
+    ask = Asking(work)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ask, "first")
         await work.at_work.wait()
@@ -56,19 +62,14 @@ async def test_who_asks_while_it_is_done_is_answered_by_work_that_begins_later()
         nursery.start_soon(ask, "third")
         await trio.testing.wait_all_tasks_blocked()
         work.may_end.set()
-    assert answers["first"] == (["first"],)
-    assert answers["second"] == answers["third"] == (["first"], ["second", "third"])
+    assert ask.answers["first"] == (["first"],)
+    assert ask.answers["second"] == ask.answers["third"] == (["first"], ["second", "third"])
 
 
 @pytest.mark.parametrize("when", ["waiting", "at work"])
 async def test_one_that_is_cancelled_takes_nobody_along(when):
     work = Work()
-    together = Together(work.do)
-    answers = {}
-
-    async def ask(name):
-        answers[name] = await together.ask([name])
-
+    ask = Asking(work)
     async with trio.open_nursery() as nursery:
         if when == "waiting":
             nursery.start_soon(ask, "before")
@@ -81,8 +82,8 @@ async def test_one_that_is_cancelled_takes_nobody_along(when):
                 await trio.testing.wait_all_tasks_blocked()
                 scope.cancel()
         work.may_end.set()
-    assert "given up" not in answers
-    assert ["stays"] in answers["stays"]
+    assert "given up" not in ask.answers
+    assert ["stays"] in ask.answers["stays"]
 
 
 async def test_when_it_fails_the_others_have_it_done_again():

@@ -86,15 +86,25 @@ def world(tmp_path):
 
 
 @pytest.fixture
-def fake_server(tmp_path, monkeypatch):
+def put_on_path(tmp_path, monkeypatch):
+    """Puts a fake of a program, a script here, on PATH before everything else; returns where it is."""
+
+    def put(name, script):
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        program = folder / name
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / script} "$@"\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+        return program
+
+    return put
+
+
+@pytest.fixture
+def fake_server(put_on_path):
     """Put the fake llama-server on PATH, before everything else."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    program = folder / "llama-server"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "fake_llama_server.py"} "$@"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    return program
+    return put_on_path("llama-server", "fake_llama_server.py")
 
 
 @pytest.fixture(scope="session")

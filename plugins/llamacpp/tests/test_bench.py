@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,14 +23,8 @@ PLAIN = LoadSettings()
 
 
 @pytest.fixture
-def bench(tmp_path, monkeypatch):
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    program = folder / "llama-bench"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} {HERE / "fake_llama_bench.py"} "$@"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    return program
+def bench(put_on_path):
+    return put_on_path("llama-bench", "fake_llama_bench.py")
 
 
 async def measured(world, model, settings=PLAIN, **more):
