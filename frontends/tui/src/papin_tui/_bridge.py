@@ -91,8 +91,9 @@ class Bridge:
             async with self._open() as self._kernel, trio.open_nursery() as nursery:
                 nursery.start_soon(self._kernel.catalogs.keep_fresh)
                 nursery.start_soon(self._kernel.storage.keep_read)
-                nursery.start_soon(self._recorded)
-                nursery.start_soon(self._passing)
+                # Who asks something at once hears what that caused, so it is listened to before.
+                await nursery.start(self._passing)
+                nursery.start_soon(self._recorded, await self._kernel.journal.last_seq())
                 self._nursery = nursery
                 self._loop.call_soon_threadsafe(self.ready.set_result, None)
                 try:
@@ -100,13 +101,14 @@ class Bridge:
                 finally:
                     self._nursery = None
 
-    async def _recorded(self) -> None:
-        async with aclosing(self._kernel.journal.follow()) as envelopes:
+    async def _recorded(self, since: int) -> None:
+        async with aclosing(self._kernel.journal.follow(since)) as envelopes:
             async for envelope in envelopes:
                 self._tell(envelope.event)
 
-    async def _passing(self) -> None:
+    async def _passing(self, task_status: trio.TaskStatus[None]) -> None:
         with self._kernel.bus.subscribe() as frames:
+            task_status.started()
             async for frame in frames:
                 if frame.envelope.seq is None:
                     self._tell(frame.envelope.event)

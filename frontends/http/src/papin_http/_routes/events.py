@@ -47,9 +47,10 @@ async def _recorded(kernel: Kernel, since: int, pieces: Pieces) -> None:
             await pieces.send(sse(events.encode(envelope), envelope.seq))
 
 
-async def _passing(kernel: Kernel, pieces: Pieces) -> None:
+async def _passing(kernel: Kernel, pieces: Pieces, task_status: trio.TaskStatus[None]) -> None:
     """Pass on what is not recorded: progress, and how much of it a client that is too slow has missed."""
     with kernel.bus.subscribe() as frames:
+        task_status.started()
         async for frame in frames:
             if frame.envelope.seq is None:
                 await pieces.send(sse(frame.data))
@@ -70,11 +71,11 @@ async def _begin(kernel: Kernel, since: int | None, writer: Writer) -> int:
 
 
 async def _pump(kernel: Kernel, since: int | None, writer: Writer) -> None:
-    start = await _begin(kernel, since, writer)
     into, out = trio.open_memory_channel[bytes](0)
     async with trio.open_nursery() as nursery:
+        await nursery.start(_passing, kernel, into)  # who got the first bytes misses nothing any more
+        start = await _begin(kernel, since, writer)
         nursery.start_soon(_recorded, kernel, start, into)
-        nursery.start_soon(_passing, kernel, into)
         while True:
             piece = _HEARTBEAT
             with trio.move_on_after(_HEARTBEAT_SECONDS):
