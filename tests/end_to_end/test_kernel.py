@@ -8,6 +8,7 @@ import trio
 
 from papin.errors import Conflict, FormatInvalid, NameInvalid, NotFound
 from papin.kernel import open_kernel
+from papin.policies import Cleanup
 from papin.testing.samples import tiny_gguf
 
 
@@ -185,7 +186,10 @@ async def test_cleanup_follows_the_policies_and_tells(environ, tiny, tmp_path):
         removals = await kernel.storage.plan_cleanup()
         assert [each.model for each in removals] == ["gone"]
         assert removals[0].reason
-        assert await kernel.storage.cleanup(removals) > 0
+        done = await kernel.storage.cleanup(removals)
+        assert (done.removed, done.left) == (removals, ())
+        assert done.freed > 0
+        assert await kernel.storage.cleanup(removals) == Cleanup()  # what went meanwhile is passed over
         assert [each.id for each in await kernel.models.list()] == ["kept"]
 
 

@@ -11,7 +11,7 @@ import msgspec
 from papin.context import NoSettings
 from papin.models import Model
 
-__all__ = ["CleanupPolicy", "Inventory", "Removal"]
+__all__ = ["Cleanup", "CleanupPolicy", "Inventory", "Removal"]
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +31,14 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     frees: int
     policy: str = ""
+
+
+class Cleanup(msgspec.Struct, frozen=True, kw_only=True):
+    """What a clean-up removed, the bytes that are free again, and the models that stay, because they are in use."""
+
+    removed: tuple[Removal, ...] = ()
+    freed: int = 0
+    left: tuple[str, ...] = ()
 
 
 class CleanupPolicy(msgspec.Struct, frozen=True, kw_only=True):

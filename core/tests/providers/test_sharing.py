@@ -9,6 +9,7 @@ from papin.errors import Conflict, InUse, NameInvalid, NotFound, ProviderFailed
 from papin.events import ModelChanged
 from papin.library import open_library
 from papin.models import Placement
+from papin.policies import Cleanup, Removal
 
 
 async def installed(kernel, path, name=None):
@@ -217,6 +218,18 @@ async def test_cleaning_up_never_takes_what_papin_does_not_keep(folders, put_mod
         await kernel.models.list()
         assert await kernel.storage.plan_cleanup() == ()
     assert path.exists()
+
+
+async def test_cleaning_up_leaves_what_was_loaded_since_it_was_planned(folders, put_model):
+    put_model(folders.add("folder"), "theirs")
+    wanted = (Removal(model="folder:theirs", reason="unused", frees=7), Removal(model="gone", reason="unused", frees=1))
+    async with folders.open() as kernel:
+        await kernel.models.list()
+        await kernel.models.load("folder:theirs")
+        assert await kernel.storage.cleanup(wanted) == Cleanup(left=("folder:theirs",))
+        await kernel.models.unload("folder:theirs")
+        done = await kernel.storage.cleanup(wanted)
+        assert (done.removed, done.freed, done.left) == (wanted[:1], 7, ())
 
 
 async def test_verifying_a_model_of_a_provider_reads_it(folders, put_model):

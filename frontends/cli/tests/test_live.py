@@ -105,7 +105,7 @@ def test_every_json_is_its_struct(papin):
     assert [each.model for each in loaded] == ["smollm2"]
     assert shape(Overview).loaded[0].model == "smollm2"
     assert papin("models", "unload", "smollm2", "--json").json() == {"model": "smollm2", "unloaded": True}
-    assert papin("storage", "cleanup", "--json").json() == {"removed": [], "freed": 0}
+    assert papin("storage", "cleanup", "--json").json() == {"removed": [], "freed": 0, "left": []}
     assert shape(RemovalPlan, "models", "remove", "smollm2", "--yes").model == "smollm2"
     assert papin("models", "list", "--json").json() == []
 

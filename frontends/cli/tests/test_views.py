@@ -27,7 +27,7 @@ from papin.errors import FormatInvalid, Problem
 from papin.inventories import Inventory, Listing, ProviderDetails, ProviderFile, ProviderModel
 from papin.library import Summaries
 from papin.models import Engine, Job, LoadedModel, Placement, Progress, StoredFile
-from papin.policies import Removal
+from papin.policies import Cleanup, Removal
 from papin.recommenders import Recommendation
 from papin.storages import Account
 from papin_cli.views import advice, jobs, models, overview, parts, plans, providers, settings, storage
@@ -252,6 +252,8 @@ def test_a_clean_up():
     assert "unused for 60 days" in text
     assert "1 model, 1.0 kB" in text
     assert plans.cleanup([], 80) == "Nothing needs to go.\n"
+    done = Cleanup(removed=(Removal(model="m", reason="unused", frees=1000),), freed=1000, left=("n",))
+    assert plans.cleaned(done) == "Removed 1 model; 1.0 kB are free again.\nStays: n, which is in use."
 
 
 # --- jobs ---

@@ -41,7 +41,7 @@ from papin.models import (
     StoredFile,
     Timings,
 )
-from papin.policies import Removal
+from papin.policies import Cleanup, Removal
 from papin.recommenders import Recommendation
 from papin.storages import Account
 
@@ -396,7 +396,7 @@ class StandInStorage(Group):
 
     async def cleanup(self, removals):
         self.unused = ()
-        return sum(each.frees for each in removals)
+        return Cleanup(removed=tuple(removals), freed=sum(each.frees for each in removals))
 
     async def plan_dedupe(self):
         return DedupePlan(duplicates=(), frees=0 if self.deduped else 3)

@@ -13,9 +13,9 @@ from papin._operations._models import Models
 from papin._operations._providers import Providers
 from papin._operations._services import Services, ignore
 from papin.answers import DedupePlan
-from papin.errors import InUse, PapinError
+from papin.errors import InUse, NotFound, PapinError
 from papin.events import CleanupDone
-from papin.policies import Inventory, Removal
+from papin.policies import Cleanup, Inventory, Removal
 from papin.storages import Account
 
 _log = logging.getLogger("papin.kernel")
@@ -62,18 +62,21 @@ class Storage:
         frees = {model.id: await self._models.frees(model) for model in models}
         return Inventory(models=models, loaded=loaded, frees=frees, free=account.free, total=account.total)
 
-    async def cleanup(self, removals: Sequence[Removal]) -> int:
-        """Remove what a plan says; a model that was loaded since is left. Return the bytes freed."""
-        gone, freed = [], 0
+    async def cleanup(self, removals: Sequence[Removal]) -> Cleanup:
+        """Remove what a plan says; a model that was loaded since it was made is left, one that went is passed over."""
+        removed, left, freed = [], [], 0
         for removal in removals:
             try:
                 freed += (await self._models.remove(removal.model)).frees
             except InUse:
-                continue  # loaded since the plan was made
-            gone.append(removal.model)
-        done = CleanupDone(models=tuple(gone), freed=freed)
+                left.append(removal.model)
+            except NotFound:
+                continue
+            else:
+                removed.append(removal)
+        done = CleanupDone(models=tuple(each.model for each in removed), freed=freed)
         await self._services.records.change(lambda write: write.journal(done))
-        return freed
+        return Cleanup(removed=tuple(removed), freed=freed, left=tuple(left))
 
     async def keep_read(self) -> None:
         """Read what other programs may have a second time, now and as they get more, until cancelled.

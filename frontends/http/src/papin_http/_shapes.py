@@ -7,14 +7,12 @@ from typing import Annotated, Any
 import msgspec
 
 from papin.models import CatalogEntry, LoadSettings, Message, Model
-from papin.policies import Removal
 
 __all__ = [
     "AskedSettings",
     "AvailableModel",
     "CatalogsRequest",
     "ChatRequest",
-    "Cleanup",
     "CompletionRequest",
     "DownloadRequest",
     "EditRequest",
@@ -157,13 +155,6 @@ class EditRequest(_Asked, frozen=True, kw_only=True):
     add_collections: tuple[str, ...] = ()
     remove_collections: tuple[str, ...] = ()
     settings: dict[str, str | int | float | bool | None] = {}
-
-
-class Cleanup(msgspec.Struct, frozen=True, kw_only=True):
-    """What the cleanup policies let go, each with the reason, and the bytes that are freed."""
-
-    removed: tuple[Removal, ...]
-    freed: int
 
 
 class PullRequest(_Asked, frozen=True, kw_only=True):

@@ -53,8 +53,9 @@ class SpacePane(Pane):
         if not wanted:
             self.app.say("Nothing needs to go.")
         elif await self.app.confirm(cleanup(wanted), f"Remove {words.count(len(wanted), 'model')}?"):
-            freed = await self.app.ask(lambda kernel: kernel.storage.cleanup(wanted))
-            self.app.say(f"Done; {sentences.freed(freed)}.")
+            done = await self.app.ask(lambda kernel: kernel.storage.cleanup(wanted))
+            gone = f"{words.count(len(done.removed), 'model')} removed; {sentences.freed(done.freed)}."
+            self.app.say("\n".join([gone, *(f"Stays: {name(each)}, which is in use." for each in done.left)]))
             self.is_stale = True
 
     def action_dedupe(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from papin import words
+from papin.policies import Cleanup
 from papin_cli._session import Session
 from papin_cli.actions._ask import must_ask
 from papin_cli.actions._progress import showing
@@ -36,11 +36,11 @@ async def cleanup(session: Session, *, yes: bool) -> int:
     if removals and not yes and not await must_ask(out, "Remove them?"):
         out.note("Nothing was removed.")
         return 1
-    freed = await session.kernel.storage.cleanup(removals) if removals else 0
+    done = await session.kernel.storage.cleanup(removals) if removals else Cleanup()
     if out.json:
-        out.document({"removed": removals, "freed": freed})
+        out.document(done)
     if removals:
-        out.text(f"{words.size(freed)} are free again.")
+        out.text(plans.cleaned(done))
     return 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from papin import words
 from papin.answers import DedupePlan, DownloadPlan, PlannedFile
-from papin.policies import Removal
+from papin.policies import Cleanup, Removal
 from papin.safe import name
 from papin.sentences import download_summary, download_verdict, freed
 from papin_cli._table import Column, render
@@ -53,6 +53,12 @@ def cleanup(removals: Sequence[Removal], width: int | None) -> str:
     rows = [(name(each.model), words.size(each.frees), name(each.reason), name(each.policy)) for each in removals]
     total = words.size(sum(each.frees for each in removals))
     return f"{render(_REMOVALS, rows, width)}\n{words.count(len(rows), 'model')}, {total}\n"
+
+
+def cleaned(done: Cleanup) -> str:
+    """Return what a clean-up did."""
+    left = "".join(f"\nStays: {name(each)}, which is in use." for each in done.left)
+    return f"Removed {words.count(len(done.removed), 'model')}; {freed(done.freed)}.{left}"
 
 
 def dedupe(plan: DedupePlan, width: int | None) -> str:

@@ -8,9 +8,10 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from papin.answers import CatalogStatus, DedupePlan, PluginInfo, ProviderStatus, ProviderView
 from papin.discovery import Refreshed
 from papin.inventories import Inventory
+from papin.policies import Cleanup
 from papin.storages import Account
 from papin_http._core import PROBLEMS, Asked, kernel_of
-from papin_http._shapes import AddCatalogRequest, Cleanup, RefreshRequest
+from papin_http._shapes import AddCatalogRequest, RefreshRequest
 
 __all__ = ["router"]
 
@@ -79,8 +80,9 @@ async def cleanup(request: Asked, *, dry_run: FromQuery[bool] = False) -> Cleanu
     """Remove what the cleanup policies let go; `dry_run` only says what that is and what it would free."""
     storage = kernel_of(request).storage
     wanted = await storage.plan_cleanup()
-    freed = sum(each.frees for each in wanted) if dry_run else await storage.cleanup(wanted)
-    return Cleanup(removed=tuple(wanted), freed=freed)
+    if dry_run:
+        return Cleanup(removed=wanted, freed=sum(each.frees for each in wanted))
+    return await storage.cleanup(wanted)
 
 
 router = Router(
