@@ -12,6 +12,7 @@ from papin_tui._bridge import open_bridge
 from papin_tui._show import Table
 
 PATIENCE = 60
+HOPS = 100  # more than there are widgets above each other, there and back
 
 
 @pytest.fixture(autouse=True)
@@ -32,14 +33,22 @@ class Screen:
         self.pilot = pilot
 
     async def press(self, *keys):
-        await self.pilot.press(*keys)
+        """Press keys, each of which has acted before the next one.
+
+        A key goes from widget to widget, one step of the loop each. The pilot waits for that by the clock, which is not
+        enough where the processor is somebody else's for that long.
+        """
+        for key in keys:
+            await self.pilot.press(key)
+            for _ in range(HOPS):
+                await asyncio.sleep(0)
 
     async def until(self, condition):
         """Let the application work until `condition` holds; return what it gave."""
         end = self.app._loop.time() + PATIENCE
         while not (found := condition()):
             assert self.app._loop.time() < end, f"{self.app.focused}\n{self.notices()}\n{self.shown()}"
-            await self.pilot.pause(0.02)
+            await asyncio.sleep(0.02)
         return found
 
     def shown(self):

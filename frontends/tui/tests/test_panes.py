@@ -224,6 +224,13 @@ async def test_a_row_is_shown_alone_and_escape_shows_all_again(screen, tmp_path)
 
 
 @on_screen
+async def test_the_number_of_the_pane_where_one_is_leaves_its_keys_acting(screen, tmp_path):
+    await install(screen, tmp_path, "mine")
+    await screen.press("1", "1", "x")
+    await screen.until(lambda: "Removing mine frees" in screen.text("Confirm Static"))
+
+
+@on_screen
 async def test_a_search_that_finds_nothing_says_which_word_is_why(screen, tmp_path):
     await screen.press("2", "slash", *"smollm2 arch:zebra")
     await screen.until(lambda: "leave out arch:zebra" in screen.text("#card-sum"))

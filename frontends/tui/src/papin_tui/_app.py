@@ -135,14 +135,19 @@ class PapinApp(Desk):
             self.pop_screen()
         self.screen.set_focus(None)  # what would be hidden with the focus hands it on, and Textual follows it back
         self._tabs.active = key
+        self._focus()  # at once: the next key may be here already
 
     def on_tabbed_content_tab_activated(self) -> None:
         """Read a pane that is come to, and put the keys where they act."""
         pane = self._panes[self._active]
         pane.come()
         pane.freshen()
+        self._focus()
+
+    def _focus(self) -> None:
+        pane = self._panes[self._active]
         if not isinstance(self.focused, Input):
-            (next(iter(pane.query(DataTable)), None) or pane).focus()
+            self.screen.set_focus(next(iter(pane.query(DataTable)), None) or pane)
 
 
 def stale_after(event: Event) -> frozenset[str]:

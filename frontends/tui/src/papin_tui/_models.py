@@ -51,7 +51,7 @@ class ModelsPane(Pane):
         Binding("l", "load", "Load"),
         Binding("u", "unload", "Unload", show=False),
         Binding("v", "verify", "Verify"),
-        Binding("r", "repair", "Repair"),
+        Binding("r", "repair", "Repair", show=False),
         Binding("m", "measure", "Measure"),
         Binding("s", "share", "Share"),
         Binding("t", "unshare", "Unshare", show=False),
