@@ -59,9 +59,9 @@ async def sums_of(kernel, model):
     return await kernel._services.records.read(lambda read: read.sums(file.storage, file.sha256))
 
 
-async def forget_sums(kernel):
-    """Make it as if everything had been brought in by a papin that kept none."""
-    await kernel._services.records.change(lambda write: write._connection.execute("DELETE FROM sums").rowcount)
+async def forget(kernel, table):
+    """Make it as if everything had been brought in by a papin that kept no `sums`, or no `sources`."""
+    await kernel._services.records.change(lambda write: write._connection.execute(f"DELETE FROM {table}").rowcount)
 
 
 def flip(path, *places):
@@ -172,8 +172,37 @@ async def test_a_repair_whose_server_is_away_can_be_gone_on_with(kernel, put, se
     assert await is_whole(kernel)
 
 
+async def test_a_version_that_its_catalog_has_no_more_comes_from_where_it_came_from(kernel, put, server):
+    path = await install(kernel, put, server)
+    flip(path, 5)
+    put("m", wanted("m.gguf", "http://127.0.0.1:9/m.gguf", body=BODY[:-1]), revision="b" * 40)
+    assert (await kernel.repairs.plan("m")).fetch == CHUNK
+    assert (await repaired(kernel)).state == "completed"
+    assert (await is_whole(kernel), server.sent, path.read_bytes() == BODY) == (True, CHUNK, True)
+
+
+async def test_a_model_whose_catalog_is_gone_comes_from_where_it_came_from(kernel, put, server, tmp_path):
+    path = await install(kernel, put, server)
+    path.unlink()
+    (tmp_path / "site" / "m.json").unlink()
+    assert (await repaired(kernel)).state == "completed"
+    assert (await is_whole(kernel), server.sent) == (True, len(BODY))
+
+
+async def test_what_came_from_an_address_that_is_another_file_now_is_not_taken_for_it(kernel, put, server):
+    path = await install(kernel, put, server)
+    flip(path, 5)
+    damaged = path.read_bytes()
+    put("m", wanted("m.gguf", server.url, body=BODY[:-1]), revision="b" * 40)
+    server.body, server.etag = BODY[:9] + b"?" + BODY[10:], '"another"'
+    job = await repaired(kernel)
+    assert (job.state, job.error.code) == ("failed", "ERR_DIGEST")
+    assert path.read_bytes() == damaged
+
+
 async def test_of_another_version_the_update_is_the_next_step(kernel, put, server):
     path = await install(kernel, put, server)
+    await forget(kernel, "sources")
     flip(path, 5)
     put("m", wanted("m.gguf", server.url, body=BODY[:-1]), revision="b" * 40)
     with pytest.raises(NotFound) as caught:
@@ -181,13 +210,27 @@ async def test_of_another_version_the_update_is_the_next_step(kernel, put, serve
     assert "papin models update m" in caught.value.next_step
 
 
-async def test_what_was_taken_in_from_a_file_says_how_to_go_on(kernel, tmp_path):
-    mine = tmp_path / "mine.gguf"
+async def imported(kernel, folder):
+    """Import a model `mine` and damage it; return the file that it came from, which is another one than the store's."""
+    mine = folder / "mine.gguf"
     mine.write_bytes(BODY)
     await kernel.downloads.wait((await kernel.downloads.import_file(mine, name="mine")).id)
     path = await path_of(kernel, "mine")
     path.unlink()
     path.write_bytes(BODY[:100])
+    return mine
+
+
+async def test_what_was_taken_in_from_a_file_comes_from_there_again(kernel, tmp_path):
+    mine = await imported(kernel, tmp_path)
+    assert (await kernel.repairs.plan("mine")).fetch == 0
+    assert (await repaired(kernel, "mine")).state == "completed"
+    assert await is_whole(kernel, "mine")
+    assert mine.read_bytes() == BODY
+
+
+async def test_what_was_taken_in_from_a_file_that_is_gone_says_how_to_go_on(kernel, tmp_path):
+    (await imported(kernel, tmp_path)).unlink()
     with pytest.raises(NotFound) as caught:
         await kernel.repairs.plan("mine")
     assert "import it again" in caught.value.next_step
@@ -216,7 +259,7 @@ async def test_of_what_is_imported_the_sums_are_kept(kernel, tmp_path):
 
 async def test_without_sums_all_of_it_is_fetched(kernel, put, server):
     path = await install(kernel, put, server)
-    await forget_sums(kernel)
+    await forget(kernel, "sums")
     flip(path, 5)
     assert not await is_whole(kernel)
     assert await sums_of(kernel, "m") == b"", "what is damaged has none"
@@ -228,7 +271,7 @@ async def test_without_sums_all_of_it_is_fetched(kernel, put, server):
 async def test_d7_whoever_reads_a_payload_whole_keeps_its_sums(kernel, put, server):
     path = await install(kernel, put, server)
     sums = await sums_of(kernel, "m")
-    await forget_sums(kernel)
+    await forget(kernel, "sums")
     assert await is_whole(kernel)
     assert await sums_of(kernel, "m") == sums
     flip(path, 5)

@@ -441,6 +441,7 @@ def test_a_copy_is_another_file_and_not_the_damaged_one_under_another_name(tmp_p
     own.write_bytes(b"GGUF")
     linked.hardlink_to(own)
     copied.write_bytes(b"GGUF")
-    copies = [str(linked), str(copied), str(tmp_path / "gone"), str(tmp_path)]
-    assert others(copies, own) == [str(copied)]
-    assert others(copies, None) == [str(linked), str(copied)]
+    (tmp_path / "short").write_bytes(b"GGU")
+    files = [FileSource(path=str(tmp_path / name)) for name in ("linked", "copied", "short", "gone", ".")]
+    assert others(files, own, 4) == [files[1]]
+    assert others(files, None, 4) == files[:2]

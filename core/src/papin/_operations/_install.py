@@ -106,7 +106,7 @@ async def _get(get: Callable[[], Awaitable[Fetched]], elsewhere: Elsewhere) -> F
 
 
 def _expect(write: Write, storage: str, wanted: WantedFile, received: Received, job_id: str) -> None:
-    write.expect_payload(storage, received.sha256, received.size, received.sums)
+    write.expect_payload(storage, received.sha256, received.size, received.sums, wanted.sources)
     if wanted.sha256 is None and isinstance(wanted.sources[0], HttpSource):
         # Its job is how it is found again: by where it came from.
         request = as_asked(write.job_request(job_id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -18,9 +19,9 @@ from papin._registry import Write
 from papin._transfers import Damaged, Pace
 from papin.errors import NotFound, PapinError
 from papin.events import ModelChanged
-from papin.models import FileSource, Model, StoredFile, Variant, WantedFile
+from papin.models import DownloadSource, FileSource, Model, StoredFile, Variant, WantedFile
 
-__all__ = ["damage_of", "mend", "others", "right_ones"]
+__all__ = ["damage_of", "mend", "right_ones"]
 
 
 async def damage_of(services: Services, file: StoredFile) -> Damaged:
@@ -35,8 +36,11 @@ async def right_ones(
 ) -> tuple[WantedFile, ...]:
     """Return where the right content of `files` of a model is: other copies on this machine, then where it came from.
 
+    That is what its catalog says now, and then what was noted when it came: a catalog may have another version now, or
+    be gone, and the old addresses still be good.
+
     Raises:
-        NotFound: it came from nowhere that can be asked, or there is another version now.
+        NotFound: nothing here has it, and it came from nowhere that can be asked.
         PapinError: who has it cannot be asked.
     """
     problem: PapinError | None = None
@@ -49,30 +53,48 @@ async def right_ones(
     shelf = await services.records.read(lambda read: read.shelf())
     found = []
     for file in files:
-        own = await (await services.storage(file.storage)).locate(file.sha256)
-        copies = await trio.to_thread.run_sync(others, shelf.copies(file.sha256), own)
-        found.append(_right_one(model, file, there, copies, problem))
+        sources = await _sources(services, file, there, shelf.copies(file.sha256))
+        found.append(_right_one(model, file, sources, problem, is_other=bool(there)))
     return tuple(found)
 
 
-def others(copies: Sequence[str], own: Path | None) -> list[str]:
-    """Return those of the files `copies` that are there and not the file `own` under another name. Blocks."""
-    return [path for path in copies if Path(path).is_file() and not (own and own.samefile(path))]
+async def _sources(
+    services: Services, file: StoredFile, there: Sequence[WantedFile], copies: Sequence[str]
+) -> Sequence[DownloadSource]:
+    """Return where a file may be had, each place once: what lies on this machine, the catalog's, those noted before."""
+    same = [each for each in there if each.sha256 == file.sha256]
+    same = same or [each for each in there if each.sha256 is None and each.name == file.name]
+    noted = await services.records.read(lambda read: read.sources(file.storage, file.sha256))
+    told = [*(FileSource(path=path) for path in copies), *(source for each in same for source in each.sources), *noted]
+    own = await (await services.storage(file.storage)).locate(file.sha256)
+    files = [each for each in told if isinstance(each, FileSource)]
+    here = await trio.to_thread.run_sync(others, files, own, file.size)
+    return [*dict.fromkeys([*here, *(each for each in told if not isinstance(each, FileSource))])]
+
+
+def others(files: Sequence[FileSource], own: Path | None, size: int) -> Sequence[FileSource]:
+    """Return those of `files` that are there, of that size, and not the file `own` under another name. Blocks."""
+    return [each for each in files if _is_other(Path(each.path), own, size)]
+
+
+def _is_other(path: Path, own: Path | None, size: int) -> bool:
+    try:
+        found = path.stat()
+        return stat.S_ISREG(found.st_mode) and found.st_size == size and not (own and own.samefile(path))
+    except OSError:
+        return False
 
 
 def _right_one(
-    model: Model, file: StoredFile, there: Sequence[WantedFile], copies: Sequence[str], problem: PapinError | None
+    model: Model, file: StoredFile, sources: Sequence[DownloadSource], problem: PapinError | None, *, is_other: bool
 ) -> WantedFile:
-    same = [each for each in there if each.sha256 == file.sha256]
-    same = same or [each for each in there if each.sha256 is None and each.name == file.name]
-    sources = (*(FileSource(path=path) for path in copies), *(source for each in same for source in each.sources))
     if sources:
-        return WantedFile(name=file.name, sources=sources, size=file.size, sha256=file.sha256, role=file.role)
+        return WantedFile(name=file.name, sources=tuple(sources), size=file.size, sha256=file.sha256, role=file.role)
     if problem is not None:
         raise problem
-    if there:
+    if is_other:
         raise NotFound(
-            f"{model.ref} is another version now, and {file.name} is not in it",
+            f"{model.ref} is another version now, and {file.name} is not in it or noted to be anywhere else",
             next_step=f"papin models update {model.id} brings that version in.",
         )
     raise NotFound(

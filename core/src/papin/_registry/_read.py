@@ -19,13 +19,14 @@ from papin._registry._jobs import load_jobs, owner_of
 from papin._registry._load import load_model, load_models, load_versions
 from papin._registry._lookup import find_build, find_job, find_model, ids, model_key
 from papin._registry._owner import Owner
+from papin._registry._sources import load_sources
 from papin._registry._speeds import load_speeds
 from papin._registry._summaries import Glance
 from papin._registry._times import now
 from papin.errors import NotFound
 from papin.events import Envelope
 from papin.inventories import Inventory, Stamp
-from papin.models import Job, Model, Progress, Speed
+from papin.models import DownloadSource, Job, Model, Progress, Speed
 from papin.shelf import Shelf, merged
 
 __all__ = ["Read"]
@@ -142,6 +143,11 @@ class Read(Glance):
         with self._snapshot() as connection:
             row = connection.execute(query, (sha256, storage)).fetchone()
             return b"" if row is None else bytes(row[0])
+
+    def sources(self, storage: str, sha256: str) -> tuple[DownloadSource, ...]:
+        """Return where a payload came from, or may have; nothing where that is not known."""
+        with self._snapshot() as connection:
+            return load_sources(connection, storage, sha256)
 
     def speeds(self, model: Model) -> tuple[Speed, ...]:
         """Return how fast the weights of a model were measured to be on each machine, the latest first."""

@@ -232,4 +232,9 @@ _SPEEDS: Migration = (
     """,
 )
 
-MIGRATIONS: Final[Sequence[Migration]] = (_FIRST, _CONTROL, _TOLD, _PROVIDERS, _SUMS, _SPEEDS)
+# Where a payload came from: a list of `DownloadSource`, as JSON.
+_SOURCES: Migration = (
+    "CREATE TABLE sources (file INTEGER PRIMARY KEY REFERENCES files ON DELETE CASCADE, sources BLOB NOT NULL)",
+)
+
+MIGRATIONS: Final[Sequence[Migration]] = (_FIRST, _CONTROL, _TOLD, _PROVIDERS, _SUMS, _SPEEDS, _SOURCES)

@@ -24,13 +24,14 @@ from papin._registry._lookup import is_taken, model_key, unclear_job
 from papin._registry._meta import rebuilt
 from papin._registry._owner import Owner, is_alive
 from papin._registry._read import Read
+from papin._registry._sources import save_sources
 from papin._registry._speeds import save_speed
 from papin._registry._store import check, insert_model, replace_model
 from papin._registry._times import to_stored
 from papin.errors import Conflict, NameInvalid, RegistryFailed
 from papin.events import Envelope, Event
 from papin.inventories import Inventory, Remark, Stamp
-from papin.models import Job, Model, Progress, Speed, StoredFile
+from papin.models import DownloadSource, Job, Model, Progress, Speed, StoredFile
 
 __all__ = ["Write"]
 
@@ -116,15 +117,19 @@ class Write(Read):
         self._connection.execute(query, (key, len(old)))
         return self._unused([file for version in old for file in version.files])
 
-    def expect_payload(self, storage: str, sha256: str, size: int, sums: bytes = b"") -> None:
+    def expect_payload(
+        self, storage: str, sha256: str, size: int, sums: bytes = b"", sources: Sequence[DownloadSource] = ()
+    ) -> None:
         """Record a payload that is about to be there; until a model has it, it is one of the leftovers.
 
-        `sums` are the CRC-32 of its chunks, where they are known.
+        `sums` are the CRC-32 of its chunks, `sources` where it may be had again, as far as they are known.
         """
         query = "INSERT INTO files (sha256, storage, size, format) VALUES (?, ?, ?, '') ON CONFLICT DO NOTHING"
         self._connection.execute(query, (sha256, storage, size))
         if sums:
             self.keep_sums(storage, sha256, sums)
+        if sources:
+            save_sources(self._connection, storage, sha256, sources)
 
     def keep_sums(self, storage: str, sha256: str, sums: bytes) -> None:
         """Record the CRC-32 of the chunks of a payload, unless it is not recorded any more."""
