@@ -65,6 +65,8 @@ def models():
                 "format": "gguf",
                 "capabilities": {"vision": False, "trained_for_tool_use": True},
                 "description": None,
+                "variants": [f"{key}@{(quant or '').lower()}"],
+                "selected_variant": f"{key}@{(quant or '').lower()}",
                 "path": path,
             }
         )

@@ -142,7 +142,7 @@ async def test_a_load_keeps_to_one_instance_and_makes_it_anew_for_another_contex
         async with another.chat(seen, ASK, {"n_predict": 2, "temperature": 0.1}) as replies:
             found = [each async for each in replies]
         assert "".join(each.text for each in found) == "Light is"
-        assert (found[-1].finish_reason, found[-1].timings.prompt_n, found[-1].timings.predicted_n) == ("stop", 3, 2)
+        assert (found[-1].finish_reason, found[-1].timings.prompt_n, found[-1].timings.predicted_n) == ("length", 3, 2)
         async with another.complete(seen, "Light", {}) as replies:
             assert "".join([each.text async for each in replies]) == "Light is scattered."
         assert (await another.embed(seen, ["ab", "c"])).vectors == ((2.0, 1.0), (1.0, 1.0))

@@ -13,19 +13,14 @@ import threading
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
+import fake_answers
+
 from papin.testing.model_server import ModelServer
 
 
 def log(text):
     sys.stderr.write(f"0.00.001.000 E {text}\n")
     sys.stderr.flush()
-
-
-SAMPLING = {
-    "seed": 4294967295, "temperature": 0.800000011920929, "top_k": 40, "top_p": 0.949999988079071,
-    "min_p": 0.05000000074505806, "repeat_penalty": 1.0, "n_predict": -1, "samplers": ["top_k"], "ignore_eos": False,
-}  # fmt: skip
-"""How the real one says that it samples, numbers and all; of other things it says more."""
 
 
 class State:
@@ -39,8 +34,12 @@ class Handler(ModelServer):
     key: str
     behaviour: dict[str, str]
 
-    def refuse(self, status, message, kind):
-        self.answer(status, {"error": {"code": status, "message": message, "type": kind}})
+    @property
+    def n_ctx(self):
+        return self.arguments.ctx_size
+
+    def refuse(self, status, message, kind, **more):
+        self.answer(status, {"error": {"code": status, "message": message, "type": kind, **more}})
 
     def is_allowed(self):
         if self.path == "/health" or self.headers.get("Authorization") == f"Bearer {self.key}":
@@ -58,13 +57,13 @@ class Handler(ModelServer):
         elif self.path == "/health":
             self.answer(200, {"status": "ok"})
         elif self.path == "/props":
-            settings = {"n_ctx": self.arguments.ctx_size, "params": SAMPLING}
             path = os.path.realpath(self.arguments.model)
-            self.answer(200, {"default_generation_settings": settings, "total_slots": 1, "model_path": path})
+            self.answer(200, fake_answers.props(self.arguments.alias, path, self.n_ctx))
         elif self.path == "/slots":
-            self.answer(200, [{"id": 0, "is_processing": State.working > 0}])
+            self.answer(200, fake_answers.slots(1, State.working, self.n_ctx))
         elif self.path in {"/v1/models", "/models"}:
-            self.answer(200, {"object": "list", "data": [{"id": self.arguments.alias, "object": "model"}]})
+            listed = [fake_answers.listed(self.arguments.alias, self.n_ctx)]
+            self.answer(200, fake_answers.RECORDED["list"] | {"data": listed})
         elif self.path == "/metrics":
             text = (
                 f"# TYPE llamacpp:tokens_predicted_total counter\nllamacpp:tokens_predicted_total {State.tokens}\n"
@@ -82,8 +81,11 @@ class Handler(ModelServer):
                 501, "This server does not support embeddings. Start it with `--embeddings`", "not_supported_error"
             )
             return
-        if how == "too_long":
-            self.refuse(400, "the request exceeds the available context size", "exceed_context_size_error")
+        tokens = len(str(asked.get("prompt", "")).split()) + 1
+        if how == "too_long" or tokens > (self.n_ctx or tokens):
+            message = f"request ({tokens} tokens) exceeds the available context size ({self.n_ctx} tokens)"
+            more = {"n_prompt_tokens": tokens, "n_ctx": self.n_ctx}
+            self.refuse(400, f"{message}, try increasing it", "exceed_context_size_error", **more)
             return
         assert asked["stream"] is True
         assert asked["model"] == self.arguments.alias
@@ -94,10 +96,13 @@ class Handler(ModelServer):
             State.working -= 1
 
     def go_on(self, how, asked):
+        what = "chat" if "messages" in asked else "completion"
+        words = self.words[: asked.get("max_tokens", len(self.words))]
         self.stream()
-        self.piece("messages" in asked, None)
-        for word in self.words[: asked.get("max_tokens", len(self.words))]:
-            self.piece("messages" in asked, word)
+        if what == "chat":
+            self.event(self.chunk(what))
+        for word in words:
+            self.event(self.chunk(what, word))
             State.tokens += 1
             if how == "crash":
                 log("srv update_slots: GGML_ASSERT(n_tokens > 0) failed")
@@ -111,13 +116,10 @@ class Handler(ModelServer):
             if how == "error":
                 self.event({"error": {"code": 500, "message": "the slot was lost", "type": "server_error"}})
                 return
-        timings = {"prompt_n": 3, "prompt_ms": 1.5, "predicted_n": len(self.words), "predicted_ms": 2.0, "cache_n": 0}
-        self.event({"choices": [{"finish_reason": "stop", "index": 0}], "timings": timings})
+        finish = "stop" if len(words) == len(self.words) else "length"
+        last = fake_answers.ending("chat" if what == "chat" else "complete", len(words))
+        self.event(self.chunk(what, finish=finish) | last)
         self.wfile.write(b"data: [DONE]\n\n")
-
-    def piece(self, is_chat, text):
-        said = {"delta": {"content": text}} if is_chat else {"text": text or ""}
-        self.event({"choices": [{"finish_reason": None, "index": 0, **said}]})
 
 
 def parse():

@@ -17,6 +17,8 @@ import threading
 import time
 from pathlib import Path
 
+import fake_answers
+
 from papin.testing.model_server import ModelServer, serve
 
 RUNNING = {"loading", "loaded", "sleeping"}
@@ -102,7 +104,7 @@ class Router:
 
     def run(self, model):
         how = json.loads(model.path.read_text() or "{}").get("load", "ok")
-        for value in (0.0, 0.5):
+        for value in (0.0, 1.0):
             progress = {"stages": ["text_model"], "current": "text_model", "value": value}
             self.tell(model.name, "status_change", {"status": "loading", "progress": progress})
         if how == "hang":
@@ -112,15 +114,14 @@ class Router:
             return
         model.n_ctx = int(model.preset.get("ctx-size", 512))
         model.status = "loaded"
-        self.tell(model.name, "status_change", {"status": "loaded", "info": {"meta": self.meta(model)}})
+        self.tell(
+            model.name, "status_change", {"status": "loaded", "info": fake_answers.listed(model.name, model.n_ctx)}
+        )
 
     def end(self, model, exit_code):
         model.status = "unloaded"
         model.exit_code = exit_code
         self.tell(model.name, "status_change", {"status": "unloaded", "exit_code": exit_code})
-
-    def meta(self, model):
-        return {"n_ctx": model.n_ctx, "n_ctx_train": 8192, "n_params": 134515008, "size": 5, "ftype": "Q4_1"}
 
     def listed(self, model):
         args = ["/usr/bin/llama-server", "--host", "127.0.0.1", "--port", "0", "--alias", model.name]
@@ -129,7 +130,7 @@ class Router:
         status = {"value": model.status, "args": args, "preset": f"[{model.name}]\n{preset}\n"}
         if model.status == "unloaded" and model.exit_code:
             status |= {"failed": True, "exit_code": model.exit_code}
-        more = {"meta": self.meta(model)} if model.status in RUNNING else {}
+        more = {"meta": fake_answers.listed(model.name, model.n_ctx)["meta"]} if model.status in RUNNING else {}
         return {
             "id": model.name,
             "aliases": [],
@@ -174,13 +175,12 @@ class Handler(ModelServer):
             if model is None or model.status not in RUNNING:
                 self.refuse(400, "model is not loaded")
                 return
-            params = {"temperature": float(model.preset.get("temp", 0.8)), "top_k": 40, "seed": 4294967295}
-            settings = {"n_ctx": model.n_ctx, "params": params}
-            self.answer(200, {"default_generation_settings": settings, "chat_template": "{{ messages }}"})
+            sampling = {"temperature": float(model.preset.get("temp", 0.8))}
+            self.answer(200, fake_answers.props(name, str(model.path), model.n_ctx, sampling))
             return
-        settings = {"params": None, "n_ctx": 0}
-        said = {"role": "router", "max_instances": 4, "models_autoload": True, "model_path": "none"}
-        self.answer(200, said | {"default_generation_settings": settings, "build_info": "b0-fake"})
+        said = {"role": "router", "max_instances": 4, "models_autoload": True, "model_alias": "llama-server"}
+        said |= {"model_path": "none", "default_generation_settings": {"params": None, "n_ctx": 0}}
+        self.answer(200, said | {"ui_settings": {}, "build_info": "b0-fake", "cors_proxy_enabled": False})
 
     def slots(self):
         model = self.router.models.get(self.query.get("model", ""))
@@ -191,7 +191,7 @@ class Handler(ModelServer):
             self.refuse(501, "This server does not support slots endpoint.", "not_supported_error")
         else:
             busy = json.loads(model.path.read_text() or "{}").get("answering", 0)
-            self.answer(200, [{"id": number, "is_processing": number < busy} for number in range(4)])
+            self.answer(200, fake_answers.slots(4, busy, model.n_ctx))
 
     def models(self):
         if self.query.get("reload") and not self.router.arguments.old:
@@ -206,7 +206,7 @@ class Handler(ModelServer):
     def load(self):
         model = self.named()
         if model is None:
-            self.refuse(404, "model is not found", "not_found_error")
+            self.refuse(404, "File Not Found", "not_found_error")
         elif model.status in RUNNING:
             self.refuse(400, "model is already running")
         else:
@@ -241,7 +241,9 @@ class Handler(ModelServer):
 
     def fetch(self):
         name = self.body.get("model", "")
-        if "/" not in name or name.startswith("nobody/"):
+        if "/" not in name:
+            self.refuse(400, "error: invalid HF repo format, expected <user>/<model>[:quant]\n")
+        elif name.startswith("nobody/"):
             self.refuse(400, "model validation failed, unable to download")
         elif name in self.router.models:
             self.refuse(400, f"model '{name}' already exists")
@@ -284,7 +286,7 @@ class Handler(ModelServer):
             self.refuse(400, f"model '{self.body.get('model')}' not found")
             return None
         if model.status not in RUNNING:
-            self.refuse(400, "model is not running")
+            self.refuse(400, "model is not loaded")
             return None
         return model
 
@@ -293,7 +295,7 @@ class Handler(ModelServer):
         if model is None:
             return
         count = min(len(self.words), self.body.get("max_tokens", len(self.words)))
-        self.say(what, last={"timings": {"prompt_n": 3, "prompt_ms": 1.5, "predicted_n": count, "predicted_ms": 2.0}})
+        self.say(what, last=fake_answers.ending("chat" if what == "chat" else "complete", count))
         if self.router.arguments.sleeps:
             model.status = "sleeping"
             self.router.tell(model.name, "status_change", {"status": "sleeping"})

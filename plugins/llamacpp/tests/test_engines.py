@@ -159,9 +159,11 @@ async def test_a_keep_alive_of_zero_ends_after_the_answer(world):
 
 async def test_an_engine_that_answers_is_not_idle(world):
     async with world.open() as session:
-        loaded = await session.load(world.toy(answer="hang"), LoadSettings(keep_alive=0.1))
+        toy = world.toy(answer="hang")
+        loaded = await session.load(toy, LoadSettings(keep_alive=600))
         async with session.chat(loaded, [], {}) as replies:
             await anext(replies)
+            await session.load(toy, LoadSettings(keep_alive=0.1))
             # The host looks many times while this waits for something that never comes.
             with trio.move_on_after(0.6):
                 await anext(replies)

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,6 +13,8 @@ from papin.testing.contexts import KnownFiles
 from papin_localai.plugin import papin_providers
 
 from .fake_localai import LocalAI
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture

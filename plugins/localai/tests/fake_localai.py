@@ -14,6 +14,11 @@ import yaml
 
 from papin.testing.model_server import ModelServer, ThreadServer
 
+JOB = {
+    "deletion": False, "file_name": "", "processed": False, "message": "", "progress": 0, "phase": "downloading",
+    "current_bytes": 0, "total_bytes": 0, "file_size": "", "downloaded_size": "", "gallery_element_name": "",
+    "cancelled": False, "cancellable": True,
+}  # fmt: skip
 WORDS = ("The", " sky", " is", " blue", ".")
 
 
@@ -82,6 +87,9 @@ class Handler(ModelServer):
             return
         self.answer(200, {"version": "v4.5.5 (abc)", "capabilities": {}, "endpoint_groups": []})
 
+    def get_version(self, _: str) -> None:
+        self.answer(200, {"version": " ()"})  # of a build that was told none
+
     def get_system(self, _: str) -> None:
         self.answer(200, {"backends": [], "loaded_models": [{"id": each} for each in sorted(self.server.loaded)]})
 
@@ -104,7 +112,7 @@ class Handler(ModelServer):
         if status.get("processed") and install and not status.get("cancelled"):
             (self.server.root / f"{install}.yaml").write_text(f"name: {install}\nparameters: {{model: x.gguf}}\n")
             self.server.reload()
-        self.answer(200, status)
+        self.answer(200, JOB | {"gallery_element_name": install} | status)
 
     def post_models(self, rest: str) -> None:
         kind, _, name = unquote(rest).partition("/")
@@ -112,11 +120,14 @@ class Handler(ModelServer):
             self.server.reload()
             self.answer(200, None)
         elif kind == "apply":
-            self.answer(200, {"uuid": self.server.start_job(self.body["id"].rpartition("@")[2]), "status": ""})
+            self.answer(200, self.job(self.server.start_job(self.body["id"].rpartition("@")[2])))
         elif kind == "delete":
             self.delete(name)
         else:
             self.missing()
+
+    def job(self, uuid: str) -> dict[str, str]:
+        return {"uuid": uuid, "status": f"{self.server.url}/models/jobs/{uuid}"}
 
     def delete(self, name: str) -> None:
         config = self.server.config(name)
@@ -126,9 +137,15 @@ class Handler(ModelServer):
         else:
             (self.server.root / name).unlink(missing_ok=True)
         self.server.reload()
-        self.answer(200, {"uuid": "not-known-to-models-jobs", "status": ""})
+        self.answer(200, self.job("deletion"))  # which is not known as a job
 
     def get_api(self, rest: str) -> None:
+        if rest == "version":  # as if it were Ollama
+            self.answer(200, {"version": "0.9.0"})
+            return
+        if rest == "tags":
+            self.answer(200, {"models": None})  # as one without models says; papin never asks
+            return
         config = self.server.config(unquote(rest.removeprefix("models/config-json/")))
         if self.server.older or not rest.startswith("models/config-json/") or config is None:
             self.missing()

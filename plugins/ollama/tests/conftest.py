@@ -92,8 +92,8 @@ class Ollama:
             shutil.rmtree(self.models / name, ignore_errors=True)
         (self.models / "blobs").mkdir(parents=True)  # as one that was just started
 
-    def add(self, content, name="toy", **more):
-        """Register a model of some bytes, or of a file by a link, by its own means; return their digest."""
+    def put(self, content):
+        """Put some bytes among its blobs, or a file by a link; return their digest."""
         is_file = isinstance(content, Path)
         digest = digest_of(content) if is_file else hashlib.sha256(content).hexdigest()
         path = self.models / "blobs" / f"sha256-{digest}"
@@ -102,6 +102,11 @@ class Ollama:
                 os.link(content, path)
             else:
                 path.write_bytes(content)
+        return digest
+
+    def add(self, content, name="toy", **more):
+        """Register a model of some bytes, or of a file by a link, by its own means; return their digest."""
+        digest = self.put(content)
         assert b'"success"' in self.post("/api/create", {"model": name, "files": {"m.gguf": f"sha256:{digest}"}} | more)
         return digest
 
@@ -196,9 +201,3 @@ def real(running_real, tmp_path, smollm2):
 def world(request):
     """A world with the fake Ollama, and then one with the real."""
     return request.getfixturevalue(request.param)
-
-
-@pytest.fixture
-def data():
-    """The folder of answers of the real Ollama."""
-    return HERE / "data"

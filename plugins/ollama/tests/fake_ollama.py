@@ -74,7 +74,8 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, status, body, kind="application/json; charset=utf-8"):
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
-        self.send_header("Content-Type", kind)
+        if kind and data:
+            self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         if self.command != "HEAD":
@@ -109,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
         self.state.asked.append(f"{self.command} {self.path}")
         host = self.headers.get("Host", "").rpartition(":")[0]
         if host not in {"127.0.0.1", "localhost", "[::1]"}:
-            self.answer(403, b"", "text/plain")
+            self.answer(403, b"")
             return
         try:
             for path, method in routes.items():
@@ -171,15 +172,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def has_blob(self):
         assert self.command == "HEAD"
-        self.answer(200 if self.store.blob(self.path.rpartition("/")[2]).exists() else 404, b"")
+        if self.store.blob(self.path.rpartition("/")[2]).exists():
+            self.answer(200, b"")
+        else:
+            self.answer(404, {"error": "blob not found"})  # of which only the head is sent
 
     def blob(self):
         digest = self.path.rpartition("/")[2]
         data = self.rfile.read(int(self.headers["Content-Length"]))
         if f"sha256:{hashlib.sha256(data).hexdigest()}" != digest:
-            raise ValueError(f"digest mismatch, expected {digest!r}")
+            got = f"sha256:{hashlib.sha256(data).hexdigest()}"
+            raise ValueError(f'digest mismatch, expected "{digest}", got "{got}"')
+        is_there = self.store.blob(digest).exists()
         self.store.blob(digest).write_bytes(data)
-        self.answer(201, b"")
+        self.answer(200 if is_there else 201, b"")
 
     def tags(self):
         how = self.state.behaviour.get("tags")
@@ -214,7 +220,8 @@ class Handler(BaseHTTPRequestHandler):
             "modelfile": f"FROM {blob}\n",
             "template": texts["template"] or "{{ .Prompt }}",
             "details": self.store.details(config),
-            "model_info": read(blob.read_bytes()) | {"tokenizer.ggml.tokens": None},
+            "model_info": self.told(read(blob.read_bytes())),
+            "tensors": [{"name": "token_embd.weight", "type": "Q4_1", "shape": [576, 49152]}],
             "capabilities": ["completion"],
             "modified_at": "2026-08-20T10:11:12.123456789+02:00",
         }
@@ -222,9 +229,18 @@ class Handler(BaseHTTPRequestHandler):
         found |= {kind: texts[kind] for kind in ("system", "license") if texts[kind]}
         self.answer(200, found)
 
+    def told(self, values):
+        """Return of a file's metadata what is told when nobody asks for all: lists are null, the template is left out."""
+        return {
+            name: None if isinstance(value, list) else value
+            for name, value in values.items()
+            if name != "tokenizer.chat_template"
+        }
+
     def copy(self):
         body = self.body()
-        self.store.manifest(body["source"])
+        if not self.store.path(body["source"]).is_file():
+            raise Missing(f'model "{body["source"]}" not found')
         target = self.store.path(body["destination"])
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(self.store.path(body["source"]).read_bytes())
@@ -250,6 +266,10 @@ class Handler(BaseHTTPRequestHandler):
             old = None
         try:
             self._create(body, how)
+        except FileNotFoundError as error:
+            self.line({"error": f"open {error.filename}: no such file or directory"})
+            self.end()
+            return
         except (OSError, ValueError, Missing) as error:
             self.line({"error": str(error)})
             self.end()
@@ -263,24 +283,34 @@ class Handler(BaseHTTPRequestHandler):
         if "from" in body:
             old = self.store.manifest(body["from"])  # the real one would try to pull it
             layers, config = list(old["layers"]), self.store.config(old)
+            self.told_layers(layers)
         else:
             layers, config = self._from_files(body, how)
         for kind in ("template", "system"):
             if body.get(kind):
                 layers = self.without(layers, kind)
-                layers.append(self.store.put(body[kind].encode(), kind))
+                layers.append(self.new_layer(body[kind].encode(), kind))
         for text in [body["license"]] if isinstance(body.get("license"), str) else body.get("license", []):
-            layers.append(self.store.put(text.encode(), "license"))
+            layers.append(self.new_layer(text.encode(), "license"))
         known = {}
         for each in [each for each in layers if each["mediaType"] == PREFIX + "params"]:
             known |= json.loads(self.store.blob(each["digest"]).read_bytes())
         if parameters := known | body.get("parameters", {}):
             layers = self.without(layers, "params")
-            layers.append(self.store.put(json.dumps(parameters).encode(), "params"))
+            layers.append(self.new_layer(json.dumps(parameters).encode(), "params"))
         if how == "fail":
             raise ValueError("unsupported content type")
         self.line({"status": "writing manifest"})
         self.store.write(body["model"], self.store.put(json.dumps(config).encode(), "config"), layers)
+
+    def told_layers(self, layers):
+        for each in layers:
+            self.line({"status": f"using existing layer {each['digest']}"})
+
+    def new_layer(self, data, kind):
+        layer = self.store.put(data, kind)
+        self.line({"status": f"creating new layer {layer['digest']}"})
+        return layer
 
     def without(self, layers, kind):
         for each in [each for each in layers if each["mediaType"] == PREFIX + kind]:
@@ -294,10 +324,13 @@ class Handler(BaseHTTPRequestHandler):
         for digest in body["files"].values():
             self.line({"status": "parsing GGUF"})
             data = self.store.blob(digest).read_bytes()
+            if data[:4] != b"GGUF":
+                raise ValueError("supplied file was not in GGUF format")
             if how == "rewrite":  # as versions from 0.30 on do
                 layers.append(self.store.put(data + b"rewritten", "model"))
             else:
                 layers.append({"mediaType": PREFIX + "model", "digest": digest, "size": len(data), "from": "x"})
+                self.told_layers(layers[-1:])
             values = read(data)
             family = values["general.architecture"]
             config |= {
@@ -343,7 +376,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end()
 
     def _pull(self, body):
-        host, namespace, model, tag = self.store.path(body["model"]).relative_to(self.store.manifests).parts
+        name = body["model"].rpartition("://")[2]
+        host, namespace, model, tag = self.store.path(name).relative_to(self.store.manifests).parts
         scheme = "http" if body.get("insecure") else "https"
         base = f"{scheme}://{host}/v2/{namespace}/{model}"
         asked = urllib.request.Request(
@@ -354,12 +388,15 @@ class Handler(BaseHTTPRequestHandler):
                 data = answer.read()
         except urllib.error.HTTPError as error:
             raise ValueError("file does not exist" if error.code == 404 else str(error)) from error
+        except urllib.error.URLError as error:
+            why = f"dial tcp {host}: connect: {error.reason.strerror.lower()}"
+            raise ValueError(f'Get "{asked.full_url}": {why}') from error
         manifest = json.loads(data)
         for each in [*manifest["layers"], manifest["config"]]:
             self._pull_blob(base, each)
         self.line({"status": "verifying sha256 digest"})
         self.line({"status": "writing manifest"})
-        path = self.store.path(body["model"])
+        path = self.store.path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 
@@ -396,13 +433,18 @@ class Handler(BaseHTTPRequestHandler):
                 "model": name,
                 "size": 190_948_608,
                 "size_vram": 0,
-                "digest": "",
+                **self.known(name),
                 "expires_at": each["until"].isoformat().replace("+00:00", "Z"),
                 "context_length": each["options"].get("num_ctx", 4096),
             }
             for name, each in self.state.loaded.items()
         ]
         self.answer(200, {"models": models})
+
+    def known(self, name):
+        """Return what the list says of a model, by a digest that it may have no more."""
+        listed = next((each for each in self.store.tags() if each["name"] == name), None)
+        return {key: listed[key] for key in ("digest", "details")} if listed else {"digest": "", "details": {}}
 
     def schedule(self, body):
         """Load the model of a request where it is not in memory as the request wants it; return its short name."""
@@ -484,10 +526,13 @@ class Handler(BaseHTTPRequestHandler):
 
     def embed(self):
         body = self.body()
+        if not self.store.path(body["model"]).is_file():
+            raise Missing(f'model "{body["model"]}" not found, try pulling it first')
         self.schedule(body)
         texts = body.get("input", [])
         vectors = [[float(len(text)), 1.0, 0.5] for text in texts]
-        self.answer(200, {"model": body["model"], "embeddings": vectors, "prompt_eval_count": sum(map(len, texts))})
+        figures = {"total_duration": 2_000_000, "load_duration": 1_000_000, "prompt_eval_count": sum(map(len, texts))}
+        self.answer(200, {"model": body["model"], "embeddings": vectors, **figures})
 
 
 class Server(ThreadingHTTPServer):

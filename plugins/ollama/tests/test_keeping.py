@@ -1,6 +1,5 @@
 """What Ollama keeps for its models: texts, settings and names."""
 
-import json
 import os
 
 import pytest
@@ -138,9 +137,3 @@ def test_parameters_are_lines_of_names_and_values():
 @pytest.mark.parametrize("text", ["temperature hot", "num_ctx 1.5", "seed", 'num_ctx "', "\x00"])
 def test_values_that_are_none_are_left_out(text):
     assert settings_of(Show(parameters=text)) == {}
-
-
-def test_recorded_answers_of_the_real_one_are_read(data):
-    shown = json.loads((data / "show.json").read_text())
-    found = settings_of(Show(parameters=shown["parameters"], system=shown.get("system")))
-    assert found == {"n_ctx": 4096, "temperature": 0.5, "system_prompt": "Be brief."}

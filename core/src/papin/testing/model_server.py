@@ -92,24 +92,40 @@ class ModelServer(BaseHTTPRequestHandler):
         assert isinstance(self.body["messages" if what == "chat" else "prompt"], list if what == "chat" else str)
         self.stream()
         words = self.words[: self.body.get("max_tokens", len(self.words))]
+        if what == "chat":
+            self.event(self.chunk(what))
         for word in words:
-            self.event({"choices": [_choice(what, word)]})
-        self.event({"choices": [_choice(what, "", "stop")], **last})
+            self.event(self.chunk(what, word))
+        self.event({**self.chunk(what, finish="stop" if words == self.words else "length"), **last})
         for each in then:
             self.event(each)
         self.wfile.write(b"data: [DONE]\n\n")
         return len(words)
 
+    def chunk(
+        self, what: Literal["chat", "completion"], text: str | None = None, finish: str | None = None
+    ) -> dict[str, object]:
+        """Return a piece of an answer as it is sent: some text, or its end, or with neither its beginning."""
+        if what == "chat":
+            begun = {} if finish else {"role": "assistant", "content": None}
+            said: dict[str, object] = {"delta": begun if text is None else {"content": text}}
+        else:
+            said = {"text": text or "", "logprobs": None}
+        return {
+            "choices": [{"finish_reason": finish, "index": 0, **said}],
+            "created": 1767225600,
+            "id": "chatcmpl-1",
+            "model": self.body["model"],
+            "system_fingerprint": "fake",
+            "object": "chat.completion.chunk" if what == "chat" else "text_completion",
+        }
+
     def embed(self) -> None:
         """Answer with a vector for each text: its length, and one."""
-        texts = self.body["input"]
-        data = [{"embedding": [float(len(text)), 1.0], "index": number} for number, text in enumerate(texts)]
-        self.answer(200, {"object": "list", "data": data, "usage": {"prompt_tokens": len(data)}})
-
-
-def _choice(what: str, text: str, finish: str | None = None) -> dict[str, object]:
-    said: dict[str, object] = {"delta": {"content": text}} if what == "chat" else {"text": text}
-    return {"index": 0, "finish_reason": finish, **said}
+        vectors = [[float(len(text)), 1.0] for text in self.body["input"]]
+        data = [{"embedding": each, "index": number, "object": "embedding"} for number, each in enumerate(vectors)]
+        usage = {"prompt_tokens": len(data), "total_tokens": len(data)}
+        self.answer(200, {"model": self.body["model"], "object": "list", "usage": usage, "data": data})
 
 
 class ThreadServer(ThreadingHTTPServer):

@@ -119,7 +119,7 @@ class Router:
         return False
 
     def _not_fetched(self, reference: str, refusal: Refusal) -> PapinError:
-        if "unable to download" in refusal.message:
+        if "unable to download" in refusal.message or "repo format" in refusal.message:
             return NotFound(
                 f"where the router looks there is no {reference}",
                 next_step="Name it as llama.cpp does: user/repo or user/repo:Q4_K_M, on Hugging Face.",
