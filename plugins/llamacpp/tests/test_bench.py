@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from papin.testing.samples import tiny_gguf
 from papin_llamacpp import _bench
 from papin_llamacpp._choices import resolve
 from papin_llamacpp._settings import LlamaCppSettings
+
+from .conftest import ended
 
 HERE = Path(__file__).parent
 PLAIN = LoadSettings()
@@ -93,9 +97,26 @@ async def test_cancelling_ends_the_program(world, bench):
 
         nursery.start_soon(session.measure, model, PLAIN, report)
         await started.wait()
-        (process,) = world.processes()
+        processes = world.processes()
+        assert [is_the_program(each) for each in processes].count(True) == 1
         nursery.cancel_scope.cancel()
-    assert not psutil.pid_exists(process.pid)
+    assert not any(psutil.pid_exists(each.pid) for each in processes)
+
+
+def is_the_program(process):
+    return "papin_llamacpp.leash" not in process.cmdline()
+
+
+async def test_the_program_ends_with_a_papin_that_is_killed(world, bench):
+    world.toy(hangs=True)
+    command = [sys.executable, HERE / "measurer.py", json.dumps([str(world.folder), str(world.folder / "toy.gguf")])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as papin:  # noqa: ASYNC220
+        assert papin.stdout.readline() == "measuring\n"
+        processes = [each for each in world.processes() if each.pid != papin.pid]
+        assert [is_the_program(each) for each in processes].count(True) == 1
+        papin.kill()
+    for each in processes:
+        await ended(each.pid)
 
 
 async def test_what_was_measured_is_remembered_by_its_weights(bench, tmp_path, monkeypatch):

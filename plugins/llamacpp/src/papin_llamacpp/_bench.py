@@ -19,6 +19,7 @@ from papin.errors import EngineMissing, PapinError, ProviderFailed
 from papin.models import LoadSettings, Progress, Speed
 from papin_llamacpp._failures import explain, tail
 from papin_llamacpp._spec import Effective, Failed
+from papin_llamacpp.leash import CANNOT_START, leashed
 
 __all__ = ["measure"]
 
@@ -48,8 +49,7 @@ async def measure(
 
     `sizes` are the tokens of the prompt and of the answer.
 
-    Cancelling ends the program at once. It ends at its next step where this process was killed, because nobody reads
-    what it says then.
+    Cancelling ends the program at once, and so does the end of this process, whichever way it comes.
     """
     program = shutil.which(_PROGRAM)
     if program is None:
@@ -57,8 +57,8 @@ async def measure(
     report(Progress(phase="measuring", total=_STEPS))
     try:
         process = await trio.lowlevel.open_process(
-            _command(program, path, how, sizes),
-            stdin=subprocess.DEVNULL,
+            leashed(_command(program, path, how, sizes)),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
@@ -67,13 +67,20 @@ async def measure(
     try:
         said, log = await _heard(process, report)
     finally:
-        if process.returncode is None:
-            process.kill()
         with trio.CancelScope(shield=True):
-            await process.wait()
+            await _let_go(process)
+    if process.returncode == CANNOT_START:
+        raise _missing("cannot be started: it is no program for this machine")
     if process.returncode != 0:
         raise _failed(model, process.returncode or 0, tail(log, path))
     return _speed(said, how)
+
+
+async def _let_go(process: trio.Process) -> None:
+    """End the program, if it is not over, and wait until it is."""
+    assert process.stdin is not None
+    await process.stdin.aclose()
+    await process.wait()
 
 
 def _command(program: str, path: str, how: Effective, sizes: tuple[int, int]) -> Sequence[str]:
