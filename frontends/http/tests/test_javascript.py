@@ -9,14 +9,17 @@ from importlib.resources import files
 from pathlib import Path
 from threading import Thread
 
+import msgspec
 import pytest
 import trio
 
 from papin.events import ModelChanged
+from papin.models import Speed
 from papin.testing.samples import tiny_gguf
 
 from .client import until
 from .conftest import TOKEN, serving
+from .standin import SPEED
 
 CLIENT = Path(str(files("papin_http").joinpath("client")))
 SCRIPTS = Path(__file__).with_name("node")
@@ -115,6 +118,18 @@ async def test_events_are_followed_across_lost_connections_without_a_loss(kernel
                 await until(lambda: len(seen) == 1 + len(kernel.journal.recorded))
         await process.stdin.send_all(b"end\n")
     assert [json.loads(line)["seq"] for line in seen[1:]] == list(range(1, 8))
+
+
+@needs_node
+async def test_a_model_is_measured(kernel):
+    async with serving(kernel) as (client, _):
+        arguments = [SCRIPTS / "measure.mjs", CLIENT / "papin.js", f"http://127.0.0.1:{client.port}", TOKEN, "smollm2"]
+        done = await trio.run_process([NODE, *map(str, arguments)], capture_stdout=True)
+    told = json.loads(done.stdout)
+    assert msgspec.convert(told["measured"], Speed) == SPEED
+    assert told["speeds"] == [told["measured"]]
+    assert told["unknown"] == {"code": "ERR_NOT_FOUND", "status": 404}
+    assert told["aborted"] == "AbortError"
 
 
 async def read_lines(stream, seen):

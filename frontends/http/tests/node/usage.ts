@@ -1,6 +1,6 @@
 // A user of papin.js: must compile with --strict as it stands, expected errors included.
 import { createClient, PapinError } from "./papin.js";
-import type { AvailableModel, Client, DownloadPlan, DownloadStatus, InstalledModel, ModelInfo, ModelRegistryEvent, RepairPlan } from "./papin.js";
+import type { AvailableModel, Client, DownloadPlan, DownloadStatus, InstalledModel, ModelInfo, ModelRegistryEvent, RepairPlan, Speed } from "./papin.js";
 
 const papin: Client = createClient({ baseUrl: "http://127.0.0.1:7274", token: "t" });
 
@@ -60,11 +60,15 @@ for (const each of [await papin.pauseDownload(job.id), await papin.resumeDownloa
 console.log((await papin.editModel("smollm2", { favourite: true, add_tags: ["small"], settings: { n_ctx: null } })).tags);
 const repair: RepairPlan = await papin.planRepair("smollm2");
 if (repair.files.length > 0) console.log(repair.fetch, (await papin.repairModel(repair.model)).state);
+const speed: Speed = await papin.measureModel("smollm2", { settings: { n_ctx: 4096 }, signal: AbortSignal.timeout(60_000) });
+console.log(speed.predicted_per_second, (await papin.getSpeeds("smollm2"))[0]?.measured_at ?? "never");
 await papin.cancelDownload(job.id);
 await papin.cancelDownload(job.id, { discard: true });
 
 // @ts-expect-error a limit is a number of bytes
 papin.limitDownload(job.id, "5MB");
+// @ts-expect-error a context is a number of tokens
+papin.measureModel("smollm2", { settings: { n_ctx: "4096" } });
 // @ts-expect-error a client needs a token
 createClient({ baseUrl: "http://127.0.0.1:7274" });
 // @ts-expect-error a download has an address and a provider, empty ones perhaps

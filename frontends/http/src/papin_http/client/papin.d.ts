@@ -81,6 +81,11 @@ export interface Client {
   planRepair(modelId: string): Promise<RepairPlan>;
   repairModel(modelId: string): Promise<DownloadStatus>;
 
+  /** Measure how fast a model is on this machine, which takes seconds to minutes; aborting `signal` ends it. */
+  measureModel(modelId: string, how?: { settings?: LoadSettings; provider?: string; signal?: AbortSignal }): Promise<Speed>;
+  /** How fast it was measured to be, the latest first: the last time on each machine. */
+  getSpeeds(modelId: string): Promise<Speed[]>;
+
   /**
    * Call `callback` for everything that happens from now on, across lost connections and without losing a recorded
    * event. Resolves once the stream is open, to a function that ends it.
@@ -407,6 +412,34 @@ export interface ModelChanges {
   add_collections?: string[];
   remove_collections?: string[];
   settings?: Record<string, string | number | boolean | null>;
+}
+
+/** How a model is loaded, by the names of llama.cpp; what is left out is as it is anyway. */
+export interface LoadSettings {
+  n_ctx?: number | null;
+  n_gpu_layers?: number | null;
+  n_threads?: number | null;
+  n_parallel?: number | null;
+  flash_attn?: boolean | null;
+  cache_type_k?: string | null;
+  cache_type_v?: string | null;
+  /** Seconds of idleness; 0: unload after the answer, less: never. */
+  keep_alive?: number | null;
+}
+
+/** How fast a model was: tokens of a prompt and of an answer, and how many of them in a second. */
+export interface Speed {
+  prompt_n: number;
+  prompt_per_second: number;
+  predicted_n: number;
+  predicted_per_second: number;
+  /** What measured it, and of which provider. */
+  engine: string;
+  provider: string;
+  settings: LoadSettings;
+  /** Processor, graphics and memory, in words. */
+  machine: string;
+  measured_at: string | null;
 }
 
 /** A file of an installed model that is not what it was. */

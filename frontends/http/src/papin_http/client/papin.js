@@ -83,6 +83,9 @@ export function createClient({ baseUrl, token, fetch: fetchWith = globalThis.fet
     editModel: (modelId, changes) => ask("PATCH", `models/${encodeURIComponent(modelId)}`, { body: changes }),
     planRepair: (modelId) => ask("POST", `models/${encodeURIComponent(modelId)}/repair?dry_run=true`),
     repairModel: (modelId) => ask("POST", `models/${encodeURIComponent(modelId)}/repair`),
+    measureModel: (modelId, { settings = {}, provider = "", signal } = {}) =>
+      ask("POST", `models/${encodeURIComponent(modelId)}/measure`, { body: { settings, provider }, signal }),
+    getSpeeds: (modelId) => ask("GET", `models/${encodeURIComponent(modelId)}/speeds`),
     registerModelRegistryEvents: (callback) => follow(request, callback),
   };
 }
