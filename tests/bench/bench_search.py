@@ -151,7 +151,7 @@ def build(index: Index, count: int) -> None:
     wall, cpu = time.perf_counter(), time.process_time()
     for number, page in enumerate(pages):
         told = Page(state=str(number), entries=tuple(page), more=number + 1 < len(pages))
-        index.change(lambda connection, told=told: _write.put(connection, "hub", "hub", told, START))
+        index.change(lambda connection, told=told: _write.put(connection, "hub", "hub", told, START), more=told.more)
     print(
         f"build of {count} entries: {time.perf_counter() - wall:.1f} s, {time.process_time() - cpu:.1f} s of processor"
     )

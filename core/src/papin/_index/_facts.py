@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from copy import copy
 from functools import lru_cache
 from math import isfinite
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from papin import names
 from papin._index._identity import Identity, identity
 from papin.errors import NameInvalid
 from papin.filenames import bits_of, parameters_of, quantization_of
-from papin.memory import TYPICAL_BITS, estimate_size, estimate_variant
+from papin.memory import TYPICAL_BITS, estimate_size
 from papin.models import CatalogEntry, Variant
 
 __all__ = ["Facts", "clean", "facts_of", "pack", "unpack"]
@@ -55,7 +56,7 @@ def _bits(bits: float | None) -> float | None:
 
 
 def clean(entry: CatalogEntry, catalog: str, prefix: str) -> CatalogEntry:
-    """Return `entry` within bounds and without what cannot be shown; what names do not tell is filled in from them.
+    """Return `entry` within bounds and without what cannot be shown; what its own name tells is filled in.
 
     Raises:
         NameInvalid: it has no name that can be typed, or claims to be of another catalog.
@@ -65,26 +66,31 @@ def clean(entry: CatalogEntry, catalog: str, prefix: str) -> CatalogEntry:
         raise NameInvalid(f"{entry.ref[:80]!a} is not {expected}", next_step="Tell the authors of the catalog.")
     name = entry.name.rpartition("/")[2]
     parameters = _number(entry.parameters) or parameters_of(name)
-    variants = tuple(_variant(each, entry, parameters) for each in entry.variants[:_VARIANTS] if _is_sound(each))
+    variants = tuple([_variant(each, entry) for each in entry.variants[:_VARIANTS] if _is_sound(each)])
     formats = entry.formats or tuple(dict.fromkeys(each.format for each in variants if each.format))
-    return msgspec.structs.replace(
-        entry,
-        title=_text(entry.title, _TITLE) or name,
-        summary=_text(entry.summary, _SUMMARY),
-        license=_text(entry.license, _TITLE).lower(),
-        architecture=_text(entry.architecture, _TITLE).lower(),
-        publisher=_text(entry.publisher, _TITLE),
-        base_model=_text(entry.base_model, _TITLE),
-        homepage=_text(entry.homepage, _ADDRESS),
-        parameters=parameters,
-        context_length=_number(entry.context_length),
-        downloads=_number(entry.downloads),
-        likes=_number(entry.likes),
-        trending=entry.trending if entry.trending is not None and isfinite(entry.trending) else None,
-        capabilities=tuple(_text(each, _TITLE) for each in entry.capabilities[:_WORDS]),
-        formats=tuple(_text(each, _TITLE).lower() for each in formats[:_WORDS]),
-        variants=variants,
-    )
+    kept = {
+        "title": _text(entry.title, _TITLE) or name,
+        "summary": _text(entry.summary, _SUMMARY),
+        "license": _text(entry.license, _TITLE).lower(),
+        "architecture": _text(entry.architecture, _TITLE).lower(),
+        "publisher": _text(entry.publisher, _TITLE),
+        "base_model": _text(entry.base_model, _TITLE),
+        "homepage": _text(entry.homepage, _ADDRESS),
+        "parameters": parameters,
+        "context_length": _number(entry.context_length),
+        "downloads": _number(entry.downloads),
+        "likes": _number(entry.likes),
+        "trending": entry.trending if entry.trending is not None and isfinite(entry.trending) else None,
+        "capabilities": tuple([_text(each, _TITLE) for each in entry.capabilities[:_WORDS]]),
+        "formats": tuple([_text(each, _TITLE).lower() for each in formats[:_WORDS]]),
+        "variants": variants,
+    }
+    # Few of them change anything, and to make an entry anew is to look at all of its fields.
+    cleaned = copy(entry)
+    for field, value in kept.items():
+        if getattr(entry, field) is not value:
+            msgspec.structs.force_setattr(cleaned, field, value)
+    return cleaned
 
 
 def _is_sound(variant: Variant) -> bool:
@@ -105,9 +111,10 @@ def _is_variant(text: str) -> bool:
 
 
 class _Named(NamedTuple):
-    """What the name of a variant tells."""
+    """What the name of a variant tells; `filtered` is nothing for a quantization of which there may be any number."""
 
     quantization: str
+    filtered: str
     bits: float | None
     parameters: int | None
 
@@ -115,47 +122,84 @@ class _Named(NamedTuple):
 @lru_cache(4096)  # as above
 def _named(variant: str, quantization: str) -> _Named:
     known = quantization or quantization_of(variant)
-    return _Named(_text(known, _TITLE), bits_of(known), parameters_of(variant))
+    filtered = quantization_of(known).removeprefix("UD-")
+    return _Named(
+        _text(known, _TITLE),
+        "" if filtered.endswith("BPW") else filtered,
+        bits_of(known),
+        parameters_of(variant),
+    )
 
 
-def _variant(variant: Variant, entry: CatalogEntry, parameters: int | None) -> Variant:
-    named = _named(variant.variant, variant.quantization)
+def _variant(variant: Variant, entry: CatalogEntry) -> Variant:
+    """Return a variant within bounds: itself, as nearly all are."""
+    texts = variant.summary or variant.license or len(variant.quantization) > _TITLE
+    if not (texts or variant.capabilities or variant.bits_per_weight or variant.parameters):
+        return variant
+    alike = variant.capabilities == entry.capabilities
     return msgspec.structs.replace(
         variant,
-        summary=variant.summary and _text(variant.summary, _TITLE),
-        license=variant.license and _text(variant.license, _TITLE).lower(),
-        architecture=variant.architecture or entry.architecture,
-        quantization=named.quantization,
-        bits_per_weight=(variant.bits_per_weight and _bits(variant.bits_per_weight)) or named.bits,
-        parameters=(variant.parameters and _number(variant.parameters)) or named.parameters or parameters,
-        context_length=variant.context_length or entry.context_length,
-        capabilities=() if variant.capabilities == entry.capabilities else variant.capabilities[:_WORDS],
+        summary=_text(variant.summary, _TITLE),
+        license=_text(variant.license, _TITLE).lower(),
+        quantization=_text(variant.quantization, _TITLE),
+        bits_per_weight=_bits(variant.bits_per_weight),
+        parameters=_number(variant.parameters),
+        capabilities=() if alike else variant.capabilities[:_WORDS],
     )
+
+
+def _fill(entry: CatalogEntry) -> CatalogEntry:
+    """Fill in what the variants of an entry, which nobody else has yet, do not tell and their names or it do."""
+    put = msgspec.structs.force_setattr
+    for each in entry.variants:
+        named = _named(each.variant, each.quantization)
+        if each.quantization != named.quantization:
+            put(each, "quantization", named.quantization)
+        if not each.bits_per_weight:
+            put(each, "bits_per_weight", named.bits)
+        if not each.parameters:
+            put(each, "parameters", named.parameters or entry.parameters)
+        if not each.architecture:
+            put(each, "architecture", entry.architecture)
+        if not each.context_length:
+            put(each, "context_length", entry.context_length)
+    return entry
 
 
 def facts_of(entry: CatalogEntry) -> Facts:
     """Return the facts of an entry that is clean."""
-    told_needs = [estimate_variant(each) for each in entry.variants]
-    usual = [estimate_size(None, entry.parameters, TYPICAL_BITS.get(each)) for each in entry.formats or ("gguf",)]
-    needs = [need for need in told_needs if need is not None] or [need for need in usual if need is not None]
-    sizes = [each.size for each in entry.variants if each.size is not None]
-    known = {_quantization(each.quantization) for each in entry.variants}
-    least, most = entry.sizes
+    quantizations: set[str] = set()
+    sizes: list[int] = []
+    parameters = {entry.parameters} if entry.parameters else set()
+    guessed: list[tuple[float, int, float]] = []
+    for each in entry.variants:
+        named = _named(each.variant, each.quantization)
+        quantizations.add(named.filtered)
+        told = each.parameters or named.parameters or entry.parameters
+        if told and not entry.parameters:
+            parameters.add(told)
+        if each.size is not None:
+            sizes.append(each.size)
+        elif told and (bits := each.bits_per_weight or named.bits or TYPICAL_BITS.get(each.format)):
+            guessed.append((told * bits, told, bits))
     return Facts(
         identity=identity(entry),
-        quantizations=tuple(sorted(known - {""})),
-        parameters=least,
-        largest=most,
-        need=min(*needs, _LARGEST) if needs else None,
+        quantizations=tuple(sorted(quantizations - {""})),
+        parameters=min(parameters, default=None),
+        largest=max(parameters, default=None),
+        need=_need(entry, min(sizes, default=None), min(guessed, default=None)),
         size=min(sizes, default=None),
     )
 
 
-@lru_cache(1000)  # as above
-def _quantization(text: str) -> str:
-    """Return what is filtered by: nothing for one of which there may be any number."""
-    known = quantization_of(text).removeprefix("UD-")
-    return "" if known.endswith("BPW") else known
+def _need(entry: CatalogEntry, size: int | None, guessed: tuple[float, int, float] | None) -> int | None:
+    """Return the memory that the smallest variant needs; where none tells anything, the usual build of its formats."""
+    needs = [estimate_size(size, None, None)]
+    if guessed is not None:
+        needs.append(estimate_size(None, *guessed[1:]))
+    elif size is None:
+        needs = [estimate_size(None, entry.parameters, TYPICAL_BITS.get(each)) for each in entry.formats or ("gguf",)]
+    return min((min(each, _LARGEST) for each in needs if each is not None), default=None)
 
 
 # What most entries have in common, so that the first one compresses as well as a second would. It is part of what is
@@ -227,10 +271,10 @@ _decoder = msgspec.msgpack.Decoder(CatalogEntry)
 
 def pack(entry: CatalogEntry) -> bytes:
     """Return an entry as it is stored."""
-    packer = zlib.compressobj(1, zdict=_TYPICAL)
+    packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=_TYPICAL)
     return packer.compress(_encoder.encode(entry)) + packer.flush()
 
 
 def unpack(data: bytes) -> CatalogEntry:
     """Return a stored entry."""
-    return _decoder.decode(zlib.decompressobj(zdict=_TYPICAL).decompress(data))
+    return _fill(_decoder.decode(zlib.decompressobj(-zlib.MAX_WBITS, _TYPICAL).decompress(data)))

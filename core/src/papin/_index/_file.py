@@ -22,6 +22,7 @@ _BUSY_SECONDS = 10.0
 # A page of entries lands all over the tree of each index: if all that it touches is kept so long, it is written once.
 _CACHED_KIB = 65_536
 _READ_KIB = 16_384  # a search looks into some hundred pages here and there
+_LOGGED = 4000  # pages of the log before what changed most often is written to its place, once for many transactions
 _PAGE = 8192  # twice the usual: a build writes into nine trees, and splits and logs fewer pages; searches take as long
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -37,6 +38,7 @@ class Index:
         self._file = folder / FILE_NAME
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
+        self._writer: tuple[sqlite3.Connection, tuple[int, int] | None] | None = None
         self._inode: tuple[int, int] | None = None
         self._closed = False
 
@@ -50,28 +52,33 @@ class Index:
         with _told(self._file), self._reading() as connection:
             return work(connection)
 
-    def change(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work(connection)` as one transaction; a damaged file is thrown away and made anew, once."""
+    def change(self, work: Callable[[sqlite3.Connection], T], *, more: bool = False) -> T:
+        """Run `work(connection)` as one transaction; a damaged file is thrown away and made anew, once.
+
+        With `more`, another change follows soon: the connection, which knows what it just wrote, is kept for it.
+        """
         make_folder(self._file.parent)
         with _told(self._file):
             try:
-                return self._changed(work)
+                return self._changed(work, more)
             except sqlite3.DatabaseError as error:
                 if not _is_damage(error):
                     raise
                 self._throw_away()
-                return self._changed(work)
+                return self._changed(work, more)
 
     def close(self) -> None:
         """Close what is open."""
         with self._lock:
             self._closed = True
             self._close_idle()
+            self._close_writer()
 
-    def _changed(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _changed(self, work: Callable[[sqlite3.Connection], T], more: bool) -> T:  # noqa: FBT001  its own
         if not self._file.exists():
             _create(self._file)
-        connection = _connect(self._file, "rwc")
+        connection, opened_at = self._take_writer()
+        kept = False
         try:
             _prepare(connection)
             connection.execute("BEGIN IMMEDIATE")
@@ -82,9 +89,28 @@ class Index:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+            with self._lock:
+                kept = more and self._writer is None and not self._closed
+                if kept:
+                    self._writer = connection, opened_at
             return result
         finally:
-            connection.close()
+            if not kept:
+                connection.close()
+
+    def _take_writer(self) -> tuple[sqlite3.Connection, tuple[int, int] | None]:
+        now = _inode(self._file)
+        with self._lock:
+            if self._writer is not None and self._writer[1] == now:
+                kept, self._writer = self._writer, None
+                return kept
+            self._close_writer()  # another process threw its file away
+        return _connect(self._file, "rwc"), now
+
+    def _close_writer(self) -> None:
+        if self._writer is not None:
+            self._writer[0].close()
+            self._writer = None
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -126,6 +152,7 @@ class Index:
     def _throw_away(self) -> None:
         with self._lock:
             self._close_idle()
+            self._close_writer()
         for side in ("", "-wal", "-shm"):
             self._file.with_name(self._file.name + side).unlink(missing_ok=True)
 
@@ -171,6 +198,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     """Make the tables, unless they are there."""
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA cache_size = -{_CACHED_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_LOGGED}")
     if _version(connection) == VERSION:
         return
     connection.execute(f"PRAGMA page_size = {_PAGE}")

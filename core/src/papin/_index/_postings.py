@@ -77,26 +77,28 @@ class Postings:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._do = connection.execute
-        # By column and value, since many entries of a page have the same.
-        self._toggled: dict[str, defaultdict[int | None, list[int]]] = {each: defaultdict(list) for each in POSTED}
+        self._toggled: list[tuple[int, Mapping[str, int | None]]] = []
 
     def toggle(self, key: int, columns: Mapping[str, int | None]) -> None:
         """Put an entry into its sets or, where it is in them, take it out."""
-        for column, keys in self._toggled.items():
-            keys[columns[column]].append(key)
+        self._toggled.append((key, columns))
 
     def flush(self) -> None:
         """Write the sets."""
-        for column, toggled in self._toggled.items():
+        toggled, self._toggled = self._toggled, []
+        for column in POSTED:
+            # By value, since many entries of a page have the same.
+            by_value: defaultdict[int | None, list[int]] = defaultdict(list)
+            for key, columns in toggled:
+                by_value[columns[column]].append(key)
             blocks: defaultdict[tuple[int, int], int] = defaultdict(int)
-            for value, keys in toggled.items():
+            for value, keys in by_value.items():
                 changed: defaultdict[int, int] = defaultdict(int)
                 for key in keys:
                     changed[key // _BLOCK] ^= 1 << key % _BLOCK
                 for number in _numbers(column, value):
                     for block, bits in changed.items():
                         blocks[number, block] ^= bits
-            toggled.clear()
             for (number, block), bits in blocks.items():
                 self._write((column, number, block), bits)
 

@@ -128,14 +128,24 @@ class _Writer:
     """Writes the entries of one catalog, inside a transaction."""
 
     def __init__(self, connection: sqlite3.Connection, catalog: str) -> None:
-        self._do = connection.execute
+        self._do, self._many = connection.execute, connection.executemany
         self._facets = Facets(connection)
         self._postings = Postings(connection)
-        self.flush = self._postings.flush
+        self._details: list[tuple[int, str, str, bytes]] = []
         self._catalog = self._facets["catalog"][catalog]
         # Keys that no entry ever had. One is needed before its entry is there, whose card it may become.
         row = self._do("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").fetchone()
         self._new_keys = count(1 if row is None else int(row[0]) + 1)
+
+    def flush(self) -> None:
+        """Write what was put and is not written yet; what stands for an entry and decides its card is at once."""
+        self._write_details()
+        self._postings.flush()
+
+    def _write_details(self) -> None:
+        self._many("INSERT INTO details VALUES (?, ?, ?, ?)", self._details)
+        self._many("INSERT INTO words (rowid, title, about) VALUES (?, ?, ?)", [each[:3] for each in self._details])
+        self._details.clear()
 
     def existing(self, name: str) -> int | None:
         # The index of names does not tell cases apart; few names differ by that alone.
@@ -174,11 +184,9 @@ class _Writer:
         columns = self._columns(entry, facts)
         self._do(_INSERT, (key, entry.name, card, *columns.values()))
         self._postings.toggle(key, columns)
-        about = _about(entry)
-        self._do("INSERT INTO details VALUES (?, ?, ?, ?)", (key, *about, packed))
-        self._do("INSERT INTO words (rowid, title, about) VALUES (?, ?, ?)", (key, *about))
-        for digest in keys:
-            self._do("INSERT INTO digests VALUES (?, ?)", (digest, key))
+        self._details.append((key, *_about(entry), packed))
+        if keys:
+            self._many("INSERT INTO digests VALUES (?, ?)", [(digest, key) for digest in keys])
 
     def _columns(self, entry: CatalogEntry, facts: Facts) -> dict[str, Any]:
         """Return what stands in `_COLUMNS`, in their order."""
@@ -223,6 +231,8 @@ class _Writer:
         return 0
 
     def remove(self, key: int) -> None:
+        if self._details:
+            self._write_details()
         posted = self._do(f"SELECT {', '.join(POSTED)} FROM entries WHERE key = ?", (key,)).fetchone()  # noqa: S608  constants
         self._postings.toggle(key, dict(zip(POSTED, posted, strict=True)))
         # What is searched must be told exactly as it was, to be taken out of the index of words.
@@ -238,6 +248,6 @@ def _about(entry: CatalogEntry) -> tuple[str, str]:
     title = dict.fromkeys([entry.title, entry.name, entry.base_model])
     # Of several sizes a person types the one that is wanted after the name: `qwen3 4b`.
     several = () if entry.parameters else entry.variants
-    sizes = [each.variant for each in several if each.parameters and parameters_of(each.variant)]
+    sizes = [each.variant for each in several if parameters_of(each.variant)]
     about = [entry.summary, entry.publisher, entry.architecture, *entry.capabilities, *sizes]
     return " ".join(each for each in title if each), " ".join(each for each in about if each)

@@ -74,7 +74,7 @@ async def _pages(services: Services, about: Catalog, on_refresh: OnRefresh) -> R
         now = datetime.now(UTC)
         check = trio.from_thread.check_cancelled
         put = partial(_write.put, catalog=about.name, prefix=about.prefix, page=page, now=now, check=check)
-        stored = await services.index_change(put)
+        stored = await services.index_change(put, more=page.more)
         total = Refreshed(
             catalog=about.name,
             changed=total.changed + stored.changed,

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -79,9 +80,9 @@ class Services:
         """Return what `ask` finds in the index of the catalogs."""
         return await trio.to_thread.run_sync(self.index.read, ask)
 
-    async def index_change(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Change the index of the catalogs in one transaction."""
-        return await trio.to_thread.run_sync(self.index.change, work)
+    async def index_change(self, work: Callable[[sqlite3.Connection], T], *, more: bool = False) -> T:
+        """Change the index of the catalogs in one transaction; with `more`, another one follows soon."""
+        return await trio.to_thread.run_sync(partial(self.index.change, work, more=more))
 
     @asynccontextmanager
     async def committing(self) -> AsyncIterator[None]:
