@@ -5,6 +5,7 @@ Frozen msgspec Structs like those of `papin.models`; their JSON is the documente
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from papin.errors import Problem
@@ -60,13 +61,15 @@ class Found(Value, frozen=True, kw_only=True):
     """What a search found, the best first; `more` tells that there is more than was asked for.
 
     `query` is what was searched for after mistyped words and values were mended. When nothing was found, `emptied_by`
-    are the words and filters without any one of which something would have been.
+    are the words and filters without any one of which something would have been, and `instead` are, for such a filter,
+    the nearest ones with which something would have been in its place.
     """
 
     query: str
     cards: tuple[Card, ...] = ()
     more: bool = False
     emptied_by: tuple[str, ...] = ()
+    instead: Mapping[str, tuple[str, ...]] = {}
     entries: int = 0
     """How many entries there are in all catalogs together."""
 

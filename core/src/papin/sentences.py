@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from papin import words
 from papin.answers import DownloadPlan, RemovalPlan, RepairPlan, space_text
-from papin.discovery import Fit, Refreshed
+from papin.discovery import Fit, Found, Refreshed
 from papin.errors import Problem
 from papin.models import CatalogEntry, Job, Model, Progress
 from papin.safe import name, prose
@@ -21,6 +21,7 @@ __all__ = [
     "doing",
     "download_summary",
     "download_verdict",
+    "emptied",
     "fits",
     "freed",
     "models",
@@ -50,6 +51,20 @@ def describe(problem: Problem) -> str:
     """Return an error in two lines: `CODE  Title: message`, and what to do next where that is known."""
     first = f"{name(problem.code)}  {name(problem.title)}: {prose(problem.message).strip()}"
     return f"{first}\nNext: {prose(problem.next_step).strip()}" if problem.next_step else first
+
+
+def emptied(found: Found) -> str:
+    """Return why a search found nothing, and what could be asked instead; one line without a full stop at its end."""
+    nothing = f"Nothing is found for {name(found.query)}"
+    if not found.emptied_by:
+        return f"{nothing}, and no single word or filter is why: leave some of them out"
+    ways = [_way(each, found.instead.get(each, ())) for each in found.emptied_by]
+    return f"{nothing}: {'; or '.join(ways)}"
+
+
+def _way(part: str, others: Sequence[str]) -> str:
+    instead = f", or put {' or '.join(map(name, others))} in its place" if others else ""
+    return f"leave out {name(part)}{instead}"
 
 
 def doing(phase: str, kind: str) -> str:

@@ -45,7 +45,7 @@ QUERIES = st.builds(
     st.lists(
         st.sampled_from(
             ["arch:llama", "arch:qwen", "license:mit", "can:vision", "can:chat,tools", "size:<=8b", "size:8b", "size:2b-9b",
-             "quant:q4", "quant:8bit", "context:>=32k", "format:gguf"]
+             "quant:q4", "quant:8bit", "context:>=32k", "context:32k", "size:<1b", "format:gguf"]
         ),
         max_size=3,
     ),
@@ -78,7 +78,12 @@ def _meets(each, facts, quantizations):
             bound = {"b": 10**9, "k": 1000}[value[-1]] * int(value[:-1])
             if have is None:
                 return False
-            return {"<=": have <= bound, ">=": have >= bound, "=": abs(have - bound) <= bound / 10}[each.relation]
+            return {
+                "<": have < bound,
+                "<=": have <= bound,
+                ">=": have >= bound,
+                "=": abs(have - bound) <= (bound / 10 if each.key == "size" else 0),
+            }[each.relation]
     return True
 
 
@@ -93,6 +98,9 @@ def test_it_finds_what_looking_at_each_entry_finds(tmp_path_factory, told, text,
         if common:  # few entries as if they were many
             _search._MANY, _search._FEW, _search._HARDLY = 2, 1, 1
         found = find(index, text)
+        for failed, others in found.instead.items():
+            assert failed in found.emptied_by
+            assert all(find(index, found.query.replace(failed, each)).cards for each in others)
     finally:
         _search._MANY, _search._FEW, _search._HARDLY = before
     meant = parse(found.query)
@@ -249,6 +257,29 @@ def test_an_empty_list_says_which_filter_did_it(shelf, text, by):
     found = find(shelf, text)
     assert found.cards == ()
     assert found.emptied_by == by
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("sea arch:qwen3 size:>10b", {"size:>10b": ("size:>=3b",)}),
+        ("sea arch:qwen3 size:<1b", {"size:<1b": ("size:<=3b",)}),
+        ("lake arch:llama quant:f16", {"quant:f16": ("quant:q8_0", "quant:q4_k_m")}),
+        (
+            "arch:llama fits:yes license:llama3.1",
+            {"fits:yes": ("fits:no",), "license:llama3.1": ("license:apache-2.0",)},
+        ),
+        ("sea context:32k", {"context:32k": ("context:131072",)}),
+        ("lake disk:<1GB", {"disk:<1gb": ("disk:<=5b",)}),
+        ("lake publisher:nobody", {}),
+        ("sea license:mit provider:vllm", {"provider:vllm": ("provider:ollama",)}),
+        ("lake license:mit quant:f16", {}),
+        ("zzzzzz", {}),
+    ],
+)
+def test_an_empty_list_says_what_could_stand_there_instead(shelf, text, instead):
+    found = find(shelf, text)
+    assert (found.cards, found.instead) == ((), instead)
 
 
 def test_of_several_members_of_a_set_those_that_nothing_has_together_are_named(index):

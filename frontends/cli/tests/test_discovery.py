@@ -58,7 +58,10 @@ def test_a_fit_that_is_guessed_says_so():
 
 def test_what_emptied_a_list_is_said():
     nothing = Found(query="lake fits:yes", entries=9)
-    assert "leave out fits:yes" in discovery.found(msgspec.structs.replace(nothing, emptied_by=("fits:yes",)), 80)
+    named = msgspec.structs.replace(nothing, emptied_by=("fits:yes", "lake"), instead={"fits:yes": ("fits:no",)})
+    text = discovery.found(named, 80)
+    assert "leave out fits:yes, or put fits:no in its place; or leave out lake." in text
+    assert "--online" in text
     assert "no single word" in discovery.found(nothing, 80)
     mended = Found(query="lake size:<=8b", cards=(CARD,), entries=9)
     assert discovery.found(mended, None, "lak size:..8b").startswith("Taken to mean: lake size:<=8b\n")

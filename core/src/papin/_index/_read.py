@@ -83,6 +83,7 @@ def find(connection: sqlite3.Connection, query: Query, limit: int, here: Here, i
         cards=_cards(connection, hits.keys, here, installed),
         more=hits.more,
         emptied_by=hits.emptied_by,
+        instead=hits.instead,
         entries=count,
     )
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain, islice
 from typing import NamedTuple
@@ -24,6 +24,7 @@ import msgspec
 from papin._index._conditions import Condition, Here, condition
 from papin._index._facets import known
 from papin._index._identity import plain_name
+from papin._index._instead import instead
 from papin._index._postings import MAGNITUDES, bits_of_keys, keys_of, magnitude, members
 from papin._index._spelling import Word, folded, mend, mended_further, tokens, word_of
 from papin.query import Query
@@ -33,6 +34,7 @@ __all__ = ["Hits", "search"]
 _MANY = 6000  # who have a word, where an entry is looked into instead of fetching them
 _HARDLY = 300  # who may be hits, where each is looked into instead of finding out how many have a word
 _FEW = 1000  # who are sorted, all of them
+_SAMPLE = 100  # of which it is told what values there are
 _BATCH = 64  # who are looked at together on a walk
 _ALL = ("title", "about")
 _COLUMNS = {"match": "downloads", "new": "created", "name": "identity", "size": "parameters"}
@@ -53,6 +55,7 @@ class Hits(NamedTuple):
     more: bool
     meant: Query
     emptied_by: tuple[str, ...] = ()
+    instead: Mapping[str, tuple[str, ...]] = {}
 
 
 class _Part(NamedTuple):
@@ -91,10 +94,21 @@ def search(
         if keys:
             meant = msgspec.structs.replace(meant, words=tuple(tried))
             return Hits(tuple(keys[:limit]), len(keys) > limit, meant)
-    parts = [*(typed[word] for word in words), *filters]
-    without = (([*parts[:number], *parts[number + 1 :]], each.shown) for number, each in enumerate(parts))
-    alone = tuple(shown for rest, shown in without if _Asked(place, rest, "downloads").finds())
-    return Hits((), more=False, meant=meant, emptied_by=alone)
+    return _nothing(place, [*(typed[word] for word in words), *filters], meant)
+
+
+def _nothing(place: _Place, parts: Sequence[_Part], meant: Query) -> Hits:
+    """Tell which parts are, each by itself, why nothing is found, and what could stand in their places."""
+    emptied_by: list[str] = []
+    instead: dict[str, tuple[str, ...]] = {}
+    for number, part in enumerate(parts):
+        rest = [*parts[:number], *parts[number + 1 :]]
+        if not _Asked(place, rest, "downloads").finds():
+            continue
+        emptied_by.append(part.shown)
+        if isinstance(part.of, Condition) and (found := place.instead(part.of, rest)):
+            instead[part.shown] = found
+    return Hits((), more=False, meant=meant, emptied_by=tuple(emptied_by), instead=instead)
 
 
 def _first(rows: Iterator[tuple[int, int]], limit: int) -> list[int]:
@@ -136,6 +150,14 @@ class _Place:
         """What is on this machine."""
         return frozenset(self._installed())
 
+    def instead(self, failed: Condition, rest: Sequence[_Part]) -> tuple[str, ...]:
+        """Return what finds something with the rest in the place of a condition."""
+
+        def keys(within: int) -> list[int]:
+            return _first(_Asked(self, rest, "downloads", within=within).hits(), _SAMPLE)
+
+        return instead(self.connection, failed, self._here, keys)
+
     def by_fit(self) -> Iterator[tuple[int, str]]:
         """Yield who may fit here, of whom nobody knows it, who may not fit; and the condition that decides."""
         top = magnitude(self.most)
@@ -159,7 +181,9 @@ class _Place:
 class _Asked:
     """One question to the index."""
 
-    def __init__(self, place: _Place, parts: Sequence[_Part], sort: str, called: Sequence[str] = ()) -> None:
+    def __init__(
+        self, place: _Place, parts: Sequence[_Part], sort: str, called: Sequence[str] = (), within: int = -1
+    ) -> None:
         self._place = place
         self._do = place.connection.execute
         self._words = [each.of for each in parts if isinstance(each.of, Word)]
@@ -169,7 +193,7 @@ class _Asked:
         self._parameters = tuple(each for one in conditions for each in one.parameters)
         self._match = " AND ".join(word.match for word in self._words)
         self._called = called
-        self._may = place.there
+        self._may = place.there & within
         for each in parts:
             self._may &= each.may
 

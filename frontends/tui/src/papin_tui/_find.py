@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 from papin import words
 from papin.discovery import Card, Found, Row
 from papin.safe import line, name
-from papin.sentences import fits, refreshed, sizes
+from papin.sentences import emptied, fits, refreshed, sizes
 from papin_tui._card import CardPage, download
 from papin_tui._pane import Pane
 from papin_tui._show import Column, Table, cell
@@ -191,7 +191,4 @@ def summary(found: Found) -> str:
     if found.cards:
         more = ", and there is more: add words or filters" if found.more else ""
         return f"{words.count(len(found.cards), 'model')} for {name(found.query)}{more}"
-    if not found.emptied_by:
-        return f"Nothing is found for {name(found.query)}; leave some of it out, or press o to ask online."
-    each = " or ".join(map(name, found.emptied_by))
-    return f"Nothing is found for {name(found.query)}; leave out {each}, or press o to ask online."
+    return f"{emptied(found)}; or press o to ask online."

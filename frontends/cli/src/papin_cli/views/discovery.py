@@ -9,7 +9,7 @@ from papin import facts, words
 from papin.discovery import Card, Found, Judged, ModelPage, Row
 from papin.query import parse
 from papin.safe import line, name
-from papin.sentences import describe, fits, sizes
+from papin.sentences import describe, emptied, fits, sizes
 from papin_cli._table import Column, render
 
 __all__ = ["cards", "found", "page", "row", "rows"]
@@ -77,11 +77,7 @@ def _plain(query: str) -> str:
 
 
 def _empty(result: Found) -> str:
-    query = name(result.query)
-    if not result.emptied_by:
-        return f"Nothing is found for {query}, and no single word or filter is why.\nNext: leave some of them out.\n"
-    each = " or ".join(name(text) for text in result.emptied_by)
-    return f"Nothing is found for {query}.\nNext: leave out {each}, or ask the catalogs themselves with --online.\n"
+    return f"{emptied(result)}.\nOr ask the catalogs themselves with --online.\n"
 
 
 def rows(all_rows: Sequence[Row], width: int | None) -> str:

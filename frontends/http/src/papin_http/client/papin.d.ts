@@ -261,12 +261,13 @@ export interface Card {
   why: string;
 }
 
-/** What a search found; `emptied_by` says which words or filters left nothing. */
+/** What a search found; `emptied_by` says which words or filters left nothing, `instead` what finds something for each. */
 export interface Found {
   query: string;
   cards: Card[];
   more: boolean;
   emptied_by: string[];
+  instead: Record<string, string[]>;
   entries: number;
 }
 
