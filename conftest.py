@@ -15,6 +15,7 @@ says how to get it. `ollama`, `llama-server` and the other llama.cpp tools (`lla
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -78,6 +79,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the tests that take longest, so that no core is idle at the end while another is at one of them."""
     long = ("packaging", "faults")
     items.sort(key=lambda item: not any(map(item.get_closest_marker, long)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave thousands of tests, and all that they import, out of every later search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True)

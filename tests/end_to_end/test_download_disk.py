@@ -52,7 +52,7 @@ async def test_a_disk_that_fills_up_leaves_a_job_that_can_go_on_and_a_papin_that
         child = papin.start("models", "download", server.url, "--name", "m", "--json")
         await arrived(child, 200_000)
         filler = await trio.to_thread.run_sync(fill, small_disk)
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             out, _ = await trio.to_thread.run_sync(child.communicate, abandon_on_cancel=True)
         assert child.returncode == 1
         assert json.loads(out.splitlines()[-1])["error"]["code"] == "ERR_DISK_SPACE"

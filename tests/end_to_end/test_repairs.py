@@ -149,7 +149,7 @@ async def test_a_repair_that_is_cut_off_leaves_what_is_there_and_goes_on_where_i
     damaged = path.read_bytes()
     server.play(stall(2 * MIB))
     job = await kernel.repairs.start(await kernel.repairs.plan("m"))
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         while server.sent < 2 * MIB:
             await trio.lowlevel.checkpoint()
     await kernel.downloads.pause(job.id)

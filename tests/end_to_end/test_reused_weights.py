@@ -109,7 +109,7 @@ async def test_what_an_ordinary_download_left_is_gone_on_with_unless_more_is_her
         put("n", wanted("m.gguf", server.url, body=body))
         server.play(stall(arrived))
         job = await kernel.downloads.start("shelf:n", name="n")
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             while server.sent < arrived:
                 await trio.lowlevel.checkpoint()
         await kernel.downloads.pause(job.id)

@@ -183,7 +183,7 @@ async def test_the_kernel_watches_its_loop(told, site, tmp_path):
         with kernel.bus.subscribe() as frames:
             told.said.clear()
             await sys.modules[module].block(told.said)
-            with trio.fail_after(10):
+            with trio.fail_after(60):
                 while type(event := (await anext(frames)).envelope.event) is not PluginProblem:
                     pass
         assert event.plugin == "blocks"

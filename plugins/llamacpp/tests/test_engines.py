@@ -142,7 +142,7 @@ async def test_an_idle_engine_ends_by_itself_and_says_so(world):
     async with world.open() as session:
         loaded = await session.load(world.toy(), LoadSettings(keep_alive=0.2))
         await ended(loaded.pid)
-        with trio.fail_after(10):
+        with trio.fail_after(60):
             while not world.events:
                 await trio.testing.wait_all_tasks_blocked(0.01)
         assert world.events[-1].reason == "idle"

@@ -36,7 +36,7 @@ async def another_papin(world, model, *, keep_alive=300.0):
 
 async def told(process):
     line = b""
-    with trio.fail_after(30):
+    with trio.fail_after(60):
         while not line.endswith(b"\n"):
             piece = await process.stdout.receive_some()
             assert piece, "it ended without an answer"
@@ -77,7 +77,7 @@ async def test_an_engine_whose_papin_was_killed_ends_after_its_keep_alive(world)
 
 async def test_a_load_whose_papin_was_killed_ends_at_once(world):
     async with another_papin(world, world.toy(load="hang")) as first:
-        with trio.fail_after(30):
+        with trio.fail_after(60):
             while not (found := [each for each in world.processes() if "--alias" in each.cmdline()]):
                 await trio.testing.wait_all_tasks_blocked(0.01)
         first.kill()

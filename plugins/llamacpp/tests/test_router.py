@@ -31,14 +31,14 @@ async def tell(router, path, **body):
 async def following(session):
     """Wait until the session is told what happens."""
     await session.engine()
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         while not session._watch.is_following:
             await trio.lowlevel.checkpoint()
 
 
 async def seen(router, *kinds):
     """Wait until events of these kinds were published, in this order."""
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         while [type(each) for each in router.events] != list(kinds):
             await trio.lowlevel.checkpoint()
 
