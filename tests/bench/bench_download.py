@@ -1,10 +1,11 @@
 """How fast a file arrives, verified and durable, next to curl and aria2.
 
-    python tests/bench/bench_download.py [full|tls|limited|tiny|all] [rounds] [MiB]
+    python tests/bench/bench_download.py [full|tls|limited|line|tiny|all] [rounds] [MiB]
 
 All sides take turns, so that a disk or a neighbour that is slow for a while is slow for all; ratios are taken within a
 round, and their medians count. nginx serves on loopback, at full speed and over TLS; for 20 MB/s a connection, whatever it
-is asked for, see `limited_server`. The tail is what passes between the last byte that came and the end.
+is asked for, and for a line of 1 Gbit/s that gives a connection a third of it, see `limited_server`. The tail is what
+passes between the last byte that came and the end.
 Five rounds of 1 GiB take about three minutes on an idle machine, and much longer beside other work.
 
 "Neither hashed nor durable" is the same engine with its digest and all its fsyncs taken out, by this program alone:
@@ -31,7 +32,8 @@ from statistics import median
 from typing import Any
 
 _LIMITED = Path(__file__).with_name("limited_server.py")
-_RATE = 20_000_000
+# Bytes a second for each connection, and for all together.
+_PACED = {"limited": (20_000_000, 2_000_000_000), "line": (40_000_000, 125_000_000)}
 
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.err;
@@ -112,7 +114,7 @@ class Bench:
 
     def __init__(self, folder: Path, size: int) -> None:
         self.folder = folder
-        self.ports = {name: _port() for name in ("plain", "limited", "tls")}
+        self.ports = {name: _port() for name in ("plain", "limited", "line", "tls")}
         self.size = size
         self.memory = 0
         self.wire = 0.0
@@ -135,12 +137,13 @@ class Bench:
         subprocess.run(["openssl", *command.split(), *keys], check=True, capture_output=True)
         (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, **self.ports))
         folder.chmod(0o755)
-        limited = [_LIMITED, folder / "www" / "one.gguf", self.ports["limited"], _RATE, folder / "sent"]
+        file = folder / "www" / "one.gguf"
+        paced = [[_LIMITED, file, self.ports[name], *rates, folder / "sent"] for name, rates in _PACED.items()]
         self.servers = [
             subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL),
-            subprocess.Popen([sys.executable, *map(str, limited)]),
+            *(subprocess.Popen([sys.executable, *map(str, words)]) for words in paced),
         ]
-        for server in ("plain", "limited"):
+        for server in ("plain", *_PACED):
             while subprocess.run(["curl", "-sfI", self.url(server)], capture_output=True, check=False).returncode:
                 time.sleep(0.1)
 
@@ -179,6 +182,7 @@ class Bench:
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             arguments = [self.url(server), self.sha256, folder, str(self.size), "bare" if bare else ""]
             environ = os.environ | {"SSL_CERT_FILE": str(self.folder / "cert.pem")}
+            environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed for somebody is compiled once
             done = subprocess.run(
                 [sys.executable, "-c", _WARM + _CHILD, *arguments], check=True, env=environ, capture_output=True
             )
@@ -191,7 +195,7 @@ class Bench:
 
 
 def _sides(bench: Bench, what: str) -> dict[str, Callable[[], float]]:
-    plain, limited, tls = bench.url("plain"), bench.url("limited"), bench.url("tls")
+    plain, limited, line, tls = (bench.url(name) for name in ("plain", "limited", "line", "tls"))
     digest = "openssl dgst -sha256 $out"
     aria = "aria2c -q --allow-overwrite=true -d / -o $out"
     full = {
@@ -211,7 +215,13 @@ def _sides(bench: Bench, what: str) -> dict[str, Callable[[], float]]:
         "limited: papin": lambda: bench.papin("limited"),
         "limited: papin, neither hashed nor durable": lambda: bench.papin("limited", bare=True),
     }
-    groups = {"full": full, "tls": over_tls, "limited": slow, "all": full | over_tls | slow}
+    usual = {
+        "line: aria2 -x8": lambda: bench.shell(f"{aria} -x8 -s8 -k1M {line}"),
+        "line: aria2 -x8, then openssl": lambda: bench.shell(f"{aria} -x8 -s8 -k1M {line}; {digest}"),
+        "line: papin": lambda: bench.papin("line"),
+        "line: papin, neither hashed nor durable": lambda: bench.papin("line", bare=True),
+    }
+    groups = {"full": full, "tls": over_tls, "limited": slow, "line": usual, "all": full | over_tls | slow | usual}
     return groups[what]
 
 
@@ -222,6 +232,8 @@ _GOALS = (
     ("TLS: papin", ("TLS: curl, then openssl",), 1.0),
     ("limited: papin", ("limited: aria2 -x16",), 1.0),
     ("limited: papin", ("limited: papin, neither hashed nor durable",), 1.05),
+    ("line: papin", ("line: aria2 -x8, then openssl",), 0.8),
+    ("line: papin", ("line: papin, neither hashed nor durable",), 1.05),
 )
 
 

@@ -1,9 +1,10 @@
 """A server that gives each connection so many bytes a second, whatever it is asked for, and however often.
 
-    python tests/bench/limited_server.py FILE PORT RATE LOG
+    python tests/bench/limited_server.py FILE PORT RATE LINE LOG
 
 nginx's `limit_rate` begins anew with each request and lets a second's worth come at once: whoever asks for small parts
 is not limited at all. Here the kernel paces what a connection sends (`SO_MAX_PACING_RATE`), so this is for Linux alone.
+LINE is how many all of them get together, those that are being sent something sharing it evenly, as on a line to a home.
 LOG gets a line for whatever was sent at once, with the count of its bytes.
 """
 
@@ -13,22 +14,51 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _PACING = 47  # SO_MAX_PACING_RATE, which Python has no name for
 
 
+class Line:
+    """What each connection may have at most, and all of them together, in bytes a second."""
+
+    def __init__(self, rate: int, most: int) -> None:
+        self._rate = rate
+        self._most = most
+        self._users: set[socket.socket] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def shared_by(self, connection: socket.socket) -> Iterator[None]:
+        """Give a connection its share for as long as something is sent over it."""
+        with self._lock:
+            self._users.add(connection)
+            self._pace()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users.remove(connection)
+                self._pace()
+
+    def _pace(self) -> None:
+        for user in self._users:
+            user.setsockopt(socket.SOL_SOCKET, _PACING, min(self._rate, self._most // len(self._users)))
+
+
 def main() -> None:
     """Serve until it is ended."""
-    path, port, rate, log = sys.argv[1:]
+    path, port, rate, most, log = sys.argv[1:]
+    line = Line(int(rate), int(most))
     with socket.create_server(("127.0.0.1", int(port)), backlog=64) as listener, Path(path).open("rb") as file:
         while True:
             connection, _ = listener.accept()
-            connection.setsockopt(socket.SOL_SOCKET, _PACING, int(rate))
-            threading.Thread(target=_serve, args=(connection, file.fileno(), Path(log)), daemon=True).start()
+            threading.Thread(target=_serve, args=(connection, file.fileno(), line, Path(log)), daemon=True).start()
 
 
-def _serve(connection: socket.socket, file: int, log: Path) -> None:
+def _serve(connection: socket.socket, file: int, line: Line, log: Path) -> None:
     total = os.fstat(file).st_size
     with connection, connection.makefile("rb") as requests:
         while request := b"".join(iter(requests.readline, b"\r\n")) if requests.peek(1) else b"":
@@ -39,7 +69,8 @@ def _serve(connection: socket.socket, file: int, log: Path) -> None:
             try:
                 connection.sendall(f"HTTP/1.1 {status}\r\n{told}".encode())
                 if not request.startswith(b"HEAD"):
-                    _send(connection, file, range(start, stop), log)
+                    with line.shared_by(connection):
+                        _send(connection, file, range(start, stop), log)
             except OSError:  # whoever asked has left
                 return
 
