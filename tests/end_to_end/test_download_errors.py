@@ -191,4 +191,4 @@ def test_wrong_usage_is_status_2(papin):
 @pytest.mark.parametrize("hours", ["25:00-07:00", "7-8", "07:00-07:00", "now"])
 def test_hours_that_are_none(papin, hours):
     failed = papin("models", "download", "smollm2", "--between", hours, status=1)
-    assert "ERR_NAME" in failed.stderr
+    assert failed.stderr.startswith("ERR_NAME"), "before anything is said of what would come"

@@ -93,6 +93,13 @@ class TestChecks:
         failed = _checks.format_check(None, FormatInvalid("truncated", next_step="again"))
         assert (failed.outcome, failed.reason, failed.recommendation) == ("failed", "truncated", "again")
 
+    def test_format_tells_what_llama_cpp_misses(self):
+        told = _checks.format_check(msgspec.structs.replace(SMOLLM2, context_length=None), None)
+        assert (told.outcome, "its context_length, without which llama.cpp" in told.reason) == ("warning", True)
+        for change in ({"shard": (1, 2)}, {"architecture": "clip"}, {"format": "onnx"}):
+            other = msgspec.structs.replace(SMOLLM2, context_length=None, **change)
+            assert _checks.format_check(other, None).outcome == "ok"
+
     def test_memory_fails_above_the_whole_machine_and_warns_above_what_is_free(self):
         big = model(files=(StoredFile(name="m", sha256=A, size=16 * GIB),))
         failed = _checks.memory_check(SMOLLM2, big, machine())

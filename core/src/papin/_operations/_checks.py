@@ -34,7 +34,7 @@ def integrity_check(verdicts: Iterable[Verdict], model: Model) -> Check:
 def format_check(header: Header | None, error: PapinError | None) -> Check:
     """Judge what the format's reader said."""
     if header is not None:
-        warned = "; ".join(header.warnings)
+        warned = "; ".join([*header.warnings, *_left_out(header)])
         return Check(name="model format", outcome="warning" if warned else "ok", reason=warned)
     reason = error.message if error else "no file of it could be read"
     return Check(
@@ -43,6 +43,23 @@ def format_check(header: Header | None, error: PapinError | None) -> Check:
         reason=reason,
         recommendation=(error.next_step if error else "") or "Download the model again, or choose another one.",
     )
+
+
+def _left_out(header: Header) -> Iterable[str]:
+    """Tell what of a GGUF model is missing that llama.cpp does not load one without (`load_hparams`, llama-model.cpp).
+
+    Most providers are built on it. It needs none of that of a projector, or of a part after the first.
+    """
+    if header.format != "gguf" or header.architecture in ("", "clip") or (header.shard and header.shard[0]):
+        return
+    needed = {
+        "context_length": header.context_length,
+        "embedding_length": header.embedding_length,
+        "block_count": header.layers,
+    }
+    missing = [key for key, value in needed.items() if value is None]
+    if missing:
+        yield f"it does not say its {' or '.join(missing)}, without which llama.cpp does not load it"
 
 
 def provider_check(runner: str, error: PapinError | None) -> Check:

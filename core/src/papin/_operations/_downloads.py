@@ -56,15 +56,22 @@ class Downloads:
     # --- before the first byte ---
 
     async def plan(
-        self, ref: str, *, name: str | None = None, sha256: str | None = None, share_with: str = ""
+        self,
+        ref: str,
+        *,
+        name: str | None = None,
+        sha256: str | None = None,
+        between: str | None = None,
+        share_with: str = "",
     ) -> DownloadPlan:
         """Return what a download of `ref` would do: files, sizes, what is here already, and whether it fits.
 
         Raises:
-            NameInvalid: the reference, the name or the digest is not well formed.
+            NameInvalid: the reference, the name, the digest or the hours are not well formed.
             NotFound, Ambiguous: no catalog has it, or several; or there is no provider to share it with of that name.
         """
         self._to_share(share_with)
+        parse_hours(between or "")
         request = _wanted.check_request(Request(ref=ref, name=name, sha256=sha256))
         found = await self._planner.find(request, is_plan=True)
         before = await self._services.records.read(lambda read: version_before(read, found.variant))

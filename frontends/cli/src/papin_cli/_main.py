@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -80,8 +81,18 @@ def _click(app: App, launch: Launch) -> int:
         return error.exit_code
     except click.Abort:
         raise KeyboardInterrupt from None
+    except OSError as error:
+        if not _is_of_click(error):
+            raise
+        raise Unwritable(error.strerror) from error
     # A number is an exit status; click returns those of --help and --version in the same way.
     return result if isinstance(result, int) else 0
+
+
+def _is_of_click(error: OSError) -> bool:
+    """Tell whether click itself met it: it prints --help and --version past `Output`."""
+    *_, (innermost, _line) = traceback.walk_tb(error.__traceback__)
+    return str(innermost.f_globals["__name__"]).startswith("click.")
 
 
 def _guarded(app: App, work: Callable[[], int]) -> int:

@@ -39,7 +39,7 @@ async def install(
         PapinError: as the download ended.
     """
     downloads = session.kernel.downloads
-    plan = await downloads.plan(ref, name=name, sha256=sha256)
+    plan = await downloads.plan(ref, name=name, sha256=sha256, between=between)
     await agree(session, plan, yes=yes)
     if plan.installed:
         return await session.kernel.models.show(plan.installed), False

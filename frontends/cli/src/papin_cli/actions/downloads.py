@@ -34,9 +34,9 @@ __all__ = [
 _ALL = "All downloads together"
 
 
-async def show_plan(session: Session, ref: str, *, name: str | None, sha256: str | None) -> None:
+async def show_plan(session: Session, ref: str, *, name: str | None, sha256: str | None, between: str | None) -> None:
     """Show what a download would do."""
-    plan = await session.kernel.downloads.plan(ref, name=name, sha256=sha256)
+    plan = await session.kernel.downloads.plan(ref, name=name, sha256=sha256, between=between)
     if session.out.json:
         session.out.document(plan)
     session.out.text(plans.download(plan, session.out.width), end="")

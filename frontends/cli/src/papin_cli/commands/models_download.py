@@ -67,7 +67,7 @@ def command(
             raise click.UsageError("--through leaves everything else to that program: give it alone.")
         in_session(app, partial(downloads.pull, provider=through, ref=ref))
     elif dry_run:
-        in_session(app, partial(downloads.show_plan, ref=ref, name=name, sha256=sha256))
+        in_session(app, partial(downloads.show_plan, ref=ref, name=name, sha256=sha256, between=between))
     else:
         work = partial(downloads.download, name=name, sha256=sha256, limit=limit, between=between, yes=yes)
         in_session(app, partial(work, ref=ref, share_with=share_with))
