@@ -244,10 +244,23 @@ async def test_n34_what_one_mirror_gave_is_not_fetched_from_the_next(case, clock
     assert "404" in fetched.blamed[0]
 
 
-async def test_n34_two_corrupt_mirrors_are_an_error(task):
+@pytest.mark.parametrize(("one", "other"), [(5 * MIB, 21 * MIB), (21 * MIB, 5 * MIB), (47 * MIB, 1)])
+async def test_n34_mirrors_that_are_wrong_in_different_chunks_are_right_together(storage, large, one, other):
+    task = Task(large, storage)
     async with (
-        fault_server(task.body, default=flipped(HALF)) as first,
-        fault_server(task.body, default=flipped(MIB)) as second,
+        fault_server(large, default=flipped(one)) as first,
+        fault_server(large, default=flipped(other)) as second,
+    ):
+        fetched = await task.fetch(first, second)
+    assert "is not what was promised" in fetched.blamed[0]
+    # The second one is read no further than needed: what it has wrong behind that is not seen.
+    assert len(fetched.blamed) == (2 if other < one else 1)
+
+
+async def test_n34_two_mirrors_that_are_wrong_in_the_same_chunk_are_an_error(task):
+    async with (
+        fault_server(task.body, default=flipped(MIB)) as first,
+        fault_server(task.body, default=flipped(MIB + 1)) as second,
     ):
         with pytest.raises(DigestMismatch):
             await task.fetch(first, second)

@@ -29,7 +29,7 @@ from papin._transfers._retry import Retries, Waits, is_progress, tell_nobody
 from papin._transfers._sums import pack
 from papin._transfers._swarm import Swarm, check_part
 from papin.errors import DigestMismatch, NotFound, SourceChanged, TransferFailed
-from papin.models import WantedFile
+from papin.models import HttpSource, WantedFile
 from papin.storages import Staging, StorageSession
 
 if TYPE_CHECKING:
@@ -262,6 +262,8 @@ class Engine:
             try:
                 if await repair.from_source(source):
                     self._mirrors.note(present, wrong)
+                    if repair.is_mixed and source is not present:
+                        self._mirrors.note(source, self._partly_wrong(source))
                     return promised
             except (TransferFailed, NotFound) as error:
                 self._mirrors.note(source, error)
@@ -277,6 +279,12 @@ class Engine:
             f"what came from {self._host} for {self._wanted.name} is not what was promised: its SHA-256 is "
             f"{digest[:16]}..., not {str(self._wanted.sha256)[:16]}...",
             next_step="The file at the source is damaged or another one: use another source, or try again later.",
+        )
+
+    def _partly_wrong(self, source: HttpSource) -> DigestMismatch:
+        return DigestMismatch(
+            f"some of what {urlsplit(source.url).netloc} has for {self._wanted.name} is not what was promised",
+            next_step="Use another source.",
         )
 
 

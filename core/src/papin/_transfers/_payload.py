@@ -170,6 +170,11 @@ class Payload:
         buffer = bytearray(part.filled)
         return self._read(number * CHUNK, memoryview(buffer)) and zlib.crc32(buffer) == part.crc
 
+    def bytes_of(self, number: int, size: int) -> bytes:
+        """Return the bytes of a whole chunk, or fewer where the file has no more."""
+        buffer = bytearray(size)
+        return bytes(buffer) if self._read(number * CHUNK, memoryview(buffer)) else b""
+
     def hash(self, chunks: Iterable[_Chunk], into: hashlib._Hash) -> int:
         """Add chunks (number, size, CRC or None) to a running hash; return how many agreed with their CRC.
 
