@@ -183,6 +183,22 @@ def test_more_kinds_of_formats_than_there_are_bits_are_still_shown(index):
     assert len(names(index, "", limit=200)) == 100
 
 
+def test_what_was_found_out_of_a_file_stays_until_it_is_another(index):
+    def told(number, **facts):
+        bare = entry("alpha", "main", files=(file(number),))
+        variant = msgspec.structs.replace(bare.variants[0], quantization="")
+        return msgspec.structs.replace(bare, variants=(variant,), **facts)
+
+    put(index, told(1))
+    looked_at = msgspec.structs.replace(told(1).variants[0], quantization="BF16", bits_per_weight=16.0, size=7)
+    put(index, msgspec.structs.replace(told(1), variants=(looked_at,), architecture="llama"))
+    assert put(index, told(1)).changed == 0
+    assert put(index, told(1, downloads=5)).changed == 1
+    assert names(index, "quant:bf16 arch:llama disk:<1k") == ["alpha"]
+    assert put(index, told(2)).changed == 1
+    assert (names(index, "quant:bf16"), names(index, "arch:llama"), names(index, "disk:<1k")) == ([], [], [])
+
+
 def test_a_damaged_file_is_thrown_away_by_the_next_change(index, tmp_path):
     put(index, A)
     index.close()

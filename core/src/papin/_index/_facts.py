@@ -17,7 +17,7 @@ from papin.filenames import bits_of, parameters_of, quantization_of
 from papin.memory import TYPICAL_BITS, estimate_size
 from papin.models import CatalogEntry, Variant
 
-__all__ = ["Facts", "clean", "facts_of", "pack", "unpack"]
+__all__ = ["Facts", "clean", "facts_of", "learned", "pack", "unpack"]
 
 _VARIANTS = 500
 _FILES = 1000
@@ -277,4 +277,35 @@ def pack(entry: CatalogEntry) -> bytes:
 
 def unpack(data: bytes) -> CatalogEntry:
     """Return a stored entry."""
-    return _fill(_decoder.decode(zlib.decompressobj(-zlib.MAX_WBITS, _TYPICAL).decompress(data)))
+    return _fill(_stored(data))
+
+
+def learned(told: CatalogEntry, data: bytes) -> CatalogEntry:
+    """Return what a catalog tells with what was found out of the same files before and it does not tell: see `show`."""
+    before = _stored(data)
+    there = {each.ref: each for each in before.variants}
+    variants = tuple([_learned(each, there.get(each.ref)) for each in told.variants])
+    if variants == told.variants:
+        return told
+    return msgspec.structs.replace(
+        told,
+        variants=variants,
+        architecture=told.architecture or before.architecture,
+        parameters=told.parameters or before.parameters,
+        context_length=told.context_length or before.context_length,
+    )
+
+
+def _learned(told: Variant, before: Variant | None) -> Variant:
+    if before is None or not told.files or (before.files, before.revision) != (told.files, told.revision):
+        return told
+    return msgspec.structs.replace(
+        told,
+        size=before.size if told.size is None else told.size,
+        quantization=told.quantization or before.quantization,
+        bits_per_weight=told.bits_per_weight or before.bits_per_weight,
+    )
+
+
+def _stored(data: bytes) -> CatalogEntry:
+    return _decoder.decode(zlib.decompressobj(-zlib.MAX_WBITS, _TYPICAL).decompress(data))

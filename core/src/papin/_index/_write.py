@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from papin._index._facets import Facets
-from papin._index._facts import Facts, clean, facts_of, pack
+from papin._index._facts import Facts, clean, facts_of, learned, pack
 from papin._index._identity import Identity, digests, is_same
 from papin._index._postings import POSTED, Postings
 from papin._registry._times import to_stored
@@ -170,6 +170,9 @@ class _Writer:
         packed = pack(entry)
         before = known.get(entry.name)
         if before is not None:
+            if before[1] != packed:
+                entry = learned(entry, before[1])
+                packed = pack(entry)
             if before[1] == packed:
                 return False
             self.remove(before[0])

@@ -25,7 +25,7 @@ from papin.discovery import Card, Found, ModelPage, Row
 from papin.errors import NameInvalid, NotFound, PapinError, Problem
 from papin.models import CatalogEntry, Header, HttpSource, Variant
 from papin.names import CatalogRef
-from papin.variants import choose, judge, stated
+from papin.variants import by_size, choose, judge, stated
 
 __all__ = ["Discovery"]
 
@@ -158,31 +158,25 @@ class Discovery:
         header = None
         if problem is None and chosen is not None:
             sizes: dict[str, int] = {}
+            told = entry
             header = await self._inside(chosen, sizes)
-            entry = await self._sized(catalog, entry, sizes)
+            with trio.move_on_after(_PATIENCE):
+                entry = await sized(self._services.http, entry, sizes)
             if header is not None:
-                told = [stated(each, header) if each.ref == chosen.ref else each for each in entry.variants]
-                entry = msgspec.structs.replace(entry, variants=tuple(told))
+                entry = _told_by(header, entry, chosen.ref)
+            if entry != told:  # kept for the next search
+                prefix = self._services.plugins.catalogs[catalog].descriptor.prefix
+                put = partial(_write.put_entries, catalog=catalog, prefix=prefix, entries=(entry,))
+                await self._services.index_change(put)
         judged = judge(entry.variants, here.room, formats, dict(installed.by_ref), header)
         return ModelPage(
-            entry=entry if header is None else _told_by(header, entry),
+            entry=entry,
             header=header,
             variants=judged,
             sources=await self._services.look_up(lambda connection: _read.same_as(connection, catalog, entry.name)),
             installed=await self._services.look_up(partial(_read.installed_of, entry=entry, installed=installed)),
             problem=problem,
         )
-
-    async def _sized(self, catalog: str, entry: CatalogEntry, sizes: dict[str, int]) -> CatalogEntry:
-        """Return `entry` with sizes that its catalog did not tell, and keep them for the next search."""
-        told = entry
-        with trio.move_on_after(_PATIENCE):
-            told = await sized(self._services.http, entry, sizes)
-        if told is not entry:
-            prefix = self._services.plugins.catalogs[catalog].descriptor.prefix
-            put = partial(_write.put_entries, catalog=catalog, prefix=prefix, entries=(told,))
-            await self._services.index_change(put)
-        return told
 
     async def _inside(self, variant: Variant, sizes: dict[str, int]) -> Header | None:
         """Return what the weights of a variant say of themselves, where their server tells within seconds."""
@@ -234,12 +228,14 @@ class Discovery:
         )
 
 
-def _told_by(header: Header, entry: CatalogEntry) -> CatalogEntry:
-    """Return `entry` with what its catalog did not tell, and the file does."""
+def _told_by(header: Header, entry: CatalogEntry, ref: str) -> CatalogEntry:
+    """Return `entry` with what its catalog did not tell, and the file of its variant `ref` does."""
+    sizes = len(by_size(entry.variants))
     return msgspec.structs.replace(
         entry,
+        variants=tuple(stated(each, header) if each.ref == ref else each for each in entry.variants),
         architecture=entry.architecture or header.architecture,
-        parameters=entry.parameters or header.parameters,
+        parameters=entry.parameters or (header.parameters if sizes == 1 else None),
         context_length=entry.context_length or header.context_length,
     )
 
