@@ -38,15 +38,19 @@ def large_gguf() -> tuple[bytes, int]:
 
 
 @pytest.fixture
-async def show(environ, shelf):
+async def kernel(environ):
     async with open_kernel(environ=environ) as kernel:
+        yield kernel
 
-        async def look(name, *files):
-            shelf(name, *files)
-            with trio.fail_after(60):
-                return await kernel.discovery.show(f"shelf:{name}")
 
-        yield look
+@pytest.fixture
+def show(kernel, shelf):
+    async def look(name, *files):
+        shelf(name, *files)
+        with trio.fail_after(60):
+            return await kernel.discovery.show(f"shelf:{name}")
+
+    return look
 
 
 async def test_a_vocabulary_of_256_k_takes_two_requests_and_its_header_alone(show):
@@ -192,7 +196,7 @@ async def test_a_part_that_is_larger_than_what_was_asked_for_is_not_taken(show):
         assert server.sent < 8 << 20, "the buffers of two sockets, and no more"
 
 
-async def test_safetensors_of_untold_type_are_of_the_type_that_their_header_tells(show):
+async def test_safetensors_of_untold_type_are_of_the_type_that_their_header_tells(kernel, show):
     head = json.dumps({"w": {"dtype": "F32", "shape": [1024], "data_offsets": [0, 4096]}}).encode()
     body = struct.pack("<Q", len(head)) + head + bytes(4096)
     async with fault_server(body) as server:
@@ -200,3 +204,5 @@ async def test_safetensors_of_untold_type_are_of_the_type_that_their_header_tell
         (judged,) = page.variants
         assert (judged.variant.quantization, judged.variant.bits_per_weight) == ("F32", 32.0)
         assert page.entry.variants == (judged.variant,)
+        (card,) = (await kernel.discovery.search("quant:f32")).cards
+        assert (card.entry.name, card.entry.variants[0].quantization) == ("tensors", "F32")
