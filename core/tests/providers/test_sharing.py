@@ -47,6 +47,15 @@ async def test_sharing_stores_nothing_again_and_is_listed_once(folders, tiny):
         assert library.find("folder:tiny").id == "folder:tiny"
 
 
+async def test_what_was_made_is_the_last_of_the_placements(folders, tiny):
+    folders.add("folder")
+    async with folders.open() as kernel:
+        await installed(kernel, tiny)
+        for name, expected in (("", ["tiny"]), ("twin", ["tiny", "twin"]), ("tiny", ["twin", "tiny"])):
+            shared = await kernel.models.share("tiny", "folder", name=name)
+            assert [each.reference for each in shared.placements] == expected
+
+
 async def test_a_download_shares_what_it_brought_and_only_warns_where_it_cannot(folders, tiny):
     folder = folders.add("folder")
     (folder / "taken.gguf").write_bytes(b"of somebody else")

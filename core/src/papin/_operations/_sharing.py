@@ -38,6 +38,8 @@ class Sharing:
     async def share(self, ref: str, provider: str, *, name: str = "", copy: bool = False) -> Model:
         """Make an installed model usable in `provider` under `name`, without a second copy unless `copy` allows it.
 
+        What was made is the last of the placements that are returned.
+
         Raises:
             NotFound: there is no such model, or provider.
             Conflict: the provider has another model of that name.

@@ -216,7 +216,7 @@ class ModelsPane(Pane):
         provider = await self.app.push_screen_wait(Choice(f"Share {name(model)} with", able))
         if provider is not None:
             shared = await self.app.ask(lambda kernel: kernel.models.share(model, provider))
-            given = next(each for each in shared.placements if each.provider == provider)
+            given = [each for each in shared.placements if each.provider == provider][-1]
             self.app.say(f"{name(model)} is usable in {name(provider)} as {name(given.reference)} ({given.how}).")
 
     def action_unshare(self) -> None:
