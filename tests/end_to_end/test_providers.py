@@ -7,6 +7,8 @@ import signal
 
 import pytest
 
+from papin.testing.samples import HYPERPARAMETERS, tiny_gguf
+
 
 class Folder:
     """The provider `folder`, installed beside what is, and the settings that it is run with."""
@@ -61,8 +63,8 @@ def test_a_download_that_is_shared_at_once_is_told_in_lines(papin, folder, tiny)
     assert (before["placements"], [each["provider"] for each in shared["placements"]]) == ([], ["folder"])
 
 
-def test_a_model_of_another_program_is_run_set_verified_and_removed(papin, folder, tiny):
-    shutil.copyfile(tiny, folder.models / "theirs.gguf")
+def test_a_model_of_another_program_is_run_set_verified_and_removed(papin, folder):
+    (folder.models / "theirs.gguf").write_bytes(tiny_gguf(numbers=HYPERPARAMETERS))
     assert "folder:theirs" in papin("models", "list").stdout
     papin("models", "settings", "theirs", "system_prompt=be brief", "temperature=0.5")
     table = papin("models", "settings", "theirs").stdout

@@ -12,7 +12,7 @@ import trio
 from papin.kernel import open_kernel
 from papin.testing.fault_scripts import no_range, ok, stall
 from papin.testing.fault_server import fault_server
-from papin.testing.samples import sha256_of
+from papin.testing.samples import HYPERPARAMETERS, sha256_of
 
 from .conftest import download, states, wanted
 
@@ -29,11 +29,12 @@ def gguf(template, weights=WEIGHTS, tensors=4):
 
     pairs = text("general.architecture") + struct.pack("<I", 8) + text("llama")
     pairs += text("tokenizer.chat_template") + struct.pack("<I", 8) + text(template)
+    pairs += b"".join(text(key) + struct.pack("<II", 4, value) for key, value in HYPERPARAMETERS.items())
     each = len(weights) // tensors
     table = b"".join(
         text(f"blk.{number}.weight") + struct.pack("<IQIQ", 1, each // 4, 0, each * number) for number in range(tensors)
     )
-    head = b"GGUF" + struct.pack("<IQQ", 3, tensors, 2) + pairs + table
+    head = b"GGUF" + struct.pack("<IQQ", 3, tensors, 2 + len(HYPERPARAMETERS)) + pairs + table
     return head + bytes(-len(head) % 32) + weights
 
 

@@ -9,7 +9,7 @@ from papin import sentences
 from papin.discovery import Card, Found, Judged, ModelPage, Refreshed, Row, Source, Update, UpdateCheck
 from papin.errors import Problem
 from papin.models import CatalogEntry, Header, Variant
-from papin.testing.samples import tiny_gguf
+from papin.testing.samples import HYPERPARAMETERS, tiny_gguf
 from papin_cli.views import discovery, updates
 
 EVIL = "evil\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}\nname"
@@ -211,7 +211,7 @@ def test_the_only_build_that_is_here_is_meant_and_its_page_shows_all(papin, tmp_
     folder = tmp_path / "models"
     folder.mkdir()
     for seed, quantization in enumerate(("Q4_K_M", "Q8_0")):
-        (folder / f"lake-1b-{quantization}.gguf").write_bytes(tiny_gguf(seed))
+        (folder / f"lake-1b-{quantization}.gguf").write_bytes(tiny_gguf(seed, numbers=HYPERPARAMETERS))
     papin("catalogs", "add", "team", str(folder))
     assert papin("models", "download", "team:lake-1b:Q8_0").status == 0
     assert "The model is fine." in (checked := papin("models", "verify", "team:lake-1b")).out, checked.err
@@ -238,15 +238,15 @@ def test_several_models_are_removed_at_once(papin, tmp_path):
 
 
 def test_a_damaged_model_is_repaired(papin, tmp_path):
-    folder = tmp_path / "models"
+    folder, whole = tmp_path / "models", tiny_gguf(numbers=HYPERPARAMETERS)
     folder.mkdir()
-    (folder / "lake-1b-Q8_0.gguf").write_bytes(tiny_gguf())
+    (folder / "lake-1b-Q8_0.gguf").write_bytes(whole)
     papin("catalogs", "add", "team", str(folder))
     papin("models", "download", "team:lake-1b")
     assert "lake-1b is whole" in papin("models", "repair", "lake-1b").out
     (blob,) = (each for each in papin.home.rglob("blobs/sha256/*/*") if each.is_file())
     blob.unlink()
-    blob.write_bytes(bytes(len(tiny_gguf())))
+    blob.write_bytes(bytes(len(whole)))
     assert "papin models repair lake-1b" in papin("models", "verify", "lake-1b").out
     everything = papin("models", "verify", "--all")
     assert everything.status == 1
@@ -256,7 +256,7 @@ def test_a_damaged_model_is_repaired(papin, tmp_path):
     assert "lake-1b-Q8_0.gguf is damaged." in planned.out
     assert "nothing to fetch: all of it is here" in planned.out
     assert "Repaired lake-1b." in papin("models", "repair", "lake-1b").out
-    assert blob.read_bytes() == tiny_gguf()
+    assert blob.read_bytes() == whole
     assert "1 model: all fine." in papin("models", "verify", "--all").out
     (told,) = papin("models", "verify", "--all", "--json").json()
     assert (told["model"], {each["outcome"] for each in told["checks"]}) == ("lake-1b", {"ok"})

@@ -13,9 +13,12 @@ from papin.models import HttpSource, Model, StoredFile, Variant, WantedFile
 from papin.policies import Inventory
 from papin.recommenders import Candidate
 
-__all__ = ["NOW", "sample_candidates", "sample_inventory", "sample_models", "sha256_of", "tiny_gguf"]
+__all__ = ["HYPERPARAMETERS", "NOW", "sample_candidates", "sample_inventory", "sample_models", "sha256_of", "tiny_gguf"]
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+HYPERPARAMETERS = {"llama.context_length": 2048, "llama.embedding_length": 64, "llama.block_count": 1}
+"""What a GGUF model must tell of itself so that llama.cpp loads it; `numbers` for `tiny_gguf`."""
 
 _QUANTIZATIONS = ("Q2_K", "Q4_K_M", "Q5_K_M", "Q8_0", "F16")
 
@@ -101,7 +104,7 @@ def _candidate(random: Random, number: int) -> Candidate:
 def tiny_gguf(seed: int = 0, payload: int = 4096, numbers: Mapping[str, float] | None = None) -> bytes:
     """Return a valid GGUF v3 file with one tensor of 32-bit floats, `payload` bytes long; the seed makes it unique.
 
-    `numbers` are further key/values, as 32-bit floats.
+    `numbers` are further key/values, integers of 32 bits without a sign or floats of 32 bits.
     """
 
     def text(value: str) -> bytes:
@@ -110,7 +113,7 @@ def tiny_gguf(seed: int = 0, payload: int = 4096, numbers: Mapping[str, float] |
     pairs = text("general.architecture") + struct.pack("<I", 8) + text("llama")
     pairs += text("general.name") + struct.pack("<I", 8) + text(f"tiny {seed}")
     for key, value in (numbers or {}).items():
-        pairs += text(key) + struct.pack("<If", 6, value)
+        pairs += text(key) + (struct.pack("<II", 4, value) if isinstance(value, int) else struct.pack("<If", 6, value))
     tensor = text("token_embd.weight") + struct.pack("<IQIQ", 1, payload // 4, 0, 0)
     head = b"GGUF" + struct.pack("<IQQ", 3, 1, 2 + len(numbers or {})) + pairs + tensor
     return head + bytes(-len(head) % 32) + bytes((seed + at) % 256 for at in range(256)) * (payload // 256)
