@@ -111,6 +111,7 @@ def test_papin_testing_uses_public_names_only():
         ("papin.launch", {"trio", "httpx", "psutil"}),
         ("papin.config", {"trio", "httpx", "tomlkit"}),
         ("papin.hookspecs", {"trio", "httpx", "msgspec"}),
+        ("papin._http._client", {"rich", "click"}),
         ("papin.yaml", {"yaml", "msgspec"}),
         ("papin.kernel", {"httpx", "httpcore", "rich", "click", "tomlkit"}),
     ],
