@@ -289,29 +289,27 @@ async def test_another_copy_on_this_machine_is_taken_before_the_network(kernel, 
     assert (await is_whole(kernel), server.sent) == (True, 0)
 
 
-async def test_what_is_imported_from_a_program_can_be_repaired_from_there(environ, far):
-    theirs = far / "lmstudio" / "p" / "Mine-GGUF" / "mine-Q4_0.gguf"
+async def import_theirs(kernel, folder, **how):
+    """Import `mine` from what LM Studio keeps in `folder`, and see that the sums of its chunks are kept."""
+    theirs = folder / "p" / "Mine-GGUF" / "mine-Q4_0.gguf"
     theirs.parent.mkdir(parents=True)
     theirs.write_bytes(BODY)
+    job = await kernel.downloads.import_from("lmstudio", "p/Mine-GGUF/mine-Q4_0.gguf", name="mine", **how)
+    assert (await kernel.downloads.wait(job.id)).state == "completed"
+    expected = [zlib.crc32(BODY[at : at + CHUNK]) for at in range(0, len(BODY), CHUNK)]
+    assert await sums_of(kernel, "mine") == struct.pack("<6I", *expected)
+
+
+async def test_what_is_imported_from_a_program_can_be_repaired_from_there(environ, far):
     environ = {**environ, "PAPIN_PROVIDERS__LMSTUDIO__FOLDER": str(far / "lmstudio")}
     async with open_kernel(environ=environ) as kernel:
-        job = await kernel.downloads.import_from("lmstudio", "p/Mine-GGUF/mine-Q4_0.gguf", name="mine", copy=True)
-        assert (await kernel.downloads.wait(job.id)).state == "completed"
-        expected = [zlib.crc32(BODY[at : at + CHUNK]) for at in range(0, len(BODY), CHUNK)]
-        assert await sums_of(kernel, "mine") == struct.pack("<6I", *expected)
+        await import_theirs(kernel, far / "lmstudio", copy=True)
         flip((await path_of(kernel, "mine")).resolve(), 5)
         assert (await repaired(kernel, "mine")).state == "completed"
         assert await is_whole(kernel, "mine")
 
 
 async def test_what_is_imported_by_a_link_has_its_sums_as_well(environ, tmp_path):
-    theirs = tmp_path / "lmstudio" / "p" / "Mine-GGUF" / "mine-Q4_0.gguf"
-    theirs.parent.mkdir(parents=True)
-    theirs.write_bytes(BODY)
     environ = {**environ, "PAPIN_PROVIDERS__LMSTUDIO__FOLDER": str(tmp_path / "lmstudio")}
     async with open_kernel(environ=environ) as kernel:
-        await kernel.downloads.wait(
-            (await kernel.downloads.import_from("lmstudio", "p/Mine-GGUF/mine-Q4_0.gguf", name="mine")).id
-        )
-        expected = [zlib.crc32(BODY[at : at + CHUNK]) for at in range(0, len(BODY), CHUNK)]
-        assert await sums_of(kernel, "mine") == struct.pack("<6I", *expected)
+        await import_theirs(kernel, tmp_path / "lmstudio")

@@ -5,6 +5,7 @@ They are recorded anew, with the real program, by
     PAPIN_RECORD=1 uv run pytest plugins/ollama/tests/test_recorded.py -m live
 """
 
+import contextlib
 import functools
 from datetime import UTC, datetime
 
@@ -104,20 +105,16 @@ def body_of(name):
 @pytest.fixture
 def opened(tmp_path):
     """Give a function that opens a session with an Ollama that answers as recorded, and has no folder here."""
-    servers = []
+    (provider,) = papin_providers()
+    with contextlib.ExitStack() as servers:
 
-    def open_session(*names):
-        server = Recorded(recording(), "version", "root", *names)
-        servers.append(server)
-        server.__enter__()
-        (provider,) = papin_providers()
-        return provider.open(
-            make_context(provider, tmp_path, url=server.url, models=str(tmp_path / "none"), http=Http())
-        )
+        def open_session(*names):
+            server = servers.enter_context(Recorded(recording(), "version", "root", *names))
+            return provider.open(
+                make_context(provider, tmp_path, url=server.url, models=str(tmp_path / "none"), http=Http())
+            )
 
-    yield open_session
-    for server in servers:
-        server.__exit__()
+        yield open_session
 
 
 async def test_what_it_is_and_what_it_lists(opened):
