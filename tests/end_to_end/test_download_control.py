@@ -5,7 +5,7 @@ from contextlib import aclosing
 import trio
 
 from papin.kernel import open_kernel
-from papin.testing.fault_scripts import limited
+from papin.testing.fault_scripts import limited, ok
 from papin.testing.fault_server import fault_server
 from papin.testing.samples import tiny_gguf
 
@@ -44,6 +44,27 @@ async def test_one_at_a_time_paused_by_another_process_and_resumed(environ, papi
         assert (await kernel.downloads.pause(third.id)).state == "paused"
         kinds = [type(each.event).__name__ for each in await kernel.journal.events()]
         assert kinds.count("DownloadPaused") == 2
+
+
+async def test_a_download_is_called_by_the_name_it_is_to_have_before_it_has_it(environ, papin):
+    async with fault_server(BODY, default=limited(100_000)) as server:
+        async with open_kernel(environ=environ) as kernel:
+            job = await kernel.downloads.start(server.url, name="mine")
+            await until(kernel, job, lambda job: job.progress and job.progress.done)
+
+            async def said(*words):
+                return await trio.to_thread.run_sync(lambda: papin("downloads", *words).stdout)
+
+            assert await said("limit", "mine", "50kB") == f"{job.id} ({server.url}): at most 50.0 kB a second.\n"
+            assert (await said("pause", "mine")).startswith(f"Paused {job.id} ")
+            assert (await said("cancel", "mine")).startswith(f"Ended {job.id} ")
+        server.play(*[ok()] * 8)
+        done = await trio.to_thread.run_sync(lambda: papin("models", "download", "--resume", "mine"))
+        assert "Installed mine" in done.stdout
+        again = await trio.to_thread.run_sync(lambda: papin("models", "download", "--resume", "mine", status=1))
+        assert f"{job.id} is completed" in again.stderr
+        other = await trio.to_thread.run_sync(lambda: papin("models", "download", "--resume", "theirs", status=1))
+        assert "There is no job called 'theirs'" in other.stderr
 
 
 def test_the_limit_of_all_is_shown_and_wins_over_the_configuration(environ, papin):

@@ -17,6 +17,7 @@ from papin._jobs import JobHandle
 from papin._operations import _wanted
 from papin._operations._bases import likely_reused, version_before
 from papin._operations._bringing import Bringing
+from papin._operations._called import brought, find_called
 from papin._operations._catalogs import Catalogs
 from papin._operations._holdings import check_linkable, holding_of, variant_of_holding
 from papin._operations._hours import parse_hours
@@ -30,7 +31,7 @@ from papin._operations._services import Services
 from papin._operations._turns import Turns
 from papin._operations._wanted import Request
 from papin.answers import DownloadPlan
-from papin.errors import Cancelled, Conflict, NameInvalid, NotFound, from_problem
+from papin.errors import Cancelled, Conflict, NameInvalid, from_problem
 from papin.models import Job, Model, StoredFile, WantedFile
 
 ENDED = ("completed", "failed", "cancelled")
@@ -200,7 +201,7 @@ class Downloads:
         return await self._services.records.change(lambda write: write.set_terms(job.id, limit=limit, between=hours))
 
     async def resume(self, ref: str, *, limit: int | None = None, between: str | None = None) -> Job:
-        """Go on with a job that was paused, interrupted, failed or cancelled: by its id, or by what it was to fetch.
+        """Go on with a job that was paused, interrupted, failed or cancelled, by whatever `status` finds it.
 
         `limit` and `between` are as for `start`; None leaves them as they are.
 
@@ -211,19 +212,10 @@ class Downloads:
         """
         _checked_limit(limit)
         parse_hours(between or "")
-        try:
-            job = await self.status(ref)
-        except NotFound:
-            job = await self._resumable(ref)
+        job = await self.status(ref)
         if job.state not in RESUMABLE:
             raise Conflict(f"{job.id} is {job.state}", next_step=f"papin downloads list shows {job.id}.")
         return await self._resume(await self._set_terms(job, limit, between))
-
-    async def _resumable(self, ref: str) -> Job:
-        for job in reversed(await self.list()):
-            if job.state in RESUMABLE and ref in (job.subject, job.model, job.subject.rpartition(":")[2]):
-                return job
-        raise NotFound(f"there is no download of {ref} to go on with", next_step="papin downloads list")
 
     async def _resume(self, job: Job) -> Job:
         return await self._jobs.restart(job.id, self._body(await self._request(job)))
@@ -244,22 +236,17 @@ class Downloads:
     async def list(self) -> tuple[Job, ...]:
         """Return the downloads and imports that are remembered, the oldest first."""
         await self._jobs.notice_dead()
-        jobs = await self._services.records.read(lambda read: read.jobs())
-        return tuple(job for job in jobs if job.kind in ("download", "import"))
+        return await self._services.records.read(brought)
 
     async def status(self, job_id: str) -> Job:
-        """Return a job by its id or the beginning of it, or the last one of a model id.
+        """Return a job by its id or the beginning of it, or the last download or import that is called so.
+
+        It is called by what was asked for (without its catalog will do), the name it was to have, and its model.
 
         Raises:
             NotFound, Ambiguous: none, or several.
         """
-        try:
-            job = await self._services.records.read(lambda read: read.job(job_id))
-        except NotFound:
-            for job in reversed(await self.list()):
-                if job_id in {job.model, job.subject}:
-                    return job
-            raise
+        job = await self._services.records.read(lambda read: find_called(read, job_id))
         if job.state in ("queued", "running") and job.id in await self._jobs.notice_dead():
             job = await self._services.records.read(lambda read: read.job(job_id))
         return job

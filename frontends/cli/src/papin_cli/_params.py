@@ -136,7 +136,7 @@ optional_ref = click.argument("ref", required=False)
 """A model that can be installed."""
 
 job = click.argument("job", shell_complete=_jobs)
-"""A job: its id, or the beginning of it."""
+"""A job: its id or the beginning of it, or what it was to fetch, or the name that this was to have."""
 
 
 def ask_secret(question: str) -> str:

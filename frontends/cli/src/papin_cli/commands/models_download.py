@@ -29,7 +29,7 @@ _EXAMPLES = examples(
 @click.option("--sha256", metavar="HEX", help="The digest that the file must have, 64 hex digits.")
 @click.option("--with", "share_with", metavar="PROVIDER", help="Make it usable there too, without a second copy.")
 @click.option("--through", metavar="PROVIDER", help="Let this program fetch it by its own means, into its own folder.")
-@click.option("--resume", metavar="ID", help="Go on with a download: its job or model.")
+@click.option("--resume", metavar="ID", help="Go on with a download: its job, or its REF or name.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be downloaded.")
 @speed_limit
 @between
