@@ -11,7 +11,26 @@ from typing import Literal
 from papin.errors import Problem
 from papin.models import CatalogEntry, Header, Value, Variant
 
-__all__ = ["Card", "Fit", "Found", "Judged", "ModelPage", "Refreshed", "Row", "Source", "Update", "UpdateCheck"]
+__all__ = [
+    "ROWS",
+    "TASKS",
+    "Card",
+    "Fit",
+    "Found",
+    "Judged",
+    "ModelPage",
+    "Refreshed",
+    "Row",
+    "Source",
+    "Update",
+    "UpdateCheck",
+]
+
+TASKS = ("chat", "code", "reasoning", "tools", "vision", "embedding", "multilingual")
+"""What models can be recommended for, and looked around among."""
+
+ROWS = ("recommended", "recent", "popular", "trending", "new", *TASKS)
+"""The rows to browse, in order; after them comes one for each provider, by its name."""
 
 Fit = Literal["gpu", "memory", "no", "unknown"]
 """Where a build would run: on the GPU, in main memory, nowhere here; or nobody knows how large it is."""
@@ -72,6 +91,8 @@ class Found(Value, frozen=True, kw_only=True):
     instead: Mapping[str, tuple[str, ...]] = {}
     entries: int = 0
     """How many entries there are in all catalogs together."""
+    unasked: tuple[str, ...] = ()
+    """The catalogs of which nothing is known yet: they were never refreshed, or never with success."""
 
 
 class Row(Value, frozen=True, kw_only=True):

@@ -117,10 +117,10 @@ class Library:
         from papin._index._installed import installed_in  # noqa: PLC0415
         from papin.query import parse  # noqa: PLC0415
 
-        asked = parse(text)
         installed = installed_in(self._read)
 
         def find(connection: sqlite3.Connection) -> Found | None:
+            asked = parse(text, _read.prefixes(connection))
             here = _here.load_here(connection)
             return None if here is None else _read.find(connection, asked, limit, here, installed)
 

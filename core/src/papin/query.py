@@ -4,8 +4,9 @@
 
 Words are looked for in names and descriptions, all of them; the last one may be the begin of a word. A filter is a key,
 a colon and one or more values, of which one has to hold; several filters have to hold together. `size`, `context` and
-`disk` compare (`<`, `<=`, `>`, `>=`), or are a span (`3b-8b`, `..8b`, `3b..`), which a shell leaves as it is. Mistyped
-keys and values mean the nearest there is.
+`disk` compare (`<`, `<=`, `>`, `>=`), or are a span (`3b-8b`, `..8b`, `3b..`), which a shell leaves as it is; a small
+number without a unit has the usual one (`size:7`, `context:32`, `disk:<5`). Mistyped keys and values mean the nearest
+there is, and other names for the same are known (`can:function-calling`, `sort:popular`).
 
 What words find comes in this order (`sort:match`): what is called just so; what has all words in its name; what has
 them in its description. Among these come first what is on this machine already, then what fits on it, then what nobody
@@ -18,7 +19,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, cast
 
 import msgspec
@@ -55,7 +56,25 @@ _OTHERS = {
     "task": "can", "licence": "license", "context_length": "context", "ctx": "context", "by": "publisher",
     "author": "publisher", "order": "sort", "runs": "provider",
 }  # fmt: skip
+_TASKS = {
+    "chatting": "chat", "conversation": "chat", "conversational": "chat", "assistant": "chat",
+    "coder": "code", "coding": "code", "programming": "code",
+    "see": "vision", "seeing": "vision", "visual": "vision", "images": "vision", "pictures": "vision",
+    "function-calling": "tools", "functions": "tools", "tool-calling": "tools", "tool-use": "tools",
+    "think": "reasoning", "thinking": "reasoning",
+    "generation": "text", "text-generation": "text", "completion": "text", "writing": "text",
+    "languages": "multilingual", "translate": "multilingual", "translation": "multilingual",
+    "asr": "transcription", "stt": "transcription", "tts": "speech",
+}  # fmt: skip
+_ORDERS = {
+    "popular": "downloads", "popularity": "downloads", "recent": "new", "latest": "new", "newest": "new",
+    "hot": "trending", "best": "match", "relevance": "match",
+}  # fmt: skip
+# What the card of a model says of it.
+_FITS = {"yes": "yes", "no": "no", "likely": "yes", "unlikely": "no"}
 _COMPARED = {"size": "8b", "context": "32k", "disk": "5GB"}
+# Below these a number without a unit is in the usual one: nobody means a model of seven parameters.
+_USUAL = {"size": (1000, "b"), "context": (257, "k"), "disk": (1000, "gb")}
 _LONGEST = 1000
 _MOST = 40
 _AMOUNT = re.compile(r"(?P<number>\d{1,15}(?:\.\d{1,6})?)\s?(?P<unit>[kmgtb]?)b?", re.IGNORECASE)
@@ -96,8 +115,11 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if re.search(r"[\s:,]", text) else text
 
 
-def parse(text: str) -> Query:
+def parse(text: str, catalogs: Mapping[str, str] = {}) -> Query:
     """Return what `text` asks for. What looks like a filter but has no known key is a word.
+
+    `catalogs` are the names of catalogs by what is typed before the colon of a reference: with them, one that is
+    pasted (`hf:acme/lake:Q4_K_M`) is looked for in its catalog, by its name.
 
     Raises:
         NameInvalid: it is too long, or a value cannot be understood.
@@ -109,14 +131,22 @@ def parse(text: str) -> Query:
     sort = ""
     for token in _tokens(text)[:_MOST]:
         key, colon, value = token.partition(":")
+        if colon and value and key in catalogs:
+            filters.append(Filter(key="catalog", values=(catalogs[key],)))
+            words += _words(value.partition(":")[0])
+            continue
         known = _key(key) if colon and value else ""
         if not known:
-            words += [word for word in re.findall(r"[\w.+-]+", token) if re.search(r"\w", word)]
+            words += _words(token)
         elif known == "sort":
-            sort = _nearest(value.lower(), SORTS, f"sort:{value}")
+            sort = _nearest(value.lower(), {each: each for each in SORTS} | _ORDERS, f"sort:{value}")
         else:
-            filters += _filters(known, value)
+            filters += _filters(known, value, catalogs)
     return Query(words=tuple(words), filters=tuple(filters), sort=sort)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.findall(r"[\w.+-]+", text) if re.search(r"\w", word)]
 
 
 def _tokens(text: str) -> list[str]:
@@ -138,13 +168,14 @@ def _key(text: str) -> str:
     return _OTHERS.get(near[0], near[0]) if near else ""
 
 
-def _filters(key: str, value: str) -> Iterator[Filter]:
+def _filters(key: str, value: str, catalogs: Mapping[str, str]) -> Iterator[Filter]:
     if key in _COMPARED:
         yield from _comparing(key, value)
     elif key == "fits":
-        yield Filter(key=key, values=(_nearest(value.lower(), ("yes", "no"), f"fits:{value}"),))
-    elif values := tuple(each for part in value.split(",") if (each := part.strip().lower())):
-        yield Filter(key=key, values=values)
+        yield Filter(key=key, values=(_nearest(value.lower(), _FITS, f"fits:{value}"),))
+    elif values := [each for part in value.split(",") if (each := part.strip().lower())]:
+        others = {"can": _TASKS, "catalog": catalogs}.get(key, {})
+        yield Filter(key=key, values=tuple(others.get(each, each) for each in values))
 
 
 def _comparing(key: str, value: str) -> Iterator[Filter]:
@@ -156,8 +187,12 @@ def _comparing(key: str, value: str) -> Iterator[Filter]:
         ends = [(found["only"], cast("Relation", found["relation"] or "="))]
     for text, relation in ends:
         if text is not None:
-            amount(text, key)
-            yield Filter(key=key, values=(text.lower(),), relation=relation)
+            yield Filter(key=key, values=(_in_unit(text.lower(), key),), relation=relation)
+
+
+def _in_unit(text: str, key: str) -> str:
+    least, unit = _USUAL[key]
+    return f"{text}{unit}" if 0 < amount(text, key) < least and text.strip()[-1].isdigit() else text
 
 
 def amount(text: str, key: str = "size") -> float:
@@ -177,11 +212,12 @@ def _unclear(key: str, value: str) -> NameInvalid:
     return NameInvalid(f"{key}:{value[:40]} cannot be understood", next_step=f"Write it like {key}:<={example}.")
 
 
-def _nearest(value: str, known: Iterable[str], shown: str) -> str:
+def _nearest(value: str, known: Mapping[str, str], shown: str) -> str:
     near = nearest_values(value, known, most=1)
     if not near:
-        raise NameInvalid(f"{shown[:60]} means nothing", next_step=f"There is: {', '.join(known)}.")
-    return near[0]
+        there = ", ".join(dict.fromkeys(known.values()))
+        raise NameInvalid(f"{shown[:60]} means nothing", next_step=f"There is: {there}.")
+    return known[near[0]]
 
 
 def nearest_values(value: str, known: Iterable[str], *, most: int = 5) -> list[str]:
@@ -195,14 +231,13 @@ def nearest_values(value: str, known: Iterable[str], *, most: int = 5) -> list[s
 
 def complete(text: str, values: Callable[[str], Iterable[str]]) -> list[str]:
     """Return what the last word of `text` may become: keys with their colon, or values of `values(key)`."""
-    token = text.rpartition(" ")[2]
-    key, colon, begun = token.partition(":")
+    key, colon, begun = text.rpartition(" ")[2].partition(":")
     if not colon:
-        return [f"{name}:" for name in KEYS if token and name.startswith(token.lower())]
+        return [f"{name}:" for name in KEYS if name.startswith(key.lower())]
     known = _key(key)
     if not known:
         return []
     before, comma, last = begun.rpartition(",")
     fixed = {"sort": SORTS, "fits": ("yes", "no"), "access": ("open", "gated", "private")}
-    found = (each for each in fixed.get(known) or values(known) if each.startswith(last.lower()))
-    return [f"{known}:{before}{comma}{_quoted(each)}" for each in found]
+    lowered = (each.lower() for each in fixed.get(known) or values(known))
+    return [f"{known}:{before}{comma}{_quoted(each)}" for each in lowered if each.startswith(last.lower())]

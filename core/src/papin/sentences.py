@@ -33,6 +33,7 @@ __all__ = [
     "sizes",
     "stage",
     "state",
+    "unasked",
 ]
 
 _DOING = {
@@ -58,13 +59,22 @@ def emptied(found: Found) -> str:
     nothing = f"Nothing is found for {name(found.query)}"
     if not found.emptied_by:
         return f"{nothing}, and no single word or filter is why: leave some of them out"
-    ways = [_way(each, found.instead.get(each, ())) for each in found.emptied_by]
-    return f"{nothing}: {'; or '.join(ways)}"
+    if found.emptied_by == (found.query.partition(" sort:")[0],):  # to leave it out is to ask for nothing
+        others = _others(found.instead.get(found.emptied_by[0], ()))
+        return f"{nothing}: {others}" if others else nothing
+    ways = (
+        filter(None, (f"leave out {name(each)}", _others(found.instead.get(each, ())))) for each in found.emptied_by
+    )
+    return f"{nothing}: {'; or '.join(map(', or '.join, ways))}"
 
 
-def _way(part: str, others: Sequence[str]) -> str:
-    instead = f", or put {' or '.join(map(name, others))} in its place" if others else ""
-    return f"leave out {name(part)}{instead}"
+def _others(values: Sequence[str]) -> str:
+    return f"put {' or '.join(map(name, values))} in its place" if values else ""
+
+
+def unasked(catalogs: Sequence[str]) -> str:
+    """Return of which catalogs nothing is known, or nothing where there are none; without a full stop at its end."""
+    return f"Nothing is known yet of {' and '.join(map(name, catalogs))}" if catalogs else ""
 
 
 def doing(phase: str, kind: str) -> str:

@@ -82,7 +82,7 @@ def _meets(each, facts, quantizations):
                 "<": have < bound,
                 "<=": have <= bound,
                 ">=": have >= bound,
-                "=": abs(have - bound) <= (bound / 10 if each.key == "size" else 0),
+                "=": abs(have - bound) <= bound / 10,
             }[each.relation]
     return True
 
@@ -270,7 +270,7 @@ def test_an_empty_list_says_which_filter_did_it(shelf, text, by):
             {"fits:yes": ("fits:no",), "license:llama3.1": ("license:apache-2.0",)},
         ),
         ("sea context:32k", {"context:32k": ("context:131072",)}),
-        ("lake disk:<1GB", {"disk:<1gb": ("disk:<=5b",)}),
+        ("lake disk:<1GB", {"disk:<1gb": ("disk:<=5gb",)}),
         ("lake publisher:nobody", {}),
         ("sea license:mit provider:vllm", {"provider:vllm": ("provider:ollama",)}),
         ("lake license:mit quant:f16", {}),

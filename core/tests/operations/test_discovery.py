@@ -9,6 +9,7 @@ import trio
 from papin._index import State
 from papin._operations._catalogs import due
 from papin.catalogs import Page
+from papin.discovery import ROWS
 from papin.errors import NameInvalid, NotFound, TransferFailed
 from papin.events import CatalogRefreshed
 from papin.library import open_library
@@ -242,8 +243,12 @@ async def test_rows(hub):
         recommended = await kernel.discovery.browse("recommended", limit=2)
         assert len(recommended.cards) == 2
         assert all(card.why for card in recommended.cards)
-        with pytest.raises(NotFound, match="no row"):
+        with pytest.raises(NotFound, match="no row") as error:
             await kernel.discovery.browse("soap-operas")
+        assert error.value.next_step.startswith(f"Rows: {', '.join(ROWS)}")
+        with pytest.raises(NotFound, match="no row") as error:
+            await kernel.discovery.browse("popula")
+        assert error.value.next_step.startswith("The nearest: popular")
         for limit in (0, 1001):
             with pytest.raises(NameInvalid):
                 await kernel.discovery.browse("popular", limit=limit)
@@ -276,7 +281,7 @@ async def test_what_is_recommended_for_a_task_can_do_it_and_says_so(hub):
         assert {each.ref for each in await kernel.advice.recommend()} > {found.ref, "hub:acme/pond:Q4_K_M"}
         with pytest.raises(NotFound) as caught:
             await kernel.advice.recommend("codee")
-        assert caught.value.next_step == "Tasks: code."
+        assert caught.value.next_step == "The nearest: code."
 
 
 async def test_the_recommended_row_for_a_task_has_only_what_can_do_it(hub):
@@ -296,6 +301,29 @@ async def test_the_recommended_row_for_a_task_has_only_what_can_do_it(hub):
 
 
 # --- without a kernel ---------------------------------------------------------------------------------------------
+
+
+async def test_catalogs_of_which_nothing_is_known_are_named(hub):
+    hub.tell(fails=True)
+    async with hub.kernel() as kernel:
+        assert "hub" in (await kernel.discovery.search("lake")).unasked
+        await kernel.catalogs.refresh(["hub"])
+        assert "hub" in await kernel.discovery.unasked(), "it failed"
+        hub.tell(pages=pages((A,)))
+        await kernel.catalogs.refresh(["hub"])
+        assert "hub" not in await kernel.discovery.unasked()
+        assert (await kernel.discovery.search("hub:lake")).unasked == await kernel.discovery.unasked()
+
+
+async def test_a_reference_is_searched_in_its_catalog(hub):
+    hub.tell(pages=pages((A, B)))
+    async with hub.kernel() as kernel:
+        await kernel.catalogs.refresh(["hub"])
+        found = await kernel.discovery.search(f"{A.ref}:Q4_K_M")
+        assert [card.entry.ref for card in found.cards] == [A.ref]
+        assert not (await kernel.discovery.search(f"starter:{A.name}")).cards
+    with open_library({"PAPIN_HOME": str(hub.home)}) as library:
+        assert library.search(f"{A.ref}:Q4_K_M") == found
 
 
 async def test_the_library_searches_what_a_kernel_brought_in(hub):

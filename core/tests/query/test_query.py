@@ -39,10 +39,32 @@ def test_words_filters_and_order():
         ('license:"cc by 4.0"', [("license", "=", "cc by 4.0")]),
         ("fits:y", [("fits", "=", "yes")]),
         ("fits:ye", [("fits", "=", "yes")]),
+        ("fits:likely", [("fits", "=", "yes")]),
+        ("fits:unlikely", [("fits", "=", "no")]),
+        ("size:7", [("size", "=", "7b")]),
+        ("size:1.5-13", [("size", ">=", "1.5b"), ("size", "<=", "13b")]),
+        ("size:7000000000 size:500m", [("size", "=", "7000000000"), ("size", "=", "500m")]),
+        ("context:>=32 context:512", [("context", ">=", "32k"), ("context", "=", "512")]),
+        ("disk:<5", [("disk", "<", "5gb")]),
+        ("can:function-calling,Coding", [("can", "=", "tools", "code")]),
     ],
 )
 def test_filters(text, expected):
     assert filters(text) == expected
+
+
+@pytest.mark.parametrize(("typed", "order"), [("popular", "downloads"), ("latest", "new"), ("donwloads", "downloads")])
+def test_orders_have_other_names(typed, order):
+    assert parse(f"lake sort:{typed}").sort == order
+
+
+def test_a_reference_is_looked_for_in_its_catalog():
+    catalogs = {"hf": "huggingface", "ollama": "ollama"}
+    query = parse("hf:acme/Lake-8B:Q4_K_M fits:yes", catalogs)
+    assert (query.words, str(query)) == (("acme", "Lake-8B"), "acme Lake-8B catalog:huggingface fits:yes")
+    assert parse("ollama:qwen3:0.6b", catalogs).words == ("qwen3",)
+    assert parse("catalog:hf,ollama", catalogs) == parse("catalog:huggingface,ollama")
+    assert parse("http://x.example", catalogs).filters == ()
 
 
 @pytest.mark.parametrize("text", ["hf:acme/lake", "http://x.example/a", "a:b", "arch:", ":x", "foo:bar"])
@@ -104,7 +126,9 @@ def test_a_query_is_typed_as_it_is_shown(parts):
 
 
 def values(key):
-    return {"arch": ["llama", "llama4", "qwen3"], "license": ["apache-2.0", "cc by"]}.get(key, [])
+    return {"arch": ["llama", "llama4", "qwen3"], "quant": ["Q4_K_M", "Q8_0"], "license": ["apache-2.0", "cc by"]}.get(
+        key, []
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,7 +136,8 @@ def values(key):
     [
         ("ar", ["arch:"]),
         ("lake s", ["size:", "sort:"]),
-        ("lake ", []),
+        ("lake ", [f"{key}:" for key in KEYS]),
+        ("quant:q4", ["quant:q4_k_m"]),
         ("arch:ll", ["arch:llama", "arch:llama4"]),
         ("lake architecture:q", ["arch:qwen3"]),
         ("arch:llama,q", ["arch:llama,qwen3"]),

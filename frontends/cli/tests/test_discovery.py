@@ -63,11 +63,26 @@ def test_what_emptied_a_list_is_said():
     assert "leave out fits:yes, or put fits:no in its place; or leave out lake." in text
     assert "--online" in text
     assert "no single word" in discovery.found(nothing, 80)
+    alone = Found(query="fits:yes sort:new", entries=9, emptied_by=("fits:yes",))
+    assert discovery.found(alone, 80).startswith("Nothing is found for fits:yes sort:new.\n")
+    advised = msgspec.structs.replace(alone, instead={"fits:yes": ("fits:no",)})
+    assert discovery.found(advised, 80).startswith(
+        "Nothing is found for fits:yes sort:new: put fits:no in its place.\n"
+    )
     mended = Found(query="lake size:<=8b", cards=(CARD,), entries=9)
     assert discovery.found(mended, None, "lak size:..8b").startswith("Taken to mean: lake size:<=8b\n")
     assert "Taken" not in discovery.found(mended, None, "Lake size:..8b")
     assert "Taken" not in discovery.found(msgspec.structs.replace(mended, query="qwen2 5"), None, "Qwen2.5")
     assert "papin catalogs refresh" in discovery.found(Found(query=""), 80)
+
+
+def test_catalogs_of_which_nothing_is_known_are_told():
+    told = "Nothing is known yet of big and small: papin catalogs refresh"
+    assert told in discovery.found(Found(query="x", entries=9, unasked=("big", "small")), 80)
+    assert told in discovery.found(Found(query="x", cards=(CARD,), entries=9, unasked=("big", "small")), 80)
+    assert told in discovery.row(Row(name="new", title="New arrivals"), 80, ["big", "small"])
+    assert told in discovery.rows([Row(name="new", title="New arrivals")], 80, ["big", "small"])
+    assert "Nothing is known" not in discovery.found(Found(query="x", cards=(CARD,), entries=9), 80)
 
 
 def test_rows():

@@ -132,6 +132,10 @@ def test_rows_stand_under_their_names_and_say_why_each_card_is_there():
         (Found(query=""), "Press r"),
         (Found(query="m", entries=9, cards=(make_card(),)), "1 model for m"),
         (Found(query="m", entries=9, cards=(make_card(),), more=True), "there is more"),
+        (
+            Found(query="m", entries=9, cards=(make_card(),), unasked=("hub",)),
+            "Nothing is known yet of hub; r asks them",
+        ),
         (Found(query="m x", entries=9), "leave some of them out"),
         (Found(query="m x", entries=9, emptied_by=("x",)), "leave out x"),
         (Found(query="m x:y", entries=9, emptied_by=("x:y",), instead={"x:y": ("x:z",)}), "put x:z in its place"),

@@ -16,7 +16,7 @@ from papin.query import Filter, Relation, amount, nearest_values
 __all__ = ["Condition", "Here", "condition"]
 
 _SOME = 5
-# A size that is given without a relation means what is called so: 8b is 7.6 and 8.3 billion as well.
+# A number without a relation means what is called so: 8b is 7.6 and 8.3 billion as well, and 32k is 32768.
 _ABOUT = 0.1
 
 
@@ -111,20 +111,20 @@ def _compared(column: str) -> _Maker:
     def make(connection: sqlite3.Connection, asked: Filter, here: Here) -> Condition:
         del connection, here
         number = amount(asked.values[0], asked.key)
-        if asked.relation == "=" and column == "parameters":
-            least, most = number * (1 - _ABOUT), number * (1 + _ABOUT)
-            near = range(magnitude(most) + 1)
-            return Condition("e.parameters <= ? AND e.largest >= ?", (most, least), asked, column, near)
         # A model of several sizes is met by any of them.
-        is_least = column == "parameters" and asked.relation[0] == ">"
-        return _related("largest" if is_least else column, asked.relation, number, asked)
+        largest = "largest" if column == "parameters" else column
+        if asked.relation == "=":
+            least, most = number * (1 - _ABOUT), number * (1 + _ABOUT)
+            near = range(0 if column == "parameters" else magnitude(least), magnitude(most) + 1)
+            return Condition(f"e.{column} <= ? AND e.{largest} >= ?", (most, least), asked, column, near)
+        return _related(largest if asked.relation[0] == ">" else column, asked.relation, number, asked)
 
     return make
 
 
 def _related(column: str, relation: Relation, number: float, meant: Filter) -> Condition:
     most = magnitude(number)
-    near = {"<": range(most + 1), ">": range(most, MAGNITUDES)}.get(relation[0], range(most, most + 1))
+    near = range(most + 1) if relation[0] == "<" else range(most, MAGNITUDES)
     return Condition(f"e.{column} {relation} ?", (number,), meant, column, near)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,7 @@ __all__ = ["instead"]
 
 _MOST = 3
 _UNITS = ((10**12, "t"), (10**9, "b"), (10**6, "m"), (10**3, "k"))
+_OF_BYTES = {"k": "kb", "m": "mb", "b": "gb", "t": "tb"}
 _FACETS = {"formats": "format", "quants": "quant"}  # where they are called otherwise than their columns
 _SETS = {"can", "formats", "quants"}
 
@@ -91,10 +93,13 @@ def _first(connection: sqlite3.Connection, column: str, magnitudes: Iterable[int
 
 
 def _filter(asked: Filter, relation: Relation, number: int) -> Filter:
-    if asked.relation != "=":
-        return Filter(key=asked.key, values=(_text(number, ceil if relation == "<=" else floor),), relation=relation)
-    # What is called 8b is about so many; other amounts are just so many.
-    return Filter(key=asked.key, values=(_text(number, round) if asked.key == "size" else str(number),))
+    if asked.relation == "=":  # about so many
+        text, relation = str(number) if asked.key == "context" else _text(number, round), "="
+    else:
+        text = _text(number, ceil if relation == "<=" else floor)
+    if asked.key == "disk":
+        text = re.sub(r"[kmbt]$", lambda unit: _OF_BYTES[unit[0]], text)
+    return Filter(key=asked.key, values=(text,), relation=relation)
 
 
 def _text(number: int, rounded: Callable[[float], int]) -> str:

@@ -32,9 +32,11 @@ __all__ = [
     "find",
     "installed_of",
     "named",
+    "prefixes",
     "same_as",
     "state",
     "states",
+    "unasked",
     "values",
 ]
 
@@ -85,7 +87,19 @@ def find(connection: sqlite3.Connection, query: Query, limit: int, here: Here, i
         emptied_by=hits.emptied_by,
         instead=hits.instead,
         entries=count,
+        unasked=unasked(connection, here),
     )
+
+
+def unasked(connection: sqlite3.Connection, here: Here) -> tuple[str, ...]:
+    """Return the catalogs of this machine that were never refreshed with success."""
+    asked = {name for (name,) in connection.execute("SELECT name FROM catalogs WHERE refreshed_at IS NOT NULL")}
+    return tuple(each for each in here.catalogs or () if each not in asked)
+
+
+def prefixes(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the names of catalogs by what is typed before the colon of a reference."""
+    return dict(connection.execute("SELECT prefix, name FROM catalogs"))
 
 
 class Installed(NamedTuple):

@@ -52,14 +52,18 @@ class Discovery:
             NotFound: it names a provider that is not here.
         """
         _check_limit(limit)
-        asked = query.parse(text)
         await self._catalogs.refresh_local()
+        asked = query.parse(text, self._catalogs.prefixes)
         if online:
             await self._ask(asked)
         here = await self._catalogs.here()
         installed = await self._services.records.read(installed_in)
         find = partial(_read.find, query=asked, limit=limit, here=here, installed=installed)
         return await self._services.look_up(find)
+
+    async def unasked(self) -> Sequence[str]:
+        """Return the catalogs of which nothing is known yet: they were never refreshed, or never with success."""
+        return await self._services.look_up(partial(_read.unasked, here=await self._catalogs.here()))
 
     async def complete(self, text: str) -> Sequence[str]:
         """Return what the last word of a search may become."""

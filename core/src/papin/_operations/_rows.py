@@ -54,9 +54,13 @@ def search_of(row: str, providers: Iterable[str]) -> str:
         return f"can:{row} fits:yes sort:downloads"
     if row in providers:
         return f"provider:{row} fits:yes sort:downloads"
-    known = list(titles(providers))
-    near = nearest(row, known) or known
-    raise NotFound(f"there is no row {row[:40]!a}", next_step=f"Rows: {', '.join(near)}.")
+    raise NotFound(f"there is no row {row[:40]!a}", next_step=_known("Rows", row, titles(providers)))
+
+
+def _known(what: str, text: str, names: Iterable[str]) -> str:
+    names = list(names)
+    near = nearest(text, names)
+    return f"The nearest: {', '.join(near)}." if near else f"{what}: {', '.join(names)}."
 
 
 def task_of(text: str) -> str:
@@ -67,9 +71,7 @@ def task_of(text: str) -> str:
     """
     task = text.strip().lower()
     if task and task not in TASKS:
-        raise NotFound(
-            f"there is no task {task[:40]!a}", next_step=f"Tasks: {', '.join(nearest(task, list(TASKS)) or TASKS)}."
-        )
+        raise NotFound(f"there is no task {task[:40]!a}", next_step=_known("Tasks", task, TASKS))
     return task
 
 

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 from papin import words
 from papin.discovery import Card, Found, Row
 from papin.safe import line, name
-from papin.sentences import emptied, fits, refreshed, sizes
+from papin.sentences import emptied, fits, refreshed, sizes, unasked
 from papin_tui._card import CardPage, download
 from papin_tui._pane import Pane
 from papin_tui._show import Column, Table, cell
@@ -82,7 +82,8 @@ class FindPane(Pane):
             self._show(shelf([one]), "Escape shows all rows again.", whys([one]))
         else:
             rows = await self.app.ask(lambda kernel: kernel.discovery.rows(each=_EACH))
-            self._show(shelf(rows), _NEVER if not rows else _ROWS, whys(rows))
+            unknown = _unasked(await self.app.ask(lambda kernel: kernel.discovery.unasked()))
+            self._show(shelf(rows), f"{_ROWS}{unknown}" if rows else _NEVER, whys(rows))
 
     async def _search(self, query: str, *, online: bool) -> None:
         found = await self.app.ask(lambda kernel: kernel.discovery.search(query, limit=_FOUND, online=online))
@@ -190,5 +191,9 @@ def summary(found: Found) -> str:
         return _NEVER
     if found.cards:
         more = ", and there is more: add words or filters" if found.more else ""
-        return f"{words.count(len(found.cards), 'model')} for {name(found.query)}{more}"
-    return f"{emptied(found)}; or press o to ask online."
+        return f"{words.count(len(found.cards), 'model')} for {name(found.query)}{more}.{_unasked(found.unasked)}"
+    return f"{emptied(found)}; or press o to ask online.{_unasked(found.unasked)}"
+
+
+def _unasked(catalogs: Sequence[str]) -> str:
+    return f" {unasked(catalogs)}; r asks them." if catalogs else ""

@@ -31,12 +31,12 @@ async def browse(session: Session, row: str | None, *, limit: int, task: str) ->
         rows = await discovery.rows()
         if out.json:
             out.document(rows)
-        out.text(view.rows(rows, out.width), end="")
+        out.text(view.rows(rows, out.width, await discovery.unasked()), end="")
         return
     one = await discovery.browse(row or "recommended", limit=limit, task=task)
     if out.json:
         out.document(one)
-    out.text(view.row(one, out.width), end="")
+    out.text(view.row(one, out.width, await discovery.unasked()), end="")
 
 
 async def show(session: Session, ref: str) -> None:

@@ -9,7 +9,7 @@ from papin import facts, words
 from papin.discovery import Card, Found, Judged, ModelPage, Row
 from papin.query import parse
 from papin.safe import line, name
-from papin.sentences import describe, emptied, fits, sizes
+from papin.sentences import describe, emptied, fits, sizes, unasked
 from papin_cli._table import Column, render
 
 __all__ = ["cards", "found", "page", "row", "rows"]
@@ -64,7 +64,12 @@ def found(result: Found, width: int | None, typed: str = "") -> str:
         return _empty(result)
     more = "\nThere is more: add words or filters, or --limit.\n" if result.more else ""
     mended = f"Taken to mean: {name(result.query)}\n" if typed and _is_mended(typed, result.query) else ""
-    return mended + cards(result.cards, width) + more + f"\nNext: papin models show {name(result.cards[0].entry.ref)}\n"
+    following = f"\nNext: papin models show {name(result.cards[0].entry.ref)}\n"
+    return mended + cards(result.cards, width) + more + _unasked(result.unasked) + following
+
+
+def _unasked(catalogs: Sequence[str]) -> str:
+    return f"\n{unasked(catalogs)}: papin catalogs refresh\n" if catalogs else ""
 
 
 def _is_mended(typed: str, meant: str) -> bool:
@@ -77,18 +82,23 @@ def _plain(query: str) -> str:
 
 
 def _empty(result: Found) -> str:
-    return f"{emptied(result)}.\nOr ask the catalogs themselves with --online.\n"
+    return f"{emptied(result)}.\n{_unasked(result.unasked)}\nOr ask the catalogs themselves with --online.\n"
 
 
-def rows(all_rows: Sequence[Row], width: int | None) -> str:
-    """Return several rows, a few cards of each."""
+def rows(all_rows: Sequence[Row], width: int | None, catalogs: Sequence[str] = ()) -> str:
+    """Return several rows, a few cards of each; of `catalogs` nothing is known yet."""
     if not all_rows:
         return "Nothing was ever asked of the catalogs.\nNext: papin catalogs refresh\n"
-    return "\n".join(row(each, width) for each in all_rows) + "\nNext: papin models browse ROW shows more of one.\n"
+    told = "\n".join(_row(each, width) for each in all_rows)
+    return f"{told}{_unasked(catalogs)}\nNext: papin models browse ROW shows more of one.\n"
 
 
-def row(shown: Row, width: int | None) -> str:
-    """Return one row under its title."""
+def row(shown: Row, width: int | None, catalogs: Sequence[str] = ()) -> str:
+    """Return one row under its title; of `catalogs` nothing is known yet."""
+    return _row(shown, width) + _unasked(catalogs)
+
+
+def _row(shown: Row, width: int | None) -> str:
     body = cards(shown.cards, width) if shown.cards else "Nothing yet.\n"
     return f"{name(shown.title)} ({name(shown.name)})\n{body}"
 

@@ -269,6 +269,7 @@ export interface Found {
   emptied_by: string[];
   instead: Record<string, string[]>;
   entries: number;
+  unasked: string[];
 }
 
 export interface Row {
