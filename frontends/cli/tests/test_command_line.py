@@ -264,9 +264,11 @@ def test_a_terminal_without_unicode_is_no_error(papin, environ):
 # --- completion ---
 
 
-def complete(papin, *words):
+def complete(papin, *words, begun=None):
     return papin(
-        COMP_WORDS=" ".join(["papin", *words]), COMP_CWORD=str(len(words)), _PAPIN_COMPLETE="bash_complete"
+        COMP_LINE=" ".join(["papin", *words]),
+        COMP_BEGUN=words[-1] if begun is None else begun,
+        _PAPIN_COMPLETE="bash_complete",
     ).out.split()
 
 
@@ -290,15 +292,37 @@ def test_completion_scripts(papin, shell):
     assert "_PAPIN_COMPLETE" in result.out
 
 
-def test_the_script_works_in_bash(papin):
+def test_completion_of_rows_tasks_keys_and_files(papin):
+    assert complete(papin, "models", "browse", "re") == ["plain,recommended", "plain,recent", "plain,reasoning"]
+    assert complete(papin, "models", "browse", "recommended", "--task", "v") == ["plain,vision"]
+    assert complete(papin, "config", "set", "off") == ["plain,offline"]
+    assert complete(papin, "models", "import", "/et") == ["file,/et"]
+    assert complete(papin, "models", "search", "li") == ["plain,license:"]
+
+
+def test_of_a_word_with_colons_what_the_shell_replaces_is_completed(papin):
+    assert complete(papin, "models", "search", "fits:y", begun="y") == ["plain,yes"]
+    assert complete(papin, "models", "search", "lake", "fits:", begun="") == ["plain,yes", "plain,no"]
+    assert complete(papin, "models", "search", "'fits:y", begun="fits:y") == ["plain,fits:yes"]
+
+
+@pytest.mark.parametrize(
+    ("line", "begun", "expected"),
+    [
+        ("papin models ver", "ver", "verify"),
+        ("papin models search fits:y", "y", "yes"),
+        ("papin conf", "conf", "config"),
+    ],
+)
+def test_the_script_works_in_bash(papin, line, begun, expected):
     script = papin("completion", "bash").out
-    ask = 'COMP_WORDS=(papin models ver); COMP_CWORD=2; _papin_completion papin; echo "${COMPREPLY[@]}"'
+    ask = 'COMP_LINE="$1"; COMP_POINT=${#1}; _papin_completion papin "$2"; echo "${COMPREPLY[@]}"'
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     done = subprocess.run(
-        ["bash", "-c", f"{script}\n{ask}"],
+        ["bash", "-c", f"{script}\n{ask}", "bash", line, begun],
         capture_output=True,
         text=True,
         check=True,
         env=papin.environ | {"PATH": path},
     )
-    assert done.stdout.strip() == "verify"
+    assert done.stdout.strip() == expected

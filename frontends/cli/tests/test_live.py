@@ -141,9 +141,9 @@ def test_a_removal_is_asked_about(with_model):
 
 
 def test_ids_are_completed(with_model):
-    environ = {"COMP_WORDS": "papin models show smo", "COMP_CWORD": "3", "_PAPIN_COMPLETE": "bash_complete"}
+    environ = {"COMP_LINE": "papin models show smo", "COMP_BEGUN": "smo", "_PAPIN_COMPLETE": "bash_complete"}
     assert with_model(**environ).out == "plain,smollm2\n"
-    assert with_model(**environ | {"COMP_WORDS": "papin run smo", "COMP_CWORD": "2"}).out == "plain,smollm2\n"
+    assert with_model(**environ | {"COMP_LINE": "papin run smo"}).out == "plain,smollm2\n"
 
 
 @pytest.mark.parametrize("no_color", [False, True])

@@ -68,6 +68,8 @@ def _click(app: App, launch: Launch) -> int:
 
     from papin_cli._root import root  # noqa: PLC0415 - as above
 
+    if COMPLETE_VARIABLE in os.environ:
+        import_module("papin_cli._shells")
     try:
         result = root.main(
             args=list(launch.arguments),

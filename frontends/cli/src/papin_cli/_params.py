@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import click
 
@@ -18,17 +18,21 @@ __all__ = [
     "ask_secret",
     "between",
     "by_provider",
+    "catalogs_known",
     "context_length",
     "examples",
+    "files_known",
     "global_options",
     "installed",
     "job",
     "keep_alive",
+    "matching",
     "named",
     "optional_installed",
     "optional_ref",
     "parse_rate",
     "pass_app",
+    "providers_known",
     "ref",
     "several_installed",
     "speed_limit",
@@ -38,6 +42,7 @@ __all__ = [
 _LONGEST = 10_000
 
 F = TypeVar("F", bound=Callable[..., Any])
+Complete: TypeAlias = "Callable[[click.Context, click.Parameter, str], list[CompletionItem]]"
 
 
 def _set_json(ctx: click.Context, _param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
@@ -91,9 +96,6 @@ def _rate(_ctx: click.Context, _param: click.Parameter, value: str | None) -> in
 
 speed_limit = click.option("--limit", callback=_rate, metavar="RATE", help="At most so many bytes a second, like 5MB.")
 between = click.option("--between", metavar="HH:MM-HH:MM|always", help="Only download between these hours.")
-by_provider = click.option(
-    "--provider", metavar="PROVIDER", help="The program that is to run it; `papin providers list` shows them."
-)
 context_length = click.option(
     "--ctx", type=click.IntRange(min=1), metavar="TOKENS", help="Its context length, in tokens."
 )
@@ -105,20 +107,53 @@ keep_alive = click.option(
 def _models(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from papin_cli._library import model_ids  # noqa: PLC0415 - only when a shell completes
 
-    return _items(model_ids(), incomplete)
+    return matching(model_ids(), incomplete)
 
 
 def _jobs(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from papin_cli._library import job_ids  # noqa: PLC0415 - only when a shell completes
 
-    return _items(job_ids(), incomplete)
+    return matching(job_ids(), incomplete)
 
 
-def _items(values: Iterable[str], incomplete: str) -> list[CompletionItem]:
+def _known(key: str) -> Complete:
+    """Return a completion with the names that the search filter `key` may have."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from papin_cli._library import search_words  # noqa: PLC0415 - only when a shell completes
+
+        return matching((each.partition(":")[2] for each in search_words(f"{key}:{incomplete}")), incomplete)
+
+    return complete
+
+
+providers_known = _known("provider")
+"""Completes the name of a provider."""
+
+catalogs_known = _known("catalog")
+"""Completes the name of a catalog."""
+
+
+def files_known(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Let the shell complete a path."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - only when a shell completes
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def matching(values: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    """Return those that begin so, for a completion."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415 - only when a shell completes
 
     return [CompletionItem(value) for value in values if value.startswith(incomplete)]
 
+
+by_provider = click.option(
+    "--provider",
+    metavar="PROVIDER",
+    shell_complete=providers_known,
+    help="The program that is to run it; `papin providers list` shows them.",
+)
 
 installed = click.argument("model", shell_complete=_models)
 """An installed model: its id, a prefix of it, or the reference that it came from."""

@@ -8,7 +8,7 @@ import click
 
 from papin_cli._app import App
 from papin_cli._kernel import in_session
-from papin_cli._params import examples, global_options, pass_app
+from papin_cli._params import catalogs_known, examples, global_options, pass_app
 
 __all__ = ["add", "listing", "refresh", "remove"]
 
@@ -24,7 +24,7 @@ def listing(app: App) -> None:
 
 
 @click.command(epilog=examples("papin catalogs refresh", "papin catalogs refresh huggingface"))
-@click.argument("catalogs", metavar="[CATALOG]...", nargs=-1)
+@click.argument("catalogs", metavar="[CATALOG]...", nargs=-1, shell_complete=catalogs_known)
 @global_options
 @pass_app
 def refresh(app: App, catalogs: tuple[str, ...]) -> int:
@@ -54,7 +54,7 @@ def add(app: App, name: str, address: str) -> None:
 
 
 @click.command(epilog=examples("papin catalogs remove team"))
-@click.argument("name")
+@click.argument("name", shell_complete=catalogs_known)
 @global_options
 @pass_app
 def remove(app: App, name: str) -> None:

@@ -24,6 +24,7 @@ def command(ctx: click.Context, app: App, shell: str) -> None:
     """Print a script for a shell; with it, Tab completes commands, options and the ids of models."""
     from click.shell_completion import get_completion_class  # noqa: PLC0415 - only for this command
 
+    from papin_cli import _shells  # noqa: F401, PLC0415 - click knows of it then
     from papin_cli._main import COMPLETE_VARIABLE  # noqa: PLC0415 - imports this module's group
 
     found = get_completion_class(shell)

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from papin import config
+from papin.errors import PapinError
 from papin.safe import name
 from papin_cli._app import App
-from papin_cli._params import ask_secret, examples, global_options, pass_app
+from papin_cli._params import ask_secret, examples, global_options, matching, pass_app
 from papin_cli.views import settings as view
 
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
 __all__ = ["path", "set_", "show"]
+
+
+def _keys(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from papin.kernel import settings_tables  # noqa: PLC0415 - imports trio
+
+    try:
+        return matching((row.key for row in config.load().rows(settings_tables())), incomplete)
+    except PapinError:
+        return []
 
 
 @click.command(epilog=examples("papin config show"))
@@ -41,7 +56,7 @@ def path(app: App) -> None:
 @click.command(
     "set", epilog=examples("papin config set offline true", "papin config set providers.llamacpp.keep_alive 600")
 )
-@click.argument("key")
+@click.argument("key", shell_complete=_keys)
 @click.argument("value")
 @global_options
 @pass_app

@@ -8,7 +8,17 @@ import click
 
 from papin_cli._app import App
 from papin_cli._kernel import in_session
-from papin_cli._params import between, examples, global_options, named, optional_ref, pass_app, speed_limit, yes
+from papin_cli._params import (
+    between,
+    examples,
+    global_options,
+    named,
+    optional_ref,
+    pass_app,
+    providers_known,
+    speed_limit,
+    yes,
+)
 
 __all__ = ["command"]
 
@@ -27,8 +37,19 @@ _EXAMPLES = examples(
 @optional_ref
 @named
 @click.option("--sha256", metavar="HEX", help="The digest that the file must have, 64 hex digits.")
-@click.option("--with", "share_with", metavar="PROVIDER", help="Make it usable there too, without a second copy.")
-@click.option("--through", metavar="PROVIDER", help="Let this program fetch it by its own means, into its own folder.")
+@click.option(
+    "--with",
+    "share_with",
+    metavar="PROVIDER",
+    shell_complete=providers_known,
+    help="Make it usable there too, without a second copy.",
+)
+@click.option(
+    "--through",
+    metavar="PROVIDER",
+    shell_complete=providers_known,
+    help="Let this program fetch it by its own means, into its own folder.",
+)
 @click.option("--resume", metavar="ID", help="Go on with a download: its job, or its REF or name.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be downloaded.")
 @speed_limit

@@ -9,7 +9,7 @@ import click
 
 from papin_cli._app import App
 from papin_cli._kernel import in_session
-from papin_cli._params import examples, global_options, named, pass_app
+from papin_cli._params import examples, files_known, global_options, named, pass_app, providers_known
 
 __all__ = ["command"]
 
@@ -19,8 +19,14 @@ __all__ = ["command"]
         "papin models import ~/Downloads/model.gguf --name mine", "papin models import --from ollama qwen3:0.6b"
     )
 )
-@click.argument("file")
-@click.option("--from", "provider", metavar="PROVIDER", help="FILE is the name of a model that this program has.")
+@click.argument("file", shell_complete=files_known)
+@click.option(
+    "--from",
+    "provider",
+    metavar="PROVIDER",
+    shell_complete=providers_known,
+    help="FILE is the name of a model that this program has.",
+)
 @click.option("--copy", is_flag=True, help="With --from: store it a second time where no link leads there.")
 @named
 @global_options

@@ -8,14 +8,16 @@ import click
 
 from papin_cli._app import App
 from papin_cli._kernel import in_session
-from papin_cli._params import examples, global_options, installed, pass_app
+from papin_cli._params import examples, global_options, installed, pass_app, providers_known
 
 __all__ = ["command"]
 
 
 @click.command(epilog=examples("papin models measure smollm2"))
 @installed
-@click.option("--provider", metavar="NAME", help="Who measures it; else the first that can.")
+@click.option(
+    "--provider", metavar="NAME", shell_complete=providers_known, help="Who measures it; else the first that can."
+)
 @global_options
 @pass_app
 def command(app: App, model: str, *, provider: str | None) -> None:

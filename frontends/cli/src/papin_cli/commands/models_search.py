@@ -28,7 +28,7 @@ def _complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> l
     from click.shell_completion import CompletionItem  # noqa: PLC0415 - only when a shell completes
 
     before = " ".join(ctx.params.get("words") or ())
-    return [CompletionItem(each) for each in search_words(f"{before} {incomplete}".strip() if incomplete else before)]
+    return [CompletionItem(each) for each in search_words(f"{before} {incomplete}")]
 
 
 @click.command(epilog=_EXAMPLES)

@@ -8,7 +8,7 @@ import click
 
 from papin_cli._app import App
 from papin_cli._kernel import in_session
-from papin_cli._params import examples, global_options, installed, pass_app
+from papin_cli._params import examples, global_options, installed, pass_app, providers_known
 
 __all__ = ["command"]
 
@@ -25,6 +25,7 @@ _EXAMPLES = examples(
 @click.argument("changes", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option(
     "--provider",
+    shell_complete=providers_known,
     metavar="PROVIDER",
     help="Show, or change, what this program itself has set, for all who use it there.",
 )

@@ -8,7 +8,7 @@ import click
 
 from papin_cli._app import App
 from papin_cli._kernel import in_session
-from papin_cli._params import examples, global_options, installed, pass_app
+from papin_cli._params import examples, global_options, installed, pass_app, providers_known
 
 __all__ = ["share", "unshare"]
 
@@ -18,7 +18,12 @@ __all__ = ["share", "unshare"]
 )
 @installed
 @click.option(
-    "--with", "provider", metavar="PROVIDER", required=True, help="The program; `papin providers list` shows them."
+    "--with",
+    "provider",
+    metavar="PROVIDER",
+    required=True,
+    shell_complete=providers_known,
+    help="The program; `papin providers list` shows them.",
 )
 @click.option("--name", metavar="NAME", default="", help="What it is called there; papin's own name if left out.")
 @click.option("--copy", is_flag=True, help="Store it a second time where no link leads there.")
@@ -33,7 +38,14 @@ def share(app: App, model: str, *, provider: str, name: str, copy: bool) -> None
 
 @click.command(epilog=examples("papin models unshare smollm2 --from ollama"))
 @installed
-@click.option("--from", "provider", metavar="PROVIDER", required=True, help="The program that it was shared with.")
+@click.option(
+    "--from",
+    "provider",
+    metavar="PROVIDER",
+    required=True,
+    shell_complete=providers_known,
+    help="The program that it was shared with.",
+)
 @global_options
 @pass_app
 def unshare(app: App, model: str, *, provider: str) -> None:

@@ -8,13 +8,13 @@ import click
 
 from papin_cli._app import App
 from papin_cli._kernel import in_session
-from papin_cli._params import examples, global_options, pass_app
+from papin_cli._params import examples, global_options, pass_app, providers_known
 
 __all__ = ["refresh", "show"]
 
 
 @click.command(epilog=examples("papin providers show ollama"))
-@click.argument("provider")
+@click.argument("provider", shell_complete=providers_known)
 @global_options
 @pass_app
 def show(app: App, provider: str) -> None:
@@ -25,7 +25,7 @@ def show(app: App, provider: str) -> None:
 
 
 @click.command(epilog=examples("papin providers refresh", "papin providers refresh ollama"))
-@click.argument("provider", nargs=-1)
+@click.argument("provider", nargs=-1, shell_complete=providers_known)
 @global_options
 @pass_app
 def refresh(app: App, provider: tuple[str, ...]) -> int:
