@@ -5,17 +5,19 @@
 nginx's `limit_rate` begins anew with each request and lets a second's worth come at once: whoever asks for small parts
 is not limited at all. Here the kernel paces what a connection sends (`SO_MAX_PACING_RATE`), so this is for Linux alone.
 LINE is how many all of them get together, those that are being sent something sharing it evenly, as on a line to a home.
-LOG gets a line for whatever was sent at once, with the count of its bytes.
+LOG gets a line for each connection that began, `begun`, and one when it is over, `ended` with the bytes that
+arrived at the other side: what a kernel took to be sent, and threw away because the other side had left, was on no wire.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _PACING = 47  # SO_MAX_PACING_RATE, which Python has no name for
@@ -59,20 +61,30 @@ def main() -> None:
 
 
 def _serve(connection: socket.socket, file: int, line: Line, log: Path) -> None:
+    with connection, log.open("a", buffering=1) as lines:
+        lines.write("begun\n")
+        with suppress(OSError):  # whoever asked has left
+            _answer_all(connection, file, line)
+        lines.write(f"ended {_arrived(connection)}\n")
+
+
+def _answer_all(connection: socket.socket, file: int, line: Line) -> None:
     total = os.fstat(file).st_size
-    with connection, connection.makefile("rb") as requests:
+    with connection.makefile("rb") as requests:
         while request := b"".join(iter(requests.readline, b"\r\n")) if requests.peek(1) else b"":
             first, _, last = _asked(request).partition("-")
             start, stop = int(first or 0), int(last or total - 1) + 1
             status = f"206 Partial Content\r\nContent-Range: bytes {start}-{stop - 1}/{total}" if first else "200 OK"
             told = f'ETag: "one"\r\nAccept-Ranges: bytes\r\nContent-Length: {stop - start}\r\n\r\n'
-            try:
-                connection.sendall(f"HTTP/1.1 {status}\r\n{told}".encode())
-                if not request.startswith(b"HEAD"):
-                    with line.shared_by(connection):
-                        _send(connection, file, range(start, stop), log)
-            except OSError:  # whoever asked has left
-                return
+            connection.sendall(f"HTTP/1.1 {status}\r\n{told}".encode())
+            if not request.startswith(b"HEAD"):
+                with line.shared_by(connection):
+                    _send(connection, file, range(start, stop))
+
+
+def _arrived(connection: socket.socket) -> int:
+    """Return the bytes that the other side has acknowledged, `tcpi_bytes_acked` of the kernel's `struct tcp_info`."""
+    return int(struct.unpack_from("Q", connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 128), 120)[0])
 
 
 def _asked(request: bytes) -> str:
@@ -80,12 +92,9 @@ def _asked(request: bytes) -> str:
     return next((line.partition("bytes=")[2] for line in lines if line.startswith("range:")), "")
 
 
-def _send(connection: socket.socket, file: int, part: range, log: Path) -> None:
-    with log.open("a", buffering=1) as lines:
-        while part:
-            count = os.sendfile(connection.fileno(), file, part.start, len(part))
-            lines.write(f"{count}\n")
-            part = part[count:]
+def _send(connection: socket.socket, file: int, part: range) -> None:
+    while part:
+        part = part[os.sendfile(connection.fileno(), file, part.start, len(part)) :]
 
 
 if __name__ == "__main__":

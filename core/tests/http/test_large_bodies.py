@@ -9,7 +9,9 @@ import subprocess
 
 import pytest
 import trio
+import trio.testing
 
+from papin._http import _network
 from papin.errors import TransferFailed, TransferTimeout
 from papin.http import Http, Patience
 from papin.testing import fault_scripts as faults
@@ -99,6 +101,39 @@ async def test_a_body_that_is_left_in_the_middle_closes_its_connection(served):
         assert server.sent < len(LARGE)
         async with client.stream("GET", server.url) as answer:
             assert await read(answer) == LARGE
+
+
+async def test_what_waits_to_be_read_is_told(served):
+    serve, http = served
+    async with (
+        serve(LARGE) as server,
+        http.client(server.origin) as client,
+        client.stream("GET", server.url) as answer,
+    ):
+        seen = []
+        while await answer.receive_into(memoryview(bytearray(20_000))):
+            seen.append(answer.has_more)
+            await trio.testing.wait_all_tasks_blocked()
+    assert seen.count(True) > len(seen) / 2
+
+
+async def test_what_waits_is_told_to_those_too_who_read_through_httpcore(monkeypatch):
+    monkeypatch.setattr(_network, "_PIECE", 1)
+    size = 20_000
+    [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async with (
+        listener,
+        await trio.open_tcp_stream("127.0.0.1", listener.socket.getsockname()[1]) as writer,
+        await listener.accept() as reader,
+    ):
+        await writer.send_all(bytes(2 * size + 1))
+        await trio.testing.wait_all_tasks_blocked()
+        wire = _network.Wire(reader, "here", Patience())
+        seen = []
+        for _ in range(3):
+            await wire.read(size)
+            seen.append(wire.has_more)
+    assert seen == [True, True, False]
 
 
 async def test_a_connection_goes_on_after_a_body_that_came_whole():

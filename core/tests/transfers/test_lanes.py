@@ -37,6 +37,8 @@ class Line:
         self.waiting = waiting
         self.idle = idle
         self.is_hash_bound = is_hash_bound
+        self.busy = 0.0  # the part of the time that others have the processor
+        self.starved = 0.0
         self.targets = [lanes.target]
 
     def run(self, seconds, *, step=0.05):
@@ -46,6 +48,7 @@ class Line:
             self.received += came
             self.missing -= came
             self.held_up += self.pressure * step
+            self.starved += self.busy * step
             sample = Sample(
                 received=int(self.received),
                 missing=int(self.missing),
@@ -53,6 +56,7 @@ class Line:
                 held_up=self.held_up,
                 waiting=int(self.received * self.waiting),
                 idle=self.now * self.idle,
+                starved=self.starved,
                 is_hash_bound=self.is_hash_bound,
             )
             target = self.lanes.look(self.now, sample)
@@ -91,6 +95,29 @@ def test_a_hiccup_of_the_line_takes_no_step_back():
     line.whole = MIB
     line.run(0.3)
     line.whole = 1000 * MIB
+    assert line.run(3) == [1, 2, 4, 8, 16]
+
+
+def test_a_busy_processor_takes_no_step_back():
+    line = Line(Lanes(), each=20 * MIB)
+    assert line.run(0.7) == [1, 2, 4]
+    line.busy, line.whole = 0.7, 30 * MIB
+    assert line.run(30) == [1, 2, 4]
+    line.busy, line.whole = 0.0, 1000 * MIB
+    assert line.run(2) == [1, 2, 4, 8, 16]
+
+
+def test_a_busy_processor_hides_a_line_that_is_full_only_as_long_as_it_is_busy():
+    line = Line(Lanes(), each=100 * MIB, whole=100 * MIB)
+    line.busy = 0.7
+    assert line.run(30) == [1, 2]
+    line.busy = 0.3
+    assert line.run(1) == [1, 2, 1]
+
+
+def test_a_busy_processor_is_no_reason_against_more():
+    line = Line(Lanes(), each=20 * MIB)
+    line.busy = 0.7
     assert line.run(3) == [1, 2, 4, 8, 16]
 
 

@@ -107,7 +107,10 @@ class Backend(httpcore.AsyncNetworkBackend):
 
 
 class Wire(httpcore.AsyncNetworkStream):
-    """A connection, as httpcore wants it. One that was abandoned reads nothing more."""
+    """A connection, as httpcore wants it. One that was abandoned reads nothing more.
+
+    `has_more` tells whether at the last read so much was waiting that whoever reads must be slower than the network.
+    """
 
     def __init__(self, stream: trio.abc.Stream, host: str, patience: Patience) -> None:
         self._stream = stream
@@ -131,16 +134,17 @@ class Wire(httpcore.AsyncNetworkStream):
         """Return what came, or nothing at the end."""
         if self._abandoned:
             raise httpcore.ReadError("abandoned")
-        data = self._rest or memoryview(await self._stream.receive_some(max(max_bytes, _PIECE)))
+        data = self._rest
+        if not data:
+            size = max(max_bytes, _PIECE)
+            data = memoryview(await self._stream.receive_some(size))
+            self._see_more(is_full=len(data) == size)
         count = self._head.measure(data)
         self._rest = data[count:]
         return bytes(data[:count])
 
     async def receive_into(self, buffer: memoryview) -> int:
-        """Fill `buffer` with what came past httpcore; return the bytes, 0 at the end.
-
-        `has_more` tells then whether so much was waiting that whoever reads must be slower than the network.
-        """
+        """Fill `buffer` with what came past httpcore; return the bytes, 0 at the end."""
         if self._rest:
             count = min(len(buffer), len(self._rest))
             buffer[:count] = self._rest[:count]
@@ -149,16 +153,21 @@ class Wire(httpcore.AsyncNetworkStream):
         stream = self._stream
         if isinstance(stream, Secure):
             count = await stream.receive_into(buffer)
-            self.has_more = stream.has_more
-            return count
-        if isinstance(stream, trio.SocketStream):
+        elif isinstance(stream, trio.SocketStream):
             count = await stream.socket.recv_into(buffer)
+        else:
+            piece = await stream.receive_some(len(buffer))
+            count = len(piece)
+            buffer[:count] = piece
+        self._see_more(is_full=count == len(buffer))
+        return count
+
+    def _see_more(self, *, is_full: bool) -> None:
+        if isinstance(self._stream, Secure):
+            self.has_more = self._stream.has_more
+        elif isinstance(self._stream, trio.SocketStream):
             # A burst may have filled the buffer to its very end, and no more.
-            self.has_more = count == len(buffer) and stream.socket.is_readable()
-            return count
-        piece = await stream.receive_some(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
+            self.has_more = is_full and self._stream.socket.is_readable()
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109
         """Send `buffer`."""

@@ -11,6 +11,7 @@ connections may fetch at the same time:
     _mend       a payload here that is damaged: what is right of it is taken over; both read what is `_here`
     _engine     one file from its mirrors: sessions, one after the other, until everything is there
     _swarm      one session: its connections, each a `_body` after the other; `_lanes` decides how many, `_hosts` bounds
+    _processor  whether it is not the network that is slow
     _asker      one request; `_judge` decides what its answer means and whether it may be joined to what is there
     _pipe       what follows behind the connections, overlapping: writing, making durable, hashing in order (`_hasher`)
     _ledger     which chunks are there, on their way, or free

@@ -3,7 +3,8 @@
 It begins with one, and doubles as long as that makes the whole clearly faster. When it does not, even at a second look,
 the last step is taken back and nothing more is tried for a while. A server that refuses or breaks one of several
 connections has said how many it wants. Nothing is added when papin itself is what holds the transfer up (a slow disk, a
-limit that the user set, a busy processor: then what came waits to be read), or when little is left.
+limit that the user set, a busy processor: then what came waits to be read), or when little is left. And nothing
+is taken back for what came while other programs had the processor: that tells of them and not of the line.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _WORTH = 1.5  # seconds that must be left for another connection to be worth its
 _PRESSED = 0.5  # the part of a window in which papin kept the network waiting
 _BEHIND = 0.75  # the part of what came that had come before it could be read,
 _IDLE = 0.5  # unless that came in bursts, between which papin waited for such a part of the time
+_STARVED = 0.5  # the part of a window in which others had the processor that papin was ready for
 _REST = 4.0  # seconds until it is tried again whether more help, and twice as long each time that they do not
 _LONGEST_REST = 60.0
 _RUN = 3.0  # seconds that the run of chunks asked for by one request may take
@@ -33,7 +35,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
     `held_up` is for how many seconds so far connections waited for papin: for its disk, its limit. `waiting` counts the
     bytes that were read when still more had come; `idle` is for how many seconds connections, one on average, waited
-    for the network when nothing had come. `is_hash_bound` tells whether papin already hashes all the time.
+    for the network when nothing had come. `starved` is for how many seconds others had the processor while papin was
+    ready to read. `is_hash_bound` tells whether papin already hashes all the time.
     """
 
     received: int
@@ -42,6 +45,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     held_up: float = 0.0
     waiting: int = 0
     idle: float = 0.0
+    starved: float = 0.0
     is_hash_bound: bool = False
 
 
@@ -79,17 +83,19 @@ class Lanes:
         self.rate = (sample.received - first.received) / took
         self._each = self.rate / max(1, sample.active)
         if sample.active >= self.target:
-            self._decide(now, sample, pressed=_is_pressed(first, sample, took))
+            is_starved = sample.starved - first.starved > took * _STARVED
+            self._decide(now, sample, pressed=_is_pressed(first, sample, took), starved=is_starved)
         return self.target
 
     def _has_just_grown(self, first: Sample, sample: Sample) -> bool:
         # What came while new connections were still being made tells nothing of what they bring.
         return first.active < self.target <= sample.active
 
-    def _decide(self, now: float, sample: Sample, *, pressed: bool) -> None:
+    def _decide(self, now: float, sample: Sample, *, pressed: bool, starved: bool) -> None:
         is_in_vain = self._before is not None and self.rate < self._before[1] * _GAIN
-        if is_in_vain and not self._is_doubtful:
-            self._is_doubtful = True  # a hiccup of the line is no reason: it is looked at once more
+        if is_in_vain and (starved or not self._is_doubtful):
+            # A hiccup of the line is no reason, and one of the processor none at all: it is looked at once more.
+            self._is_doubtful = self._is_doubtful or not starved
             return
         self._is_doubtful = False
         if is_in_vain and self._before:

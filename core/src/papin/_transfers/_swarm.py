@@ -19,6 +19,7 @@ from papin._transfers._meter import Meter
 from papin._transfers._pace import Pace
 from papin._transfers._payload import Payload
 from papin._transfers._pipe import Pipe
+from papin._transfers._processor import starved
 from papin.errors import NotFound, SourceChanged, TooManyRequests, TransferFailed
 
 _SHOWN = 0.05  # seconds between two reports of the progress
@@ -64,6 +65,7 @@ class Swarm:
         self._waited = 0.0
         self._waiting = 0
         self._idle = 0.0
+        self._starved = 0.0
         self._listening = trio.CancelScope()
         self._heard = trio.Event()
         self._came_at = 0.0
@@ -188,6 +190,7 @@ class Swarm:
         self._heard.set()
         if now - self._shown >= _SHOWN:
             self._shown = now
+            self._starved = starved()
             self._meter.show(self._before + self._came)
         if self._may_grow and self._ledger.total is not None:
             self._adapt(now, self._ledger.total)
@@ -203,6 +206,7 @@ class Swarm:
             held_up=self._waited,
             waiting=self._waiting,
             idle=self._idle,
+            starved=self._starved,
             is_hash_bound=self._pipe.is_hash_bound,
         )
         before = self._lanes.target
