@@ -62,6 +62,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if not config.option.markexpr:
         config.option.markexpr = "not live"
     if hasattr(config, "workerinput"):
+        # Each begins with other tests, and finds compiled what the others began with.
+        turn = int(config.workerinput["workerid"].removeprefix("gw")) % len(config.args)
+        config.args = config.args[turn:] + config.args[:turn]
         return
     if config.option.numprocesses is None:
         config.option.numprocesses, config.option.dist = "auto", "worksteal"
@@ -76,9 +79,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that take longest, so that no core is idle at the end while another is at one of them."""
+    """Begin with the tests that take longest, so that no core is idle at the end while another is at one of them.
+
+    The rest is in the order of its paths, in whichever order a worker collected it: all must have the same.
+    """
     long = ("packaging", "faults")
-    items.sort(key=lambda item: not any(map(item.get_closest_marker, long)))
+    items.sort(key=lambda item: (not any(map(item.get_closest_marker, long)), item.path))
 
 
 def pytest_collection_finish() -> None:

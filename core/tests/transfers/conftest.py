@@ -110,7 +110,7 @@ def small():
 
 @pytest.fixture(scope="session")
 def large():
-    return make_body(48 * MIB + 4321)
+    return make_body(36 * MIB + 4321)
 
 
 @pytest.fixture
@@ -123,6 +123,12 @@ def task(storage, small):
 def jumping_clock():
     """Jumps over waits, once nothing has happened for a while of real time: threads and sockets are no waits."""
     return trio.testing.MockClock(autojump_threshold=0.05)
+
+
+@pytest.fixture
+def slow_clock():
+    """Seconds are long, so that a fast server stays one on a busy machine."""
+    return trio.testing.MockClock(rate=0.05)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ async def test_a_server_that_limits_each_connection_gets_several(task, fast_cloc
     assert conditions == ({None} if pinned else {'"v1"'})
 
 
-async def test_a_fast_server_gets_one(task):
+async def test_a_fast_server_gets_one(task, slow_clock):
     async with fault_server(task.body) as server:
         await task.fetch(server, sized=False)
     assert len(server.requests) == 1
