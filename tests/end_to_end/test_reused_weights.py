@@ -18,7 +18,7 @@ from .conftest import download, states, wanted
 
 MIB = 1 << 20
 SPOT = 64 << 10
-WEIGHTS = hashlib.shake_256(b"weights").digest(32 * MIB)
+WEIGHTS = hashlib.shake_256(b"weights").digest(16 * MIB)
 
 
 def gguf(template, weights=WEIGHTS, tensors=4):
@@ -105,7 +105,7 @@ async def test_a_download_of_what_is_here_in_another_version_reuses_that(kernel,
 @pytest.mark.parametrize("body", [NEW, changed(NEW, HEAD + MIB)], ids=["the same weights", "others"])
 async def test_what_an_ordinary_download_left_is_gone_on_with_unless_more_is_here(kernel, put, body):
     await install(kernel, put)
-    arrived = 12 * MIB
+    arrived = 6 * MIB
     async with fault_server(body) as server:
         put("n", wanted("m.gguf", server.url, body=body))
         server.play(stall(arrived))
@@ -134,7 +134,7 @@ async def test_d7_what_was_copied_is_repaired_by_chunks(kernel, put):
         await download(kernel, "shelf:m", name="second")
         (file,) = (await kernel.models.show("second")).files
         path = await (await kernel._services.storage()).locate(file.sha256)
-        path.write_bytes(changed(NEW, HEAD + 10 * MIB))
+        path.write_bytes(changed(NEW, HEAD + 5 * MIB))
         server.requests.clear()
         plan = await kernel.repairs.plan("second")
         job = await kernel.downloads.wait((await kernel.repairs.start(plan)).id)
@@ -144,7 +144,7 @@ async def test_d7_what_was_copied_is_repaired_by_chunks(kernel, put):
 
 @pytest.mark.parametrize(
     ("at", "outcome", "warnings"),
-    [(HEAD + 16 * MIB, "weights", 0), (HEAD + 10 * MIB, "metadata", 1)],
+    [(HEAD + 8 * MIB, "weights", 0), (HEAD + 5 * MIB, "metadata", 1)],
     ids=["where a check looks", "where nobody looks"],
 )
 async def test_other_weights_of_the_same_layout_are_fetched_as_ever(kernel, put, at, outcome, warnings):
@@ -200,7 +200,7 @@ async def test_each_file_is_judged_by_itself(kernel, put):
             wanted("t.jinja", third.url, body=template, role="sidecar"),
         )
         await install(kernel, put, *beside)
-    weights = changed(NEW, HEAD + 16 * MIB)
+    weights = changed(NEW, HEAD + 8 * MIB)
     async with fault_server(weights) as first, fault_server(new_eyes) as second, fault_server(template + b"!") as third:
         put(
             "m",
@@ -263,7 +263,7 @@ trio.run(main)
 """
 
 
-@pytest.mark.parametrize("at", [1, 20 * MIB, 1 << 60], ids=["at its begin", "amid it", "before it is admitted"])
+@pytest.mark.parametrize("at", [1, 10 * MIB, 1 << 60], ids=["at its begin", "amid it", "before it is admitted"])
 async def test_killed_as_it_copies_it_begins_anew_and_trusts_nothing_that_is_there(environ, put, tmp_path, at):
     async with open_kernel(environ=environ) as kernel:
         await install(kernel, put)

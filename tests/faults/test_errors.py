@@ -42,7 +42,7 @@ async def test_d3_d4_d5_an_error_of_the_disk_at_any_call(lab, homes, body, row, 
         steps = ["download", server.url, "m", sha256]
         whole = await lab.live(homes / "0", steps, root=str(homes), kinds=kinds)
         assert whole.status == 0
-        for point in some(range(1, whole.calls + 1), 4):
+        for point in some(range(1, whole.calls + 1), 3):
             home = homes / str(point)
             life = await lab.live(home, steps, root=str(home), kinds=kinds, at=point, count=count, error=error)
             assert life.status in (0, 1), (point, life)

@@ -80,12 +80,13 @@ async def test_i3_nobody_takes_more_than_a_checkpoint_before_it_is_written(tmp_p
     disk = Disk(monkeypatch, after)
     payload = Payload(Area("key", tmp_path, tmp_path / "data"))
     payload.restart(Entity())
-    ledger = Ledger(connections * RUN * CHUNK)
+    run = max(RUN // connections, 2)  # chunks
+    ledger = Ledger(connections * run * CHUNK)
     pipe = Pipe(payload, ledger, Hasher(payload, ledger))
     answers = [Endless() for _ in range(connections)]
     async with pipe.running(), trio.open_nursery() as nursery:
         for answer in answers:
-            body, claim = Body(answer, None, Pace()), ledger.claim(RUN)
+            body, claim = Body(answer, None, Pace()), ledger.claim(run)
             nursery.start_soon(body.take, claim, ledger, pipe, lambda _, has_more, idle: None)
         async with disk.stuck():
             taken = sum(answer.came for answer in answers) - disk.written
