@@ -1,10 +1,12 @@
 """The sets of entries for each value: what is in them, whatever came and went, and in which block it lies."""
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from papin._index._file import Index
-from papin._index._postings import MAGNITUDES, keys_of, magnitude, members
+from papin._index._postings import MAGNITUDES, keys_of, magnitude, members, sampled
 from papin._index._write import forget
 
 from .shelf import entry, put
@@ -29,7 +31,20 @@ def test_a_larger_amount_has_no_smaller_magnitude(one, other):
 
 @given(keys=st.sets(st.integers(0, 20_000), max_size=40))
 def test_keys_of_bits(keys):
-    assert keys_of(sum(1 << key for key in keys)) == sorted(keys)
+    assert [*keys_of(sum(1 << key for key in keys))] == sorted(keys)
+
+
+@given(keys=st.sets(st.integers(0, 20_000), max_size=400), most=st.integers(1, 64))
+def test_a_sample_is_of_the_set_and_no_larger(keys, most):
+    found = sampled(sum(1 << key for key in keys), most)
+    assert len(found) == len(set(found)) <= most
+    assert keys.issuperset(found)
+
+
+def test_a_sample_of_a_dense_set_is_from_all_over_it():
+    found = sampled((1 << 100_000) - 1, 64)
+    assert len(found) > 60
+    assert max(second - first for first, second in pairwise(found)) < 2000
 
 
 def posted(connection):
@@ -43,7 +58,7 @@ def posted(connection):
     stored = connection.execute("SELECT DISTINCT facet, number FROM postings").fetchall()
     for column, number in {*stored, *have}:
         if column in {"license", "can", "parameters", "publisher"}:
-            found = keys_of(members(connection, column, [number]))
+            found = [*keys_of(members(connection, column, [number]))]
             sets |= {(column, number): found} if found else {}
     return sets, {value: sorted(keys) for value, keys in have.items()}
 

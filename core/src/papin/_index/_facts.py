@@ -271,7 +271,8 @@ _decoder = msgspec.msgpack.Decoder(CatalogEntry)
 
 def pack(entry: CatalogEntry) -> bytes:
     """Return an entry as it is stored."""
-    packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=_TYPICAL)
+    # With a table of codes of its own an entry is 6 % smaller, and takes longer to write and twice as long to read.
+    packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS, strategy=zlib.Z_FIXED, zdict=_TYPICAL)
     return packer.compress(_encoder.encode(entry)) + packer.flush()
 
 

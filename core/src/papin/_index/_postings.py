@@ -10,10 +10,10 @@ from __future__ import annotations
 import sqlite3
 import struct
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 
-__all__ = ["MAGNITUDES", "POSTED", "Postings", "bits_of_keys", "keys_of", "magnitude", "members"]
+__all__ = ["MAGNITUDES", "POSTED", "Postings", "bits_of_keys", "keys_of", "magnitude", "members", "sampled"]
 
 MAGNITUDES = 128
 """How many magnitudes there are."""
@@ -24,8 +24,9 @@ _AMOUNTS = ("parameters", "largest", "context", "need", "size")
 POSTED = ("arch", "license", "access", "catalog", *_MEMBERS, *_AMOUNTS)
 """The columns of an entry whose values have sets. Publishers are too many: they have an index."""
 
-# A page of a refresh changes few blocks, and a block of a set is smaller than what SQLite keeps outside of its tree.
-_BLOCK = 4096
+# A page of a refresh changes one block or two, and each (1,920 bytes) is smaller than what SQLite keeps outside of its
+# tree.
+_BLOCK = 15_360
 
 
 def magnitude(amount: float) -> int:
@@ -37,19 +38,22 @@ def magnitude(amount: float) -> int:
 
 def members(connection: sqlite3.Connection, column: str, numbers: Collection[int]) -> int:
     """Return the keys of the entries that have one of `numbers` in `column`, each as a bit."""
-    marks = ", ".join("?" * len(numbers))
+    if not numbers:
+        return 0
+    wanted, among = tuple(numbers), f"IN ({', '.join('?' * len(numbers))})"
+    if isinstance(numbers, range):
+        wanted, among = (min(numbers), max(numbers)), "BETWEEN ? AND ?"
     if column == "publisher":
-        query = f"SELECT key FROM entries WHERE publisher IN ({marks})"  # noqa: S608  our own names, here and below
-        return bits_of_keys([key for (key,) in connection.execute(query, tuple(numbers))])
-    query = f"SELECT block, bits FROM postings WHERE facet = ? AND number IN ({marks})"  # noqa: S608
+        query = f"SELECT key FROM entries WHERE publisher {among}"  # noqa: S608  our own names, here and below
+        return bits_of_keys([key for (key,) in connection.execute(query, wanted)])
+    query = f"SELECT block, bits FROM postings WHERE facet = ? AND number {among}"  # noqa: S608
     blocks: defaultdict[int, int] = defaultdict(int)
-    for block, bits in connection.execute(query, (column, *numbers)):
+    for block, bits in connection.execute(query, (column, *wanted)):
         blocks[block] |= int.from_bytes(bits, "little")
-    size = _BLOCK // 8
-    return int.from_bytes(
-        b"".join(blocks.get(block, 0).to_bytes(size, "little") for block in range(max(blocks, default=-1) + 1)),
-        "little",
-    )
+    found = 0
+    for block, some in blocks.items():
+        found |= some << block * _BLOCK
+    return found
 
 
 def bits_of_keys(keys: Collection[int]) -> int:
@@ -60,16 +64,20 @@ def bits_of_keys(keys: Collection[int]) -> int:
     return int.from_bytes(found, "little")
 
 
-def keys_of(bits: int) -> list[int]:
-    """Return the keys in a set."""
-    words = struct.iter_unpack("<Q", bits.to_bytes((bits.bit_length() + 63) // 64 * 8, "little"))
-    found = []
-    for number, (word,) in enumerate(words):
-        left = word
-        while left:
-            found.append(64 * number + (left & -left).bit_length() - 1)
-            left &= left - 1
-    return found
+def keys_of(bits: int) -> Iterator[int]:
+    """Yield the keys in a set, the lowest first."""
+    digits = f"{bits:b}"
+    at = digits.rfind("1")
+    while at >= 0:
+        yield len(digits) - 1 - at
+        at = digits.rfind("1", 0, at)
+
+
+def sampled(bits: int, most: int) -> list[int]:
+    """Return some keys of a set from all over it, since what came together may be alike; of a sparse one fewer."""
+    step = bits.bit_length() // 32 // most + 1
+    words = struct.unpack(f"<{step * most}I", bits.to_bytes(4 * step * most, "little"))
+    return [32 * at + (words[at] & -words[at]).bit_length() - 1 for at in range(0, len(words), step) if words[at]]
 
 
 class Postings:

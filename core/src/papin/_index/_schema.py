@@ -9,7 +9,7 @@ from typing import Final
 
 __all__ = ["FILE_NAME", "STATEMENTS", "VERSION"]
 
-VERSION: Final = 7
+VERSION: Final = 8
 
 FILE_NAME: Final = f"catalogs.{VERSION}.db"
 

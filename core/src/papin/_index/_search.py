@@ -25,13 +25,15 @@ from papin._index._conditions import Condition, Here, condition
 from papin._index._facets import known
 from papin._index._identity import plain_name
 from papin._index._instead import instead
-from papin._index._postings import MAGNITUDES, bits_of_keys, keys_of, magnitude, members
+from papin._index._postings import MAGNITUDES, bits_of_keys, keys_of, magnitude, members, sampled
 from papin._index._spelling import Word, folded, mend, mended_further, tokens, word_of
 from papin.query import Query
 
 __all__ = ["Hits", "search"]
 
 _MANY = 6000  # who have a word, where an entry is looked into instead of fetching them
+_OFTEN = 5  # as above, of `_SOME` of those who may be hits
+_SOME = 64
 _HARDLY = 300  # who may be hits, where each is looked into instead of finding out how many have a word
 _FEW = 1000  # who are sorted, all of them
 _SAMPLE = 100  # of which it is told what values there are
@@ -146,6 +148,11 @@ class _Place:
         return self.members("catalog", [number for name, number in numbers.items() if here is None or name in here])
 
     @cached_property
+    def last(self) -> int:
+        """The highest key of an entry."""
+        return int(self.connection.execute("SELECT coalesce(max(key), 0) FROM entries").fetchone()[0])
+
+    @cached_property
     def installed(self) -> frozenset[int]:
         """What is on this machine."""
         return frozenset(self._installed())
@@ -204,11 +211,12 @@ class _Asked:
         if not self._words:
             yield from self._in_order(_Set(self._may))
         elif self._sort != "match":
-            yield from self._in_order(self._having(_ALL))
+            yield from self._in_order(self._having(_ALL, self._may))
         else:
             yield from self._preferred(_Set(self._named_so()))
-            for columns in (("title",), _ALL):
-                yield from self._preferred(self._having(columns))
+            having = self._having(_ALL, self._may)
+            yield from self._preferred(self._having(("title",), having.bits))
+            yield from self._preferred(having)
 
     def finds(self) -> bool:
         """Tell whether there is any hit."""
@@ -227,13 +235,20 @@ class _Asked:
         query = "SELECT key FROM entries WHERE lower(name) IN (SELECT lower(value) FROM json_each(?))"
         return self._may & (found | bits_of_keys([key for (key,) in self._do(query, (json.dumps([*names]),))]))
 
-    def _having(self, columns: Sequence[str]) -> _Set:
-        """Return those that have all words in these columns together."""
-        if self._may.bit_count() > _HARDLY:  # else to look into each is quicker
+    def _having(self, columns: Sequence[str], bits: int) -> _Set:
+        """Return those of some that have all words in these columns together."""
+        if bits.bit_count() > _HARDLY and not self._most_have(columns, bits):  # else to look into each is quicker
             found = self._place.matching(self._match if columns == _ALL else f"{{title}} : ({self._match})")
             if found is not None:
-                return _Set(self._may & found)
-        return _Set(self._may, columns)
+                return _Set(bits & found)
+        return _Set(bits, columns)
+
+    def _most_have(self, columns: Sequence[str], bits: int) -> bool:
+        """Tell whether, by a sample, so many have the words in these columns that they are too many to fetch."""
+        if columns == _ALL and len(self._words) > 1:  # what has several is hardly ever so much
+            return False
+        some = [(key, key) for key in sampled(bits, _SOME)]
+        return sum(1 for _ in self._looked_at(some, columns)) >= _OFTEN
 
     def _preferred(self, some: _Set) -> Iterator[tuple[int, int]]:
         """Yield what is here before what fits, and what fits before the rest."""
@@ -254,10 +269,9 @@ class _Asked:
         if some.bits.bit_count() <= _FEW:
             yield from self._sorted(some, order, others=others)
             return
-        there = some.bits.to_bytes(some.bits.bit_length() // 8 + 1, "little")
-        last = len(there) << 3
+        digits = f"{some.bits:0{self._place.last + 1}b}"
         for keys in self._walked(f"SELECT e.key FROM entries e INDEXED BY entries_by_{column} ORDER BY {order}"):  # noqa: S608
-            wanted = [key for key in keys if key < last and there[key >> 3] >> (key & 7) & 1]
+            wanted = [key for key in keys if digits[~key] == "1"]
             for first in range(0, len(wanted), _BATCH):
                 yield from self._looked_at(self._rows(wanted[first : first + _BATCH], others), some.look)
 
@@ -275,7 +289,7 @@ class _Asked:
     def _sorted(
         self, some: _Set, order: str, *order_by: str | int, others: Sequence[str] = ()
     ) -> Iterator[tuple[int, int]]:
-        yield from self._looked_at(self._rows(keys_of(some.bits), others, order, order_by), some.look)
+        yield from self._looked_at(self._rows([*keys_of(some.bits)], others, order, order_by), some.look)
 
     def _rows(
         self, keys: Sequence[int], others: Sequence[str], order: str = "few.key", order_by: Sequence[str | int] = ()
@@ -289,20 +303,34 @@ class _Asked:
         return self._do(query, (json.dumps(keys), *self._parameters, *order_by))
 
     def _looked_at(self, rows: Iterable[tuple[int, int]], columns: Collection[str]) -> Iterator[tuple[int, int]]:
-        return (row for row in rows if not columns or self._has_words(row[0], columns))
+        if not columns:
+            yield from rows
+            return
+        # To ask the index of words for some entries is to look through what it has of all.
+        text = " || ' ' || ".join(columns)
+        query = f"SELECT key, {text} FROM details WHERE key IN (SELECT value FROM json_each(?))"  # noqa: S608  constants
+        left = iter(rows)
+        while some := [*islice(left, _BATCH)]:
+            texts = dict(self._do(query, (json.dumps([key for key, _ in some]),)))
+            yield from (row for row in some if self._has_words(folded(texts[row[0]])))
 
-    def _has_words(self, key: int, columns: Collection[str]) -> bool:
-        # To ask the index of words for one entry is to look through what it has of all.
-        query = f"SELECT {', '.join(columns)} FROM details WHERE key = ?"  # noqa: S608  constants
-        text = folded(" ".join(self._do(query, (key,)).fetchone()))
-        return all(word.search(text) for word in self._looks)
+    def _has_words(self, text: str) -> bool:
+        return all(any(map(text.__contains__, begins)) and find(text) for begins, find in self._looks)
 
     @cached_property
-    def _looks(self) -> list[re.Pattern[str]]:
+    def _looks(self) -> list[_Look]:
         return [_look(word) for word in self._words]
 
 
-def _look(word: Word) -> re.Pattern[str]:
-    """Return what finds a word in a text that is folded, as the index would."""
-    either = "|".join(map(re.escape, word.terms or (word.typed,)))
-    return re.compile(rf"(?<![^\W_])(?:{either})" + (r"(?![^\W_])" if word.terms else ""))
+class _Look(NamedTuple):
+    """What finds a word in a text that is folded, as the index would: nothing without any of `begins` in it."""
+
+    begins: tuple[str, ...]
+    find: Callable[[str], re.Match[str] | None]
+
+
+def _look(word: Word) -> _Look:
+    begins = word.terms or (word.typed,)
+    either = "|".join(map(re.escape, begins))
+    pattern = rf"(?<![^\W_])(?:{either})" + (r"(?![^\W_])" if word.terms else "")
+    return _Look(begins, re.compile(pattern).search)
