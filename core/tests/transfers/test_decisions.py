@@ -173,6 +173,18 @@ async def test_n12_ten_minutes_are_waited_and_not_more(autojump_clock):
     assert caught.value.wait == 11_100
 
 
+async def test_n34_another_source_is_not_waited_for_long(autojump_clock):
+    retries = Retries(hurried=True)
+    await retries.wait(_transient(), progressed=False, asked=5)
+    await retries.wait(_transient(), progressed=False)
+    with pytest.raises(TransferFailed):
+        await retries.wait(_transient(), progressed=False)
+    assert trio.current_time() <= 6
+    with pytest.raises(TooManyRequests, match="7 s") as caught:
+        await Retries(hurried=True).wait(_transient(), progressed=False, asked=7)
+    assert caught.value.wait == 7
+
+
 def test_n16_a_trickle_is_no_progress():
     assert not is_progress(1, 0.0001)
     assert not is_progress(10_000, 30)

@@ -125,8 +125,8 @@ class Engine:
         return retries
 
     def _retries(self) -> Retries:
-        # As long as there is another mirror, that is tried soon.
-        return Retries(persistent=not self._mirrors.others, waits=self._waits)
+        is_last = not self._mirrors.others
+        return Retries(persistent=is_last, hurried=not is_last, waits=self._waits)
 
     async def _session(self) -> None:
         """Ask for what is missing and take it, over as many connections as help, until one thing or another ends it."""

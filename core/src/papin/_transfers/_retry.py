@@ -13,13 +13,15 @@ from papin.errors import TooManyRequests, TransferFailed
 from papin.sizes import duration_text
 
 _FRUITLESS = 6  # attempts in a row that brought too little
+_HURRIED = 3  # the same where another source may be asked instead
 _PERSISTENCE = 300.0  # seconds for which a transfer that was under way goes on trying at least: a cable, a new network
 _ATTEMPTS = 200  # in all
 _LEAST, _RATE = 1024, 1024  # bytes, and bytes a second, that an attempt must bring to count as progress
 _FIRST = 0.5
 _NOTICED = 2.0
 _LONGEST = 60.0
-_PATIENCE = 600.0  # the longest that a server may make us wait
+_PATIENCE = 600.0  # the longest that a server may make us wait,
+_HURRY = 5.0  # and where another source may be asked instead
 
 
 Waits = Callable[[str, float], None]
@@ -33,11 +35,14 @@ def tell_nobody(_why: str, _seconds: float) -> None:
 class Retries:
     """Counts the attempts of one transfer; one that is `persistent` does not give up soon once something came.
 
-    `waits` is told of the waits that are long enough to be noticed.
+    One that is `hurried` does so soon, as there is another source that may be asked instead. `waits` is told of the
+    waits that are long enough to be noticed.
     """
 
-    def __init__(self, *, persistent: bool = False, waits: Waits = tell_nobody) -> None:
+    def __init__(self, *, persistent: bool = False, hurried: bool = False, waits: Waits = tell_nobody) -> None:
         self._persistent = persistent
+        self._fruitless_most = _HURRIED if hurried else _FRUITLESS
+        self._patience = _HURRY if hurried else _PATIENCE
         self._waits = waits
         self._came_at = -inf
         self._fruitless = 0
@@ -56,7 +61,7 @@ class Retries:
             self._came_at = trio.current_time()
         if not error.transient or self._is_enough():
             raise error
-        if asked is not None and asked > _PATIENCE:
+        if asked is not None and asked > self._patience:
             raise _deferred(error, asked) from error
         await self._sleep(self._pause() if asked is None else asked, error.message)
 
@@ -71,7 +76,7 @@ class Retries:
             self._waits("", 0.0)
 
     def _is_enough(self) -> bool:
-        is_in_vain = self._fruitless >= _FRUITLESS and trio.current_time() - self._came_at >= _PERSISTENCE
+        is_in_vain = self._fruitless >= self._fruitless_most and trio.current_time() - self._came_at >= _PERSISTENCE
         return is_in_vain or self._attempts >= _ATTEMPTS
 
     def _pause(self) -> float:
