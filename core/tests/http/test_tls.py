@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from papin.errors import AddressUnsafe, TransferFailed
+from papin.errors import AddressUnsafe, ConfigInvalid, TransferFailed
 from papin.http import Http
 from papin.testing.fault_scripts import redirect
 from papin.testing.fault_server import fault_server
@@ -50,6 +50,17 @@ async def _get(http, server, name, resolver):
 async def test_an_authority_that_the_environment_names_is_trusted(authority, resolver):
     async with fault_server(b"x" * 1000, tls=authority("good.example")) as server:
         assert (await _get(authority.http, server, "good.example", resolver)).body == b"x" * 1000
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+async def test_an_authority_that_cannot_be_read_is_no_matter_of_the_network(tmp_path, content):
+    file = tmp_path / "mine.pem"
+    if content:
+        file.write_text(content)
+    async with Http(environ={"SSL_CERT_FILE": str(file)}).client("https://localhost:9") as client:
+        with pytest.raises(ConfigInvalid, match=r"mine\.pem: ") as caught:
+            await client.request("GET", "/")
+    assert "SSL_CERT_FILE" in caught.value.next_step
 
 
 async def test_n30_an_authority_that_nobody_knows_is_not(authority, resolver):

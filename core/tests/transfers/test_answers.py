@@ -160,6 +160,19 @@ async def test_n35_a_proxy_that_refuses_is_said_and_not_tried_again(task, proxie
     assert len(proxy.requests) == 1
 
 
+async def test_n35_a_proxy_that_is_not_there_is_said(task, resolver, jumping_clock):
+    resolver.answers["proxy.example"] = [["127.0.0.1"]]
+    async with fault_server(b"") as gone:
+        task.environ = {"HTTP_PROXY": f"http://me:canary@proxy.example:{gone.port}"}
+    with pytest.raises(
+        TransferFailed, match=r"the proxy does not answer: proxy\.example .*: Connection refused$"
+    ) as caught:
+        await task.fetch("http://far.example/m.gguf")
+    assert caught.value.transient
+    assert "HTTP_PROXY" in caught.value.next_step
+    assert "canary" not in repr(caught.value.message)
+
+
 @pytest.mark.parametrize("injected", [web_page(), web_page(kind="application/octet-stream")])
 async def test_n35_a_page_that_a_proxy_injects_is_not_the_file(task, proxied, injected):
     async with proxied(injected):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 
 import h11
@@ -61,7 +62,7 @@ FOREIGN: tuple[type[BaseException], ...] = tuple(_TABLE)
 
 # h11 tells a body that was cut off and a message that is malformed by the same class; only the first may be retried.
 _CUT = ("peer closed connection", "Server disconnected")
-PROXY = "Check HTTPS_PROXY and NO_PROXY, and the user name and password in the proxy's address."
+PROXY = "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the user name and password in the proxy's address."
 _REASONS: dict[type[BaseException], str] = {
     httpcore.ProxyError: PROXY,
     ssl.SSLCertVerificationError: "Check the clock and the address; for an authority of your own set SSL_CERT_FILE.",
@@ -84,7 +85,9 @@ def _detail(error: BaseException) -> str:
     if isinstance(error, httpcore.ProxyError):
         return str(error)[:80]
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        # trio puts the address into this text.
+        is_known = not isinstance(error, ssl.SSLError) and (error.errno or 0) > 0
+        return os.strerror(error.errno or 0) if is_known else error.strerror
     if isinstance(error, (h11.ProtocolError, httpcore.ProtocolError)):
         return str(error)[:80]
     return ""

@@ -18,6 +18,7 @@ from papin._http._patience import Patience, too_slow
 from papin._http._tls import Secure
 from papin.errors import AddressUnsafe, Offline, TransferFailed
 
+_PROXY = "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and the network."
 _STAGGER = 0.25  # seconds until the next address is tried beside the last one (RFC 8305 calls for 250 ms)
 _PIECE = 256 << 10  # httpcore asks for 64 KiB at a time; what is large is read past it, see `StreamedResponse`
 
@@ -65,6 +66,10 @@ class Rules:
             self._need_name(host)
         return list(addresses) if self.is_named(host) else public
 
+    def failed(self, error: TransferFailed) -> TransferFailed:
+        """Return what to tell when nobody could be reached, because of `error`."""
+        return error
+
     def _need_name(self, host: str) -> None:
         if not self.is_named(host):
             raise AddressUnsafe(
@@ -83,6 +88,12 @@ class Anyone(Rules):
         """Allow all of them."""
         return list(addresses)
 
+    def failed(self, error: TransferFailed) -> TransferFailed:
+        """Tell that it is the proxy: whoever asked for something else does not know this host."""
+        made = type(error)(f"the proxy does not answer: {error.message}", next_step=_PROXY)
+        made.transient = error.transient
+        return made
+
 
 class Backend(httpcore.AsyncNetworkBackend):
     """Connects for httpcore: resolves once, judges every address, connects to exactly those, in a race."""
@@ -100,9 +111,15 @@ class Backend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002
     ) -> httpcore.AsyncNetworkStream:
         """Return a connection to `host`."""
+        try:
+            return Wire(await self._connect(host, port), host, self._patience)
+        except TransferFailed as error:
+            raise self._rules.failed(error) from error
+
+    async def _connect(self, host: str, port: int) -> trio.SocketStream:
         with trio.move_on_after(self._patience.connect):
             addresses = self._rules.allowed(host, await _resolve(host, port))
-            return Wire(await _race(host, _interleave(addresses), port), host, self._patience)
+            return await _race(host, _interleave(addresses), port)
         raise too_slow(f"{host} could not be reached within {self._patience.connect:.0f} s")
 
 

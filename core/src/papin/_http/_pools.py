@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Mapping
 
@@ -12,6 +13,7 @@ import trio
 from papin._http._network import Anyone, Backend, Rules
 from papin._http._patience import Patience
 from papin._http._proxies import make_proxy, proxy_for
+from papin.errors import ConfigInvalid
 
 _MOST = 32
 _IDLE = 8
@@ -36,8 +38,19 @@ class Trust:
         context = ssl.create_default_context()
         file, folder = self._environ.get("SSL_CERT_FILE"), self._environ.get("SSL_CERT_DIR")
         if file or folder:
-            context.load_verify_locations(cafile=file or None, capath=folder or None)
+            try:
+                context.load_verify_locations(cafile=file or None, capath=folder or None)
+            except OSError as error:  # ssl.SSLError is one
+                raise _no_authorities(file or folder or "", error) from error
         return context
+
+
+def _no_authorities(place: str, error: OSError) -> ConfigInvalid:
+    why = "it holds no certificate" if isinstance(error, ssl.SSLError) else os.strerror(error.errno or 0)
+    return ConfigInvalid(
+        f"the certificate authorities of the environment cannot be read from {place}: {why}",
+        next_step="Set SSL_CERT_FILE to a file of certificates in PEM form, or unset it.",
+    )
 
 
 class Pools:
