@@ -244,7 +244,7 @@ async def test_when_its_hours_end_it_stops_until_they_come_again(world, clock):
 
     assert await world.turns.run(world.add(_job(1)), world.handle, fetch, "11:00-13:00") == "m"
     assert [round(each / 3600) for each in began] == [0, 23]
-    assert world.told == ["until 11:00", ""]
+    assert world.told == ["until 11:00 tomorrow", "until 11:00", ""]
 
 
 @pytest.fixture

@@ -214,7 +214,8 @@ class Downloads:
         parse_hours(between or "")
         job = await self.status(ref)
         if job.state not in RESUMABLE:
-            raise Conflict(f"{job.id} is {job.state}", next_step=f"papin downloads list shows {job.id}.")
+            then = f"papin run {job.model}" if job.state == "completed" else f"papin downloads watch {job.id}"
+            raise Conflict(f"{job.id} is {job.state}", next_step=then)
         return await self._resume(await self._set_terms(job, limit, between))
 
     async def _resume(self, job: Job) -> Job:

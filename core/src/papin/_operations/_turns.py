@@ -84,16 +84,21 @@ class Turns:
 
     async def _wait_open(self, job_id: str, between: str, handle: JobHandle, hours: Hours) -> None:
         left = hours.opens_in(self._clock())
-        handle.wait_for(f"until {hours.opens:%H:%M}", _moment(self._clock() + left))
+        until = self._clock() + left
+        handle.wait_for(f"until {self._time(until)}", _moment(until))
         with trio.move_on_after(min(_LONGEST, left)):
             await self._changed(job_id, between)
 
+    def _time(self, stamp: float) -> str:
+        """Return a time of the next 24 hours as people say it."""
+        then, now = datetime.fromtimestamp(stamp).astimezone(), datetime.fromtimestamp(self._clock()).astimezone()
+        return f"{then:%H:%M}" if then.date() == now.date() else f"{then:%H:%M} tomorrow"
+
     async def _defer(self, handle: JobHandle, seconds: float) -> None:
         until, enough = self._clock() + seconds, trio.current_time() + seconds
-        text = f"for the server, until {_moment(until).astimezone():%H:%M}"
         # By whichever clock it is over first: one may be set back, the other stands while the machine sleeps.
         while (left := min(until - self._clock(), enough - trio.current_time())) > 0:
-            handle.wait_for(text, _moment(until))
+            handle.wait_for(f"for the server, until {self._time(until)}", _moment(until))
             await trio.sleep(min(_LONGEST, left))
 
     async def _at_pace(self, job: Job, between: str, fetch: Callable[[Pace], Awaitable[T]]) -> list[T]:
