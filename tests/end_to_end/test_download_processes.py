@@ -356,7 +356,7 @@ async def test_hours_can_be_changed_when_it_goes_on(environ, papin):
     async with fault_server(BODY) as server, open_kernel(environ=environ) as kernel:
         job = await kernel.downloads.start(server.url, name="m")
         each = await first_of(kernel, job, waits)
-        assert each.waiting == "until 00:00"
+        assert each.waiting == "until 00:00 tomorrow"
         await kernel.downloads.pause(job.id)
         resumed = ["downloads", "resume", job.id, "--between", "always", "--limit", "50MB"]
         await trio.to_thread.run_sync(lambda: papin(*resumed))

@@ -98,7 +98,9 @@ def remaining(progress: Progress) -> str:
     if progress.silent_since is not None:
         return f"nothing since {progress.silent_since.astimezone():%H:%M:%S}"
     left = f"{duration_text(progress.remaining)} left" if progress.remaining else ""
-    return left if progress.resumable else f"{left} (cannot be resumed)".strip()
+    if progress.resumable:
+        return left
+    return f"{left} (cannot be resumed)" if left else "cannot be resumed"
 
 
 def stage(job: Job) -> str:

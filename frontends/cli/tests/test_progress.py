@@ -36,7 +36,7 @@ def test_a_fast_download_has_a_line_for_each_tenth():
 def test_a_download_that_cannot_be_resumed_says_so():
     known = Progress(phase="downloading", done=500, total=1000, speed=100.0, remaining=5.0, resumable=False)
     assert jobs.line(known).endswith("5 s left (cannot be resumed)")
-    assert sentences.remaining(Progress(phase="downloading", done=1, resumable=False)) == "(cannot be resumed)"
+    assert sentences.remaining(Progress(phase="downloading", done=1, resumable=False)) == "cannot be resumed"
 
 
 def test_a_slow_download_has_a_line_every_few_seconds():
