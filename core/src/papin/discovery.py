@@ -93,6 +93,8 @@ class Found(Value, frozen=True, kw_only=True):
     """How many entries there are in all catalogs together."""
     unasked: tuple[str, ...] = ()
     """The catalogs of which nothing is known yet: they were never refreshed, or never with success."""
+    stale: tuple[str, ...] = ()
+    """The catalogs of these cards whose last refresh failed: what they told before is shown."""
 
 
 class Row(Value, frozen=True, kw_only=True):
@@ -106,7 +108,7 @@ class Row(Value, frozen=True, kw_only=True):
 class ModelPage(Value, frozen=True, kw_only=True):
     """Everything about a model that can be installed, before anything of it is.
 
-    `variants` are in their catalog's order; one is the default. `header` is what the default's weights say of
+    `variants` are the smallest first; one is the default. `header` is what the default's weights say of
     themselves, where they were looked into. `problem` is why the catalog could not be asked: the rest is then what it
     told at the last refresh.
     """

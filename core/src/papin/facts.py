@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from papin import words
 from papin.safe import line, name
@@ -214,9 +215,17 @@ def _file(file: StoredFile) -> str:
 
 
 def _access(page: ModelPage) -> str:
+    login = f"papin login {_host(page)}"
     if page.entry.access == "gated":
-        return f"accept its licence at {page.entry.homepage or 'its web page'}, then: papin login"
-    return "private: papin login gives papin your token" if page.entry.access == "private" else ""
+        return f"accept its licence at {page.entry.homepage or 'its web page'}, then: {login}"
+    return f"private: {login} gives papin your token" if page.entry.access == "private" else ""
+
+
+def _host(page: ModelPage) -> str:
+    """Return who wants the token: where its files come from, else where its page is."""
+    sources = (source for each in page.variants for file in each.variant.files for source in file.sources)
+    urls = (str(url) for source in sources if (url := getattr(source, "url", "")))
+    return urlsplit(next(urls, page.entry.homepage)).netloc or "HOST"
 
 
 def _inside(page: ModelPage) -> str:

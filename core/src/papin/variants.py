@@ -125,7 +125,9 @@ def judge(
     installed: Mapping[str, str] | None = None,
     header: Header | None = None,
 ) -> tuple[Judged, ...]:
-    """Return each variant with its fit and a note; `installed` tells the ids of models by their references.
+    """Return each variant with its fit and a note, the smallest first; `installed` are ids of models by references.
+
+    Those of unknown size come after the others, as they were.
 
     `header` is that of any of them: they share all that their memory depends on, but the size.
     """
@@ -141,7 +143,7 @@ def judge(
             is_default=each is default,
             installed=here.get(each.ref, ""),
         )
-        for each in variants
+        for each in sorted(variants, key=lambda each: math.inf if each.size is None else each.size)
     )
 
 

@@ -34,6 +34,8 @@ class Session:
         return Variant(ref=f"{name}:anvil", catalog=name, name="anvil", variant="", files=(file,))
 
     async def refresh(self, state):
+        if self.context.settings.address.endswith("/missing"):
+            raise NotFound("there is no index", next_step="papin catalogs remove team")
         if not self.context.settings.address.endswith("/a"):
             raise TransferFailed("there is nothing", next_step="look")
         name = self.context.name
@@ -133,6 +135,9 @@ async def test_one_that_cannot_be_read_is_taken_back(kernel):
     async with kernel("offline = false\n") as opened:
         with pytest.raises(TransferFailed, match="there is nothing"):
             await opened.catalogs.add("team", "https://team.example/b")
+        with pytest.raises(NotFound) as error:
+            await opened.catalogs.add("team", "https://team.example/missing")
+        assert error.value.next_step == "Nothing was added. With the right address: papin catalogs add team ADDRESS"
         assert (kernel.home / "config.toml").read_text().strip() == "offline = false"
         assert "team" not in [each.name for each in await opened.catalogs.list()]
         assert (await opened.catalogs.add("team", "https://team.example/a")).models == 1
@@ -149,6 +154,7 @@ async def test_one_that_cannot_be_read_is_taken_back(kernel):
         ("team", "a", NameInvalid),
         ("team", "", NameInvalid),
         ("team", "/a\0/a", NameInvalid),
+        ("team", "ftp://team.example/a", NameInvalid),
     ],
 )
 async def test_what_cannot_be_a_catalog_is_refused_and_leaves_nothing(kernel, name, address, error):

@@ -184,8 +184,10 @@ def test_more_kinds_of_formats_than_there_are_bits_are_still_shown(index):
 
 
 def test_what_was_found_out_of_a_file_stays_until_it_is_another(index):
-    def told(number, **facts):
-        bare = entry("alpha", "main", files=(file(number),))
+    def told(number, *, digests=True, **facts):
+        whole = file(number)
+        listed = whole if digests else msgspec.structs.replace(whole, sha256=None, size=None)
+        bare = entry("alpha", "main", files=(listed,))
         variant = msgspec.structs.replace(bare.variants[0], quantization="")
         return msgspec.structs.replace(bare, variants=(variant,), **facts)
 
@@ -194,7 +196,9 @@ def test_what_was_found_out_of_a_file_stays_until_it_is_another(index):
     put(index, msgspec.structs.replace(told(1), variants=(looked_at,), architecture="llama"))
     assert put(index, told(1)).changed == 0
     assert put(index, told(1, downloads=5)).changed == 1
-    assert names(index, "quant:bf16 arch:llama disk:<1k") == ["alpha"]
+    assert names(index, "quant:bf16 arch:llama disk:<1kb") == ["alpha"]
+    assert put(index, told(1, digests=False, downloads=6)).changed == 1, "a list tells no digests"
+    assert names(index, "quant:bf16 arch:llama disk:<1kb") == ["alpha"]
     assert put(index, told(2)).changed == 1
     assert (names(index, "quant:bf16"), names(index, "arch:llama"), names(index, "disk:<1k")) == ([], [], [])
 

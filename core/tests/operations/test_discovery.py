@@ -88,7 +88,9 @@ async def test_a_catalog_that_fails_is_marked_and_keeps_what_it_told(hub):
         assert (done["hub"].problem.message, done["starter"].problem) == ("the hub is away", None)
         status = {each.name: each for each in await kernel.catalogs.list()}["hub"]
         assert (status.state, status.models, status.problem.code) == ("failed", 1, TransferFailed.code)
-        assert [card.entry.name for card in (await kernel.discovery.search("lake")).cards] == [A.name]
+        found = await kernel.discovery.search("lake")
+        assert ([card.entry.name for card in found.cards], found.stale) == ([A.name], ("hub",))
+        assert (await kernel.discovery.search("smollm2")).stale == ()
 
 
 async def test_offline_nobody_is_asked_and_nobody_has_failed(hub):
@@ -192,6 +194,26 @@ async def test_the_page_of_a_model_says_which_variant_to_take(hub):
         assert [each.variant.variant for each in page.variants if each.is_default] == ["Q4_K_M"]
         assert (page.installed, page.problem) == ((), None)
         assert [source.ref for source in page.sources] == ["hub:acme/lake-1b"]
+
+
+async def test_the_page_of_one_variant_needs_it_to_be_there(hub):
+    hub.tell(entries=[A])
+    async with hub.kernel() as kernel:
+        assert len((await kernel.discovery.show("hub:acme/lake-1b:q8_0")).variants) == len(A.variants)
+        with pytest.raises(NotFound, match="no such variant"):
+            await kernel.discovery.show("hub:acme/lake-1b:Q9_9")
+
+
+async def test_a_catalog_is_called_by_its_name_too_and_a_mistyped_one_is_told(hub, site):
+    other = SOURCE.replace("LOCAL", "False").replace('name="hub", prefix="hub"', 'name="harbour", prefix="hb"')
+    site.install("harbour", source=other)
+    told = msgspec.convert(msgspec.to_builtins(A) | {"ref": f"hb:{A.name}", "catalog": "harbour"}, CatalogEntry)
+    hub.tell(entries=[told])
+    async with hub.kernel() as kernel:
+        assert (await kernel.discovery.show(f"harbour:{A.name}")).entry.ref == f"hb:{A.name}"
+        with pytest.raises(NotFound) as caught:
+            await kernel.discovery.show("startr:smollm2")
+        assert caught.value.next_step.startswith("The nearest: starter:smollm2.")
 
 
 async def test_a_catalog_that_is_away_leaves_the_page_as_it_was_told(hub):

@@ -169,8 +169,12 @@ def test_every_variant_has_its_word():
         "UD-Q4_K_XL": "close to the best balance",
     }
     assert [name for name, each in judged.items() if each.is_default] == ["Q4_K_M"]
-    assert [each.installed for each in judged.values()] == ["", "", "", "m", "", ""]
-    assert judge(ALL, Room(gpu=0, main=1))[4].note == "the smallest, and still too large for this machine"
+    assert {name: each.installed for name, each in judged.items() if each.installed} == {"Q4_0": "m"}
+    sizes = [each.variant.size for each in judged.values()]
+    assert sizes == sorted(sizes)
+    assert judge(ALL, Room(gpu=0, main=1))[0].note == "the smallest, and still too large for this machine"
+    unknown = msgspec.structs.replace(ALL[0], size=None)
+    assert judge([unknown, *ALL[1:]], Room(gpu=0, main=1))[-1].variant is unknown
 
 
 def pickled(**facts):

@@ -85,6 +85,12 @@ def test_catalogs_of_which_nothing_is_known_are_told():
     assert "Nothing is known" not in discovery.found(Found(query="x", cards=(CARD,), entries=9), 80)
 
 
+def test_what_is_shown_of_catalogs_that_fail_is_marked():
+    text = discovery.found(Found(query="x", cards=(CARD,), entries=9, stale=("big",)), 80)
+    assert "big could not be asked last and tells what was before: papin catalogs list" in text
+    assert "could not" not in discovery.found(Found(query="x", cards=(CARD,), entries=9), 80)
+
+
 def test_rows():
     shown = discovery.rows([Row(name="new", title="New arrivals", cards=(CARD,)), Row(name="recent", title="R")], 80)
     assert "New arrivals (new)" in shown
@@ -110,7 +116,7 @@ def test_the_page_of_a_model(now):
     text = discovery.page(page, now, 120)
     for part in (
         "Knows lakes.",
-        "accept its licence at https://hub.example/lake",
+        "accept its licence at https://hub.example/lake, then: papin login hub.example",
         "32 layers, vocabulary of 1000, with a chat template",
         "3 days ago",
         "x:l",
@@ -118,6 +124,10 @@ def test_the_page_of_a_model(now):
         "papin models download hub:lake:Q4_K_M",
     ):
         assert part in text
+    assert "papin models download hub:lake:F16\n" in discovery.page(page, now, 120, "hub:lake:f16"), "as was asked"
+    (best, other) = page.variants
+    here = msgspec.structs.replace(page, variants=(msgspec.structs.replace(best, installed="lake"), other))
+    assert discovery.page(here, now, 120).endswith("Next: papin run lake\n")
     away = discovery.page(msgspec.structs.replace(page, problem=PROBLEM, variants=()), now, 80)
     assert "As of the last refresh: ERR_NETWORK" in away
     assert "variants are not known" in away

@@ -477,6 +477,11 @@ def test_the_overview_suggests_the_last_model_and_the_interrupted_download(make_
     assert commands[:2] == ["papin models download --resume 4f2a", "papin run recent"]
 
 
+def test_a_long_command_does_not_touch_what_it_does(make_model):
+    text = overview.text(state(models=(make_model("a-model-with-a-rather-long-name-of-its-own"),)))
+    assert "papin run a-model-with-a-rather-long-name-of-its-own  chat with a model" in text
+
+
 # --- events ---
 
 EVENTS = [

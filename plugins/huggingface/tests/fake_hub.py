@@ -53,6 +53,12 @@ def repository(name: str, *files: Any, **more: Any) -> dict[str, Any]:
     }
 
 
+def _listed(repository: dict[str, Any], expanded: list[str]) -> dict[str, Any]:
+    """Return a repository as a list has it: of its files only the names, and those if asked for."""
+    names = [{"rfilename": each["rfilename"]} for each in repository["siblings"]]
+    return {**repository, "siblings": names} if "siblings" in expanded else {**repository, "siblings": []}
+
+
 class Hub(ThreadServer):
     """One hub on loopback. `refuse` maps a path to (status, headers); `body` replaces every answer."""
 
@@ -113,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         key = asked.get("sort", [""])[0]
         found.sort(key=lambda each: each.get(key) or 0, reverse=True) if key else None
         start, limit = int(asked.get("cursor", ["0"])[0]), int(asked["limit"][0])
-        shown = [{k: v for k, v in each.items() if k != "siblings"} for each in found[start : start + limit]]
+        shown = [_listed(each, asked["expand[]"]) for each in found[start : start + limit]]
         headers = {}
         if start + limit < len(found) or self.server.next_link:
             more = {**asked, "cursor": [str(start + limit)]}

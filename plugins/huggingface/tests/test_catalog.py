@@ -176,6 +176,25 @@ async def test_a_refresh_takes_every_row_and_the_next_is_one_request(opened, hub
         assert "acme/New-GGUF" in names_of(await everything(session, page.state))
 
 
+async def test_a_list_tells_the_builds_of_each_without_their_sizes(opened, hub):
+    hub.models["acme/Speaks-GGUF"] = repository(
+        "acme/Speaks-GGUF", lfs("speaks.Q8_0.gguf"), tags=["gguf", "en", "de", "fr"]
+    )
+    async with opened() as session:
+        told = {entry.name: entry for page in await everything(session) for entry in page.entries}
+        (found, *_) = await session.search(Query(words=("tiny",)), 10)
+    builds = {each.variant: each for each in told[NAME].variants}
+    assert set(builds) == {"Q4_K_M", "Q8_0", "F16"}
+    assert (builds["Q4_K_M"].quantization, builds["Q4_K_M"].size, builds["Q4_K_M"].files[0].sha256) == (
+        "Q4_K_M",
+        None,
+        None,
+    )
+    assert found.variants == told[NAME].variants
+    assert "multilingual" in told["acme/Speaks-GGUF"].capabilities
+    assert "multilingual" not in told[NAME].capabilities
+
+
 async def test_without_marks_an_unchanged_hub_is_one_request_too(opened, hub):
     hub.etags = False
     async with opened() as session:

@@ -95,6 +95,20 @@ async def test_the_tag_is_latest_and_the_namespace_library(registry, tmp_path):
             await session.resolve("toy", "missing")
 
 
+async def test_what_is_not_there_is_answered_with_what_is_known(registry, tmp_path):
+    registry.add("library/qwen3", "8b", gguf())
+    async with opened(registry, tmp_path) as session:
+        with pytest.raises(NotFound) as caught:
+            await session.resolve("qwen3", "99b")
+        assert "ollama:qwen3:8b" in caught.value.next_step
+        with pytest.raises(NotFound) as caught:
+            await session.entry("qwen33")
+        assert "ollama:qwen3" in caught.value.next_step
+        with pytest.raises(NotFound) as caught:
+            await session.entry("no-such-thing-at-all")
+        assert caught.value.next_step == "Check the name."
+
+
 async def test_a_model_has_the_tags_that_are_there_with_their_sizes(registry, tmp_path):
     small, large = gguf(filling=b"s"), gguf(filling=b"l" * 100)
     for tag, weights in {"latest": large, "8b": large, "0.6b": small}.items():

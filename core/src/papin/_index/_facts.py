@@ -298,13 +298,24 @@ def learned(told: CatalogEntry, data: bytes) -> CatalogEntry:
 
 
 def _learned(told: Variant, before: Variant | None) -> Variant:
-    if before is None or not told.files or (before.files, before.revision) != (told.files, told.revision):
+    if before is None or not told.files or before.revision != told.revision or not _are_same(told, before):
         return told
     return msgspec.structs.replace(
         told,
         size=before.size if told.size is None else told.size,
         quantization=told.quantization or before.quantization,
         bits_per_weight=told.bits_per_weight or before.bits_per_weight,
+    )
+
+
+def _are_same(told: Variant, before: Variant) -> bool:
+    """Tell whether two variants have the same files, as far as is told now: a list may tell no sizes."""
+    pairs = zip(told.files, before.files, strict=False)
+    return len(told.files) == len(before.files) and all(
+        (now.name, now.sources) == (then.name, then.sources)
+        and now.size in (None, then.size)
+        and now.sha256 in (None, then.sha256)
+        for now, then in pairs
     )
 
 

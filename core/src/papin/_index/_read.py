@@ -80,15 +80,23 @@ def find(connection: sqlite3.Connection, query: Query, limit: int, here: Here, i
     """Return the cards that a query finds."""
     hits = search(connection, query, limit, here, lambda: _keys_here(connection, installed))
     count = members(connection, "catalog", known(connection, "catalog").values()).bit_count()
+    cards = _cards(connection, hits.keys, here, installed)
     return Found(
         query=str(hits.meant),
-        cards=_cards(connection, hits.keys, here, installed),
+        cards=cards,
         more=hits.more,
         emptied_by=hits.emptied_by,
         instead=hits.instead,
         entries=count,
         unasked=unasked(connection, here),
+        stale=_stale(connection, cards),
     )
+
+
+def _stale(connection: sqlite3.Connection, cards: Sequence[Card]) -> tuple[str, ...]:
+    failed = connection.execute("SELECT name FROM catalogs WHERE problem IS NOT NULL ORDER BY name").fetchall()
+    shown = {source.catalog for card in cards for source in card.sources} if failed else ()
+    return tuple(name for (name,) in failed if name in shown)
 
 
 def unasked(connection: sqlite3.Connection, here: Here) -> tuple[str, ...]:

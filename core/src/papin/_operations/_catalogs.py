@@ -88,10 +88,15 @@ class Catalogs:
     async def parse(self, ref: str) -> CatalogRef | UrlRef | PathRef:
         """Return what `ref` refers to, with the catalogs that are configured now.
 
+        A catalog may be called by its name as well as by its prefix.
+
         Raises:
             NameInvalid: `ref` is not well formed.
         """
         await self._own.follow()
+        called, colon, rest = ref.partition(":")
+        if colon and called in self._services.plugins.catalogs and called not in self.prefixes:
+            ref = f"{self._descriptor(called).prefix}:{rest}"  # papin catalogs list shows both
         return names.parse(ref, catalogs=self.prefixes)
 
     def _descriptor(self, name: str) -> Catalog:
@@ -252,13 +257,19 @@ class Catalogs:
             if entry.catalog in self._services.plugins.catalogs:
                 prefix = self._descriptor(entry.catalog).prefix
                 return CatalogRef(catalog=prefix, name=entry.name, variant=ref.variant)
-        raise choose_none(ref, await self._near(ref.name), list(self.prefixes))
+        raise choose_none(ref, await self._near(ref), list(self.prefixes))
 
     def _is_local(self, name: str) -> bool:
         return name in self._services.plugins.catalogs and self._descriptor(name).local
 
-    async def _near(self, name: str) -> Sequence[str]:
-        """Return the references of the indexed models of just that name, then of those that a search for it finds."""
+    async def _near(self, ref: CatalogRef) -> Sequence[str]:
+        """Return the references of the indexed models of just that name, then of those that a search for it finds.
+
+        Where a variant is named and no catalog, the name may be that of a catalog, mistyped: that comes first.
+        """
+        if ref.catalog is None and ref.variant and (meant := names.nearest(ref.name, list(self.prefixes))):
+            return [f"{prefix}:{ref.variant}" for prefix in meant]
+        name = ref.name
         words, here = Query(words=(name,)), Here(catalogs=tuple(self._services.plugins.catalogs))
         same = await self._services.look_up(lambda index: _read.named(index, name))
         hits = await self._services.look_up(lambda index: _read.find(index, words, _NEAR, here, Installed()))
@@ -296,7 +307,7 @@ class Catalogs:
         async with trio.open_nursery() as nursery:
             for name in asked:
                 nursery.start_soon(ask, name)
-        near = [] if found else await self._near(parsed.name)
+        near = [] if found else await self._near(parsed)
         elsewhere = [prefix for prefix, name in self.prefixes.items() if name not in asked and not parsed.catalog]
         return choose(parsed, found, problems, near, elsewhere)
 

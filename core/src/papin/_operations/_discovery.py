@@ -155,6 +155,8 @@ class Discovery:
             parsed = await self._catalogs.placed(parsed)
         catalog = self._catalogs.prefixes[parsed.catalog or ""]
         entry, problem = await self._entry(catalog, parsed)
+        if problem is None:
+            entry = await self._with_variant(catalog, parsed, entry)
         here = await self._catalogs.here()
         installed = await self._services.records.read(installed_in)
         formats = {each for formats in here.providers.values() for each in formats}
@@ -163,11 +165,11 @@ class Discovery:
         if problem is None and chosen is not None:
             sizes: dict[str, int] = {}
             told = entry
-            header = await self._inside(chosen, sizes)
+            header = await self._inside(_called(entry, parsed.variant) or chosen, sizes)
             with trio.move_on_after(_PATIENCE):
                 entry = await sized(self._services.http, entry, sizes)
             if header is not None:
-                entry = _told_by(header, entry, chosen.ref)
+                entry = _told_by(header, entry, (_called(entry, parsed.variant) or chosen).ref)
             if entry != told:  # kept for the next search
                 prefix = self._services.plugins.catalogs[catalog].descriptor.prefix
                 put = partial(_write.put_entries, catalog=catalog, prefix=prefix, entries=(entry,))
@@ -203,6 +205,19 @@ class Discovery:
                 raise
             return known, error.problem()
 
+    async def _with_variant(self, catalog: str, parsed: CatalogRef, entry: CatalogEntry) -> CatalogEntry:
+        """Return `entry` with the variant that is asked for: a catalog can have more than it lists.
+
+        Raises:
+            NotFound: it has none of that name.
+        """
+        if parsed.variant is None or _called(entry, parsed.variant):
+            return entry
+        session = await self._services.catalog(catalog)
+        with self._services.sessions.guard(f"catalog {catalog}"):
+            found = as_told(await session.resolve(parsed.name, parsed.variant), Variant)
+        return msgspec.structs.replace(entry, variants=(*entry.variants, found))
+
     async def _asked(self, catalog: str, parsed: CatalogRef) -> CatalogEntry:
         session = await self._services.catalog(catalog)
         about = self._services.plugins.catalogs[catalog].descriptor
@@ -230,6 +245,11 @@ class Discovery:
             context_length=variant.context_length,
             variants=(variant,),
         )
+
+
+def _called(entry: CatalogEntry, variant: str | None) -> Variant | None:
+    """Return the variant of that name, whatever its case."""
+    return next((each for each in entry.variants if variant and each.variant.lower() == variant.lower()), None)
 
 
 def _told_by(header: Header, entry: CatalogEntry, ref: str) -> CatalogEntry:

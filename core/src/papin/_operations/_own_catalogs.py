@@ -21,7 +21,16 @@ from papin._operations._services import Services
 from papin._plugins import instance_among
 from papin.config import Config
 from papin.discovery import Refreshed
-from papin.errors import ConfigInvalid, Conflict, NameInvalid, NotFound, PluginFailed, from_problem
+from papin.errors import (
+    ConfigInvalid,
+    Conflict,
+    NameInvalid,
+    NotFound,
+    PapinError,
+    PluginFailed,
+    StorageFailed,
+    from_problem,
+)
 
 __all__ = ["OwnCatalogs"]
 
@@ -62,7 +71,7 @@ class OwnCatalogs:
                     self._put(name, config)
                 done = await refresh(self._services, name, lambda _: None)
                 if done.problem is not None:
-                    raise from_problem(done.problem)
+                    raise _not_added(name, from_problem(done.problem))
                 read = True
                 return done
             finally:
@@ -165,6 +174,13 @@ class OwnCatalogs:
         return await self._services.index_change(partial(_write.forget, catalog=name))
 
 
+def _not_added(name: str, error: PapinError) -> PapinError:
+    """Return the error of a catalog that was to be added: it is not there, so there is nothing to set or to remove."""
+    if isinstance(error, NotFound | StorageFailed):
+        error.next_step = f"Nothing was added. With the right address: papin catalogs add {name} ADDRESS"
+    return error
+
+
 def _stamp_of(file: Path) -> _Stamp:
     """Return what differs once a file was written, or replaced by another; nothing where there is none to look at."""
     try:
@@ -182,7 +198,8 @@ def place_of(address: str, folder: Path | None) -> str:
     """
     if address.startswith(_WEB):
         return address
-    path = Path(address).expanduser() if address.strip() and "\0" not in address else None
+    is_path = address.strip() and "\0" not in address and "://" not in address
+    path = Path(address).expanduser() if is_path else None
     if path is None or not (path.is_absolute() or folder):
         raise NameInvalid(
             f"{address[:_SHOWN]!a} is neither a web address nor the whole path of a folder",

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 from papin import words
 from papin.discovery import Card, Found, Row
 from papin.safe import line, name
-from papin.sentences import emptied, fits, refreshed, sizes, unasked
+from papin.sentences import emptied, fits, refreshed, sizes, stale, unasked
 from papin_tui._card import CardPage, download
 from papin_tui._pane import Pane
 from papin_tui._show import Column, Table, cell
@@ -191,7 +191,8 @@ def summary(found: Found) -> str:
         return _NEVER
     if found.cards:
         more = ", and there is more: add words or filters" if found.more else ""
-        return f"{words.count(len(found.cards), 'model')} for {name(found.query)}{more}.{_unasked(found.unasked)}"
+        old = f" {stale(found.stale)}." if found.stale else ""
+        return f"{words.count(len(found.cards), 'model')} for {name(found.query)}{more}.{old}{_unasked(found.unasked)}"
     return f"{emptied(found)}; or press o to ask online.{_unasked(found.unasked)}"
 
 

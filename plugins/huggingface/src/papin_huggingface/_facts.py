@@ -50,6 +50,7 @@ _TAGS: dict[str, tuple[str, ...]] = {
 }
 _SEVERAL_LANGUAGES = 3
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
+_LANGUAGE_TAG = re.compile(r"[a-z]{2}")  # among tags three letters are as often something else: tts, moe, rag
 
 
 def is_name(text: str) -> bool:
@@ -133,7 +134,8 @@ def _languages(repository: Repository) -> int:
     card: Any = repository.card if isinstance(repository.card, dict) else {}
     told = card.get("language")
     listed = told if isinstance(told, list) else []
-    return sum(1 for each in listed if isinstance(each, str) and _LANGUAGE.fullmatch(each))
+    on_card = sum(1 for each in listed if isinstance(each, str) and _LANGUAGE.fullmatch(each))
+    return max(on_card, sum(1 for tag in repository.tags if _LANGUAGE_TAG.fullmatch(tag)))
 
 
 # --- what can be installed ---------------------------------------------------------------------------------------

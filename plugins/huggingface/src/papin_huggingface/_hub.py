@@ -63,7 +63,7 @@ class Hub:
     async def _send(self, path: str, what: str, headers: Mapping[str, str] | None = None) -> Response:
         answer = await self._client.request("GET", path, headers=headers, limit=_BODY)
         if not answer.is_success and answer.status != HTTPStatus.NOT_MODIFIED:
-            raise _refusal(answer, what or answer.where, urlsplit(self.endpoint).netloc)
+            raise _refusal(answer, what or answer.where, self.endpoint)
         return answer
 
     def _next(self, answer: Response) -> str:
@@ -75,12 +75,13 @@ class Hub:
         return address if address.startswith("/") and not address.startswith("//") else ""
 
 
-def _refusal(answer: Response, what: str, host: str) -> PapinError:
+def _refusal(answer: Response, what: str, endpoint: str) -> PapinError:
+    host = urlsplit(endpoint).netloc
     code = answer.headers.get("x-error-code", "")
     if code == "GatedRepo":
         return LoginRequired(
             f"{what} has a licence that has to be accepted first",
-            next_step=f"Accept it at https://{host}/{what}, then: papin login {host}",
+            next_step=f"Accept it at {endpoint}/{what}, then: papin login {host}",
         )
     if code == "RepoNotFound" or (answer.status in _LOGIN and not code):
         return NotFound(
@@ -88,7 +89,7 @@ def _refusal(answer: Response, what: str, host: str) -> PapinError:
             next_step=f"Check the name; for a private model: papin login {host}",
         )
     if code == "RevisionNotFound":
-        return NotFound(f"{what} has no such revision", next_step=f"Look at https://{host}/{what}/tree/main")
+        return NotFound(f"{what} has no such revision", next_step=f"Look at {endpoint}/{what}/tree/main")
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
         return _too_many(answer, host)
     if answer.status == HTTPStatus.NOT_FOUND:

@@ -38,6 +38,7 @@ _EXPANDED = (
     "gated",
     "private",
     "sha",
+    "siblings",
 )
 _SORTS = {"downloads": "downloads", "likes": "likes", "trending": "trendingScore", "new": "createdAt"}
 _SHOWN = 60
@@ -102,15 +103,13 @@ class Session:
         told, _ = await self._hub.get(f"{path}?blobs=true", Repository, repository)
         # A repository that was renamed answers under its new name; what was typed stays what can be typed again.
         told = msgspec.structs.replace(told, id=told.id if is_name(told.id) else repository)
-        named = self._hub.endpoint != HUB
-        variants = variants_of(told, name, self._context.name, PREFIX, self._hub.endpoint, user_named=named)
-        if not variants:
+        entry = self._entry(told, name)
+        if not entry.variants:
             raise NotFound(
                 f"{name} has no files that papin can install",
                 next_step=f"Look at {self._hub.endpoint}/{repository}; builds in GGUF often have one of their own.",
             )
-        entry = entry_of(told, self._context.name, PREFIX, variants)
-        formats = tuple(sorted({each.format for each in variants}))
+        formats = tuple(sorted({each.format for each in entry.variants}))
         return msgspec.structs.replace(entry, name=name, ref=f"{PREFIX}:{name}", formats=formats)
 
     # --- many
@@ -190,8 +189,14 @@ class Session:
         return await self._hub.get(path, list[Repository])
 
     def _entries(self, found: Sequence[Repository]) -> tuple[CatalogEntry, ...]:
-        entries = {each.id: entry_of(each, self._context.name, PREFIX) for each in found if is_name(each.id)}
+        entries = {each.id: self._entry(each, each.id) for each in found if is_name(each.id)}
         return tuple(entries.values())
+
+    def _entry(self, told: Repository, name: str) -> CatalogEntry:
+        """Return a repository with its builds; a list names their files and tells no sizes."""
+        endpoint, catalog = self._hub.endpoint, self._context.name
+        variants = variants_of(told, name, catalog, PREFIX, endpoint, user_named=endpoint != HUB)
+        return entry_of(told, catalog, PREFIX, variants)
 
     def _check_online(self) -> None:
         if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "TRUE", "YES", "ON"}:

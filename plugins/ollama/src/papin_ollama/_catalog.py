@@ -11,6 +11,7 @@ from papin.catalogs import Page, all_of
 from papin.errors import NotFound, PapinError
 from papin.filenames import bits_of, parameters_of
 from papin.models import CatalogEntry, HttpSource, Variant, WantedFile
+from papin.names import nearest
 from papin_ollama._layers import file_name, hex_of, role
 from papin_ollama._library import LIBRARY
 from papin_ollama._names import TAG, Name, parse
@@ -36,7 +37,18 @@ class CatalogSession:
     async def resolve(self, name: str, variant: str | None) -> Variant:
         """Return the model with that tag, or with the tag `latest`, as the registry has it now."""
         wanted = parse(f"{name}:{variant or TAG}")
-        return self._variant(await self._registry.find(wanted))
+        try:
+            return self._variant(await self._registry.find(wanted))
+        except NotFound as missing:
+            raise self._missing(_shown(wanted), missing) from missing
+
+    def _missing(self, name: str, missing: NotFound) -> NotFound:
+        """Return the error for a model that the registry has not, with what is known to be there."""
+        known = self._known.get(name.lower())
+        near = [f"ollama:{each}" for each in nearest(name, self._known)]
+        if known is not None:
+            near = [f"ollama:{name}:{each.variant}" for each in known.variants]
+        return NotFound(missing.message, next_step=f"There is: {', '.join(near)}." if near else missing.next_step)
 
     async def entry(self, name: str) -> CatalogEntry:
         """Return the model with the tags that are known; the first one is `latest`."""
@@ -48,7 +60,8 @@ class CatalogSession:
             variants.setdefault(each.revision, each)  # a tag that is `latest` too is told once
         told = tuple(variants.values())
         if not told:
-            raise NotFound(f"Ollama's registry has no model {shown}", next_step="Check the name.")
+            missing = NotFound(f"Ollama's registry has no model {shown}", next_step="Check the name.")
+            raise missing if known else self._missing(shown, missing)
         return CatalogEntry(
             ref=f"ollama:{shown}",
             catalog="ollama",

@@ -44,7 +44,7 @@ async def show(session: Session, ref: str) -> None:
     page = await session.kernel.discovery.show(ref)
     if session.out.json:
         session.out.document(page)
-    session.out.text(view.page(page, datetime.now(UTC), session.out.width), end="")
+    session.out.text(view.page(page, datetime.now(UTC), session.out.width, ref), end="")
 
 
 async def refresh(session: Session, catalogs: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from papin import facts, words
 from papin.discovery import Card, Found, Judged, ModelPage, Row
 from papin.query import parse
 from papin.safe import line, name
-from papin.sentences import describe, emptied, fits, sizes, unasked
+from papin.sentences import describe, emptied, fits, sizes, stale, unasked
 from papin_cli._table import Column, render
 
 __all__ = ["cards", "found", "page", "row", "rows"]
@@ -65,7 +65,8 @@ def found(result: Found, width: int | None, typed: str = "") -> str:
     more = "\nThere is more: add words or filters, or --limit.\n" if result.more else ""
     mended = f"Taken to mean: {name(result.query)}\n" if typed and _is_mended(typed, result.query) else ""
     following = f"\nNext: papin models show {name(result.cards[0].entry.ref)}\n"
-    return mended + cards(result.cards, width) + more + _unasked(result.unasked) + following
+    old = f"\n{stale(result.stale)}: papin catalogs list\n" if result.stale else ""
+    return mended + cards(result.cards, width) + more + old + _unasked(result.unasked) + following
 
 
 def _unasked(catalogs: Sequence[str]) -> str:
@@ -103,18 +104,20 @@ def _row(shown: Row, width: int | None) -> str:
     return f"{name(shown.title)} ({name(shown.name)})\n{body}"
 
 
-def page(shown: ModelPage, now: datetime, width: int | None) -> str:
-    """Return everything about a model that can be installed."""
+def page(shown: ModelPage, now: datetime, width: int | None, typed: str = "") -> str:
+    """Return everything about a model that can be installed; `typed` is how it was asked for."""
     told = f"\nAs of the last refresh: {describe(shown.problem)}\n" if shown.problem else ""
-    return facts.lines(facts.of_page(shown, now)) + told + _variants(shown, width)
+    return facts.lines(facts.of_page(shown, now)) + told + _variants(shown, width, typed)
 
 
-def _variants(shown: ModelPage, width: int | None) -> str:
+def _variants(shown: ModelPage, width: int | None, typed: str) -> str:
     if not shown.variants:
         return "\nIts variants are not known.\n"
     table = render(_VARIANTS, [_variant(each) for each in shown.variants], width)
-    best = next((each.variant.ref for each in shown.variants if each.is_default), shown.entry.ref)
-    return f"\n{table}\nNext: papin models download {name(best)}\n"
+    named = [each for each in shown.variants if each.variant.ref.lower() == typed.lower()]
+    best = next((each for each in [*named, *shown.variants] if each in named or each.is_default), shown.variants[0])
+    step = f"run {name(best.installed)}" if best.installed else f"models download {name(best.variant.ref)}"
+    return f"\n{table}\nNext: papin {step}\n"
 
 
 def _variant(judged: Judged) -> tuple[str, ...]:

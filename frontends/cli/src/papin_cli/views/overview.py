@@ -73,7 +73,9 @@ def rest(overview: Overview, known: Recorded) -> str:
         "Runs on": ", ".join(each.name for each in _runners(overview)) or "nothing yet",
         "Disk": storage.space(overview.storages),
     }
-    steps = [f"  {command:<40}{what}" for command, what in next_steps(overview, known)]
+    following = next_steps(overview, known)
+    widest = max(len(command) for command, _ in following)
+    steps = [f"  {command:<{widest}}  {what}" for command, what in following]
     return _lines(facts) + "\n".join(["", "Next:", *steps]) + "\n"
 
 

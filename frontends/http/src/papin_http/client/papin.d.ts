@@ -270,6 +270,7 @@ export interface Found {
   instead: Record<string, string[]>;
   entries: number;
   unasked: string[];
+  stale: string[];
 }
 
 export interface Row {
