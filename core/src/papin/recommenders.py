@@ -15,11 +15,15 @@ __all__ = ["Candidate", "Recommendation", "Recommender"]
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """A variant that could be installed; `memory` is the estimate of what it needs to run, in bytes."""
+    """A variant that could be installed; `memory` is the estimate of what it needs to run, in bytes.
+
+    `downloads` is how often its model was downloaded, as its catalog tells.
+    """
 
     variant: Variant
     memory: int | None
     installed: bool = False
+    downloads: int | None = None
 
 
 class Recommendation(msgspec.Struct, frozen=True, kw_only=True):

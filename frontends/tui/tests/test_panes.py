@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from papin.testing.samples import tiny_gguf
 from papin_tui._dialogs import Choice
@@ -228,6 +229,20 @@ async def test_the_number_of_the_pane_where_one_is_leaves_its_keys_acting(screen
     await install(screen, tmp_path, "mine")
     await screen.press("1", "1", "x")
     await screen.until(lambda: "Removing mine frees" in screen.text("Confirm Static"))
+
+
+@on_screen
+async def test_a_filter_that_is_not_whole_yet_is_no_error_and_is_completed(screen, tmp_path):
+    await screen.press("2", "slash", *"smol size:<")
+    await screen.until(lambda: "Write it like size:<=8b" in screen.text("#card-sum"))
+    await screen.press(*"8b so")
+    line = screen.app.query_one("#query", Input)
+    await screen.until(lambda: line._suggestion == "smol size:<8b sort:")
+    await screen.press("right", *"li")
+    await screen.until(lambda: line._suggestion == "smol size:<8b sort:likes")
+    await screen.press("right")
+    await screen.until(lambda: "for smol size:<8b sort:likes" in screen.text("#card-sum"))
+    assert not screen.notices()
 
 
 @on_screen

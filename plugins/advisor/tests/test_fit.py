@@ -169,6 +169,17 @@ def test_of_two_alike_the_one_that_can_more_comes_first():
     assert refs(ranked(machine(8), chats, more)) == ["more", "chats"]
 
 
+def test_of_two_alike_the_one_that_more_people_took_comes_first():
+    few, many = (
+        msgspec.structs.replace(candidate(name, 6, billions=8), downloads=downloads)
+        for name, downloads in (("a", 900), ("b", 500_000))
+    )
+    unknown = candidate("0", 6, billions=8)
+    assert refs(ranked(machine(), unknown, few, many)) == ["b", "a", "0"]
+    larger = candidate("larger", 6, billions=13)
+    assert refs(ranked(machine(), many, larger))[0] == "larger", "being known makes nothing better"
+
+
 def test_for_a_task_only_what_is_made_for_it_is_named_and_says_so():
     coder, other = candidate("coder", 1, billions=1, can=("chat", "code")), candidate("other", 6, billions=8)
     found = recommend(machine(64, 24), (), [other, coder], FitSettings(), "code")

@@ -37,7 +37,12 @@ class Advice:
         here = await self._catalogs.here()
         formats = {each for formats in here.providers.values() for each in formats}
         candidates = [
-            Candidate(variant=_able(variant, entry), memory=estimate_variant(variant), installed=variant.ref in refs)
+            Candidate(
+                variant=_able(variant, entry),
+                memory=estimate_variant(variant),
+                installed=variant.ref in refs,
+                downloads=entry.downloads,
+            )
             for entry in await self._catalogs.promising(task)
             if (variant := choose(entry.variants, here.room, formats)) is not None
         ]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from papin import words
 from papin.discovery import Card, Found, Row
+from papin.errors import NameInvalid, NotFound
 from papin.safe import line, name
 from papin.sentences import emptied, fits, refreshed, sizes, stale, unasked
 from papin_tui._card import CardPage, download
@@ -49,7 +51,7 @@ class FindPane(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self._line = Input(placeholder=_HINT, id="query")
+        self._line = Input(placeholder=_HINT, suggester=_Completion(self._complete), id="query")
         self._table = Table(*_COLUMNS, id="cards")
         self._sum = Static(id="card-sum", markup=False)
         self._row = ""
@@ -76,7 +78,11 @@ class FindPane(Pane):
         """Show what the line finds, or one row, or all of them."""
         query, chosen = self._query, self._row
         if query:
-            await self._search(query, online=False)
+            try:
+                await self._search(query, online=False)
+            except (NameInvalid, NotFound) as error:  # it is still being typed
+                self._text = line(f"{error.message}: {error.next_step}")
+                self._sum.update(cell(self._text))
         elif chosen:
             one = await self.app.ask(lambda kernel: kernel.discovery.browse(chosen, limit=_FOUND))
             self._show(shelf([one]), "Escape shows all rows again.", whys([one]))
@@ -88,6 +94,9 @@ class FindPane(Pane):
     async def _search(self, query: str, *, online: bool) -> None:
         found = await self.app.ask(lambda kernel: kernel.discovery.search(query, limit=_FOUND, online=online))
         self._show({f"{at} {card.entry.ref}": row(card) for at, card in enumerate(found.cards)}, summary(found), {})
+
+    async def _complete(self, text: str) -> Sequence[str]:
+        return await self.app.ask(lambda kernel: kernel.discovery.complete(text))
 
     def _show(self, rows: Mapping[str, Sequence[str]], text: str, why: Mapping[str, str]) -> None:
         self._text, self._why = text, why
@@ -150,6 +159,20 @@ class FindPane(Pane):
         done = await self.app.ask(lambda kernel: kernel.catalogs.refresh())
         self.app.say("\n".join(map(refreshed, done)))
         self.is_stale = True
+
+
+class _Completion(Suggester):
+    """Goes on with the word of a search that is being typed; the arrow to the right takes it."""
+
+    def __init__(self, complete: Callable[[str], Awaitable[Sequence[str]]]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._complete = complete
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """Return the line with its last word completed; None where nothing begins so."""
+        begun = value.rpartition(" ")[2]
+        words = await self._complete(value) if begun else ()
+        return next((value + word[len(begun) :] for word in words if word.startswith(begun)), None)
 
 
 def row(card: Card) -> tuple[str, ...]:

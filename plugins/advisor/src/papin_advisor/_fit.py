@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated
@@ -22,6 +23,7 @@ _SMALL = 3_000_000_000
 _LIKED = 0.05
 _INSTALLED = 0.15
 _ABLE = 0.01  # for each capability: of two alike the one that can more
+_POPULAR = 0.008  # for each power of ten of downloads: of two alike the one that more people took
 # Who names no task wants to chat: what only completes code or turns texts into vectors is for those who ask for it.
 _SPECIAL = 0.3
 _SPECIALS = ("code", "embedding")
@@ -91,7 +93,7 @@ def _worth(candidate: Candidate, liked: Counter[str]) -> float:
     """Return a number above 0 and below 1 that grows with what a model can do."""
     variant = candidate.variant
     worth = 0.1 + 0.65 * capability(variant)
-    worth += _ABLE * len(variant.capabilities)
+    worth += _ABLE * len(variant.capabilities) + _POPULAR * math.log10(1 + max(0, candidate.downloads or 0))
     if variant.architecture and liked.total():
         worth += _LIKED * liked[variant.architecture] / liked.total()
     return max(0.01, worth - (_INSTALLED if candidate.installed else 0))
