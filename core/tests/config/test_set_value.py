@@ -93,6 +93,8 @@ def test_everything_else_stays_as_it_is(written):
         ("disabled_plugins", "acme,other", ["acme", "other"]),
         ("disabled_plugins", "", []),
         ("providers.llamacpp.limit", "3", 3),
+        ("providers.llamacpp.limit", "1.5 kB", 1500),
+        ("providers.llamacpp.names", "5GB", ["5GB"]),
         ("providers.llamacpp.names", "x", ["x"]),
         ("providers.llamacpp.inner.depth", "4", 4),
         ("catalogs.shelf.limit", "9", 9),
@@ -142,6 +144,9 @@ def test_the_nearest_key_is_named(written):
     with pytest.raises(ConfigInvalid) as caught:
         set_value(written, "providers.llamacp.keep_alive", "1")
     assert caught.value.next_step == "Did you mean providers.llamacpp.keep_alive?"
+    with pytest.raises(ConfigInvalid) as caught:
+        set_value(written, "core.offline", "true")
+    assert caught.value.next_step == "Did you mean offline?"
 
 
 def test_a_broken_file_is_not_made_worse(file):

@@ -95,6 +95,14 @@ async def test_help(session, model):
     assert model.heard == []
 
 
+async def test_a_command_that_is_none_is_not_said_to_the_model(session, model):
+    await chat(session, Asked(model="m"), [], typing("/halp", "/quit", "more"))
+    assert f"There is no /halp here; this can be typed:\n{HELP}" in noted(session)
+    assert model.heard == []
+    await chat(session, Asked(model="m"), [], typing("/etc/hosts is what?"))
+    assert len(model.heard) == 1
+
+
 async def test_an_error_is_shown_and_the_chat_goes_on(session, model):
     await chat(session, Asked(model="m"), [], typing("too much", "small"))
     assert "ERR_MEMORY  Not enough memory: it does not fit\nNext: take less" in noted(session)

@@ -9,8 +9,10 @@ import msgspec
 from papin import words
 from papin._config.source import INSTANCES, KIND, KINDS, Override, Source
 from papin.errors import ConfigInvalid
+from papin.sizes import parse_size
 
 S = TypeVar("S", bound=msgspec.Struct)
+_BYTES = r"[\d.]+ ?[kmgt]i?b"
 _AT = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 
 
@@ -63,7 +65,8 @@ def _from_string(kind: type, value: Any) -> Any:
 def from_text(text: str, annotation: Any) -> Any:
     """Return `text`, typed by a person, as a plain value that fits `annotation`.
 
-    It is tried as it stands, then as TOML, then as a list with commas. Raises `msgspec.ValidationError`.
+    It is tried as it stands, then as TOML, then as a list with commas, then as bytes: `50GB` is a number too. Raises
+    `msgspec.ValidationError`.
     """
     first: msgspec.ValidationError | None = None
     for candidate, strict in _candidates(text):
@@ -86,6 +89,8 @@ def _candidates(text: str) -> list[tuple[Any, bool]]:
         candidates.append(([part.strip() for part in text.split(",") if part.strip()], False))
     else:
         candidates.append(([text.strip()], False))
+    if re.fullmatch(_BYTES, text.strip(), re.IGNORECASE):
+        candidates.append((parse_size(text), True))
     return candidates
 
 

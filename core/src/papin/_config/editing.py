@@ -62,7 +62,8 @@ def _typed(path: tuple[str, ...], keys: tuple[str, ...], text: str, kind: type[m
         return from_text(text, field_type(keys, kind))
     except KeyError as error:
         key, known = error.args
-        raise ConfigInvalid(f"There is no setting {name}", next_step=near(key, known)) from error
+        meant = keys[-1] if keys[-1] in known else key  # core.offline is no section of ours
+        raise ConfigInvalid(f"There is no setting {name}", next_step=near(meant, known)) from error
     except msgspec.ValidationError as error:
         what = words.must_be(str(error))
         step = f"Type: papin config set {name} VALUE"

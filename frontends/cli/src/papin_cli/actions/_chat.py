@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 
 from papin import safe
@@ -18,6 +19,7 @@ HELP = """/bye, Ctrl-D  leave
 /help         show this
 Ctrl-C        stop the answer"""
 
+_LEAVES = ("/bye", "/exit", "/quit")
 NextLine = Callable[[], Awaitable[str | None]]
 
 
@@ -28,12 +30,14 @@ async def chat(session: Session, asked: Asked, start: Sequence[Message], next_li
     """
     session.out.note(f"Chatting with {safe.name(asked.model)}. /help shows what you can type, Ctrl-D leaves.")
     said = list(start)
-    while (line := await next_line()) is not None and line != "/bye":
+    while (line := await next_line()) is not None and line not in _LEAVES:
         if line == "/help":
             session.out.note(HELP)
         elif line == "/clear":
             said = list(start)
             session.out.note("Everything that was said is forgotten.")
+        elif re.fullmatch(r"/\w+", line):  # a slip, and nothing to say to a model
+            session.out.note(f"There is no {safe.name(line)} here; this can be typed:\n{HELP}")
         elif line:
             said = await _turn(session, asked, said, line)
 
