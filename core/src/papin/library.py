@@ -114,10 +114,10 @@ class Library:
         """
         # Most commands search nothing.
         from papin._index import Index, _here, _read  # noqa: PLC0415
-        from papin._index._installed import installed_in  # noqa: PLC0415
+        from papin._index._installed import Recorded  # noqa: PLC0415
         from papin.query import parse  # noqa: PLC0415
 
-        installed = installed_in(self._read)
+        installed = Recorded(self._read)
 
         def find(connection: sqlite3.Connection) -> Found | None:
             asked = parse(text, _read.prefixes(connection))

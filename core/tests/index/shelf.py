@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from papin._index import _read, _write
 from papin._index._conditions import Here
+from papin._index._installed import Installed
 from papin.catalogs import Page
 from papin.memory import Room
 from papin.models import CatalogEntry, HttpSource, Variant, WantedFile
@@ -35,7 +36,7 @@ def put(index, *entries, catalog="shelf", **page):
     return index.change(lambda connection: _write.put(connection, catalog, catalog, told, NOW))
 
 
-def find(index, text, limit=20, here=HERE, installed=_read.Installed()):
+def find(index, text, limit=20, here=HERE, installed=Installed()):
     return index.read(lambda connection: _read.find(connection, parse(text), limit, here, installed))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from papin._index._identity import Identity, identity, is_same
-from papin._index._read import Installed
+from papin._index._installed import Installed
 
 from .shelf import HERE, entry, file, find, put
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from papin._index import _search
 from papin._index._file import Index
 from papin._index._identity import first_bytes
-from papin._index._read import Installed
+from papin._index._installed import Installed
 from papin._index._spelling import distance, tokens
 from papin.errors import NameInvalid, NotFound
 from papin.models import Variant
@@ -195,9 +195,10 @@ def test_an_exact_name_comes_first_however_popular_the_others_are(index):
         _search._FEW = before
 
 
-@pytest.mark.parametrize("few", [1000, 0], ids=["sorted", "walked"])
-def test_equal_matches_come_by_what_is_here_what_fits_and_popularity(index, monkeypatch, few):
+@pytest.mark.parametrize(("few", "here"), [(1000, 300), (0, 300), (0, 0)], ids=["sorted", "walked", "asked"])
+def test_equal_matches_come_by_what_is_here_what_fits_and_popularity(index, monkeypatch, few, here):
     monkeypatch.setattr(_search, "_FEW", few)
+    monkeypatch.setattr(_search, "_FEW_HERE", here)
     put(
         index,
         entry("told", summary="better than any lake", downloads=10**6),

@@ -275,3 +275,16 @@ def test_where_models_came_from_and_their_weights_are_told_without_loading_them(
     assert registry.read.origins() == {each.ref: each.id for each in models if each.ref}
     weights = {file.sha256: each.id for each in models for file in each.files if file.role == "weights"}
     assert registry.read.weights() == weights
+    sha256 = models[1].files[0].sha256
+    assert registry.read.weights([sha256, "f"]) == {sha256: "m1"}
+    assert registry.read.weights(["0" * 16]) == weights
+    assert registry.read.count() == 3
+
+
+def test_only_what_came_from_some_names_is_told_where_it_is_asked_so(registry, make_model):
+    refs = ("hub:a/lake", "hub:a/lake:Q4_0", "hub:a/lake:Q8_0", "hub:a/lakes:Q4_0", "hub:a/lake-8b", "hub:a", "")
+    models = [msgspec.structs.replace(make_model(f"m{number}", number), ref=ref) for number, ref in enumerate(refs)]
+    registry.change(lambda write: [write.add_model(each) for each in models])
+    assert registry.read.origins(["hub:a/lake", "hub:none"]) == {ref: f"m{n}" for n, ref in enumerate(refs[:3])}
+    assert registry.read.origins(["hub:a/lake:Q4_0"]) == {"hub:a/lake:Q4_0": "m1"}
+    assert registry.read.origins([]) == {}

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from papin._index._conditions import Here
     from papin._index._file import Index
-    from papin._index._read import Installed, State
+    from papin._index._installed import Installed
+    from papin._index._read import State
 
 __all__ = ["Here", "Index", "Installed", "State"]
 
-_HOMES = {"Here": "_conditions", "Index": "_file", "Installed": "_read", "State": "_read"}
+_HOMES = {"Here": "_conditions", "Index": "_file", "Installed": "_installed", "State": "_read"}
 
 
 def __getattr__(name: str) -> object:

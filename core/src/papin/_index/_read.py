@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from papin._index._conditions import Here
 from papin._index._facets import known
 from papin._index._facts import unpack
 from papin._index._identity import digests
+from papin._index._installed import Installs, Owned, ids_of
 from papin._index._postings import members
 from papin._index._search import search
 from papin._registry._times import from_stored
@@ -24,7 +24,6 @@ from papin.models import CatalogEntry
 from papin.query import Query
 
 __all__ = [
-    "Installed",
     "State",
     "cards_of",
     "entries",
@@ -41,7 +40,6 @@ __all__ = [
 ]
 
 _SOURCES = 20
-_NUMBERS = "SELECT c.prefix, f.number FROM catalogs c JOIN facets f ON f.facet = 'catalog' AND f.value = c.name"
 
 
 class State(NamedTuple):
@@ -76,9 +74,9 @@ def state(connection: sqlite3.Connection, catalog: str) -> str:
     return "" if row is None else str(row[0])
 
 
-def find(connection: sqlite3.Connection, query: Query, limit: int, here: Here, installed: Installed) -> Found:
+def find(connection: sqlite3.Connection, query: Query, limit: int, here: Here, installed: Installs) -> Found:
     """Return the cards that a query finds."""
-    hits = search(connection, query, limit, here, lambda: _keys_here(connection, installed))
+    hits = search(connection, query, limit, here, Owned(connection, installed))
     count = members(connection, "catalog", known(connection, "catalog").values()).bit_count()
     cards = _cards(connection, hits.keys, here, installed)
     return Found(
@@ -110,20 +108,13 @@ def prefixes(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT prefix, name FROM catalogs"))
 
 
-class Installed(NamedTuple):
-    """The ids of installed models, by their references, and by the first eight bytes of the digests of their files."""
-
-    by_ref: Mapping[str, str] = {}
-    by_digest: Mapping[int, str] = {}
-
-
-def _cards(connection: sqlite3.Connection, keys: Sequence[int], here: Here, installed: Installed) -> tuple[Card, ...]:
+def _cards(connection: sqlite3.Connection, keys: Sequence[int], here: Here, installed: Installs) -> tuple[Card, ...]:
     entries_by_key = _unpacked(connection, keys)
     query = f"SELECT key, card, need FROM entries WHERE key IN ({_marks(keys)})"  # noqa: S608
     told = {key: (card, need) for key, card, need in connection.execute(query, keys)}
     places = [card for card, _ in told.values()]
     sources = _sources(connection, places)
-    ids = _here(connection, places, sources, installed)
+    ids = ids_of(connection, places, installed)
     cards = []
     for key in keys:
         card, need = told[key]
@@ -140,7 +131,7 @@ def _cards(connection: sqlite3.Connection, keys: Sequence[int], here: Here, inst
 
 
 def cards_of(
-    connection: sqlite3.Connection, entries: Sequence[CatalogEntry], here: Here, installed: Installed
+    connection: sqlite3.Connection, entries: Sequence[CatalogEntry], here: Here, installed: Installs
 ) -> dict[str, Card]:
     """Return the cards of indexed entries by their references."""
     keys = [key for entry in entries if (key := _key_of(connection, entry.catalog, entry.name)) is not None]
@@ -175,50 +166,6 @@ def _there(sources: Sequence[Source], here: Here) -> Iterator[Source]:
     return (each for each in sources if here.catalogs is None or each.catalog in here.catalogs)
 
 
-def _here(
-    connection: sqlite3.Connection,
-    cards: Sequence[int],
-    sources: Mapping[int, Sequence[Source]],
-    installed: Installed,
-) -> dict[int, tuple[str, ...]]:
-    """Return the ids of installed models by card: what came from one of its sources, or has the same file."""
-    found: dict[int, set[str]] = {card: set() for card in cards}
-    by_name: dict[str, list[str]] = {}
-    for ref, model in installed.by_ref.items():
-        by_name.setdefault(":".join(ref.split(":", 2)[:2]), []).append(model)
-    for card, each in sources.items():
-        for source in each:
-            found[card].update(by_name.get(source.ref, ()))
-    if installed.by_digest:
-        joined = "entries e JOIN digests d ON d.entry = e.key"
-        query = f"SELECT e.card, d.digest FROM {joined} WHERE e.card IN ({_marks(cards)})"  # noqa: S608
-        for card, digest in connection.execute(query, cards):
-            if digest in installed.by_digest:
-                found[card].add(installed.by_digest[digest])
-    return {card: tuple(sorted(ids)) for card, ids in found.items()}
-
-
-def _keys_here(connection: sqlite3.Connection, installed: Installed) -> Collection[int]:
-    """Return the keys of the entries of all cards that have a model on this machine."""
-    names: dict[str, set[str]] = {}
-    for ref in installed.by_ref:
-        prefix, _, rest = ref.partition(":")
-        names.setdefault(prefix, set()).add(rest.partition(":")[0])
-    cards: set[int] = set()
-    for prefix, number in connection.execute(_NUMBERS).fetchall():
-        query = """
-        SELECT e.card FROM json_each(?) n CROSS JOIN entries e INDEXED BY entries_by_name
-        ON lower(e.name) = lower(n.value) AND e.catalog = ? WHERE e.name = n.value
-        """
-        cards.update(card for (card,) in connection.execute(query, (json.dumps(sorted(names.get(prefix, ()))), number)))
-    query = """
-    SELECT e.card FROM json_each(?) n CROSS JOIN digests d ON d.digest = n.value CROSS JOIN entries e ON e.key = d.entry
-    """
-    cards.update(card for (card,) in connection.execute(query, (json.dumps([*installed.by_digest]),)))
-    query = "SELECT e.key FROM json_each(?) n CROSS JOIN entries e ON e.card = n.value"
-    return {key for (key,) in connection.execute(query, (json.dumps(sorted(cards)),))}
-
-
 def entry_of(connection: sqlite3.Connection, catalog: str, name: str) -> CatalogEntry | None:
     """Return what a catalog told of a model, whose name is compared without case."""
     query = "SELECT entry FROM details WHERE key = ?"
@@ -235,13 +182,14 @@ def named(connection: sqlite3.Connection, name: str) -> list[CatalogEntry]:
     return [unpack(data) for (data,) in connection.execute(query, (name,))]
 
 
-def installed_of(connection: sqlite3.Connection, entry: CatalogEntry, installed: Installed) -> tuple[str, ...]:
+def installed_of(connection: sqlite3.Connection, entry: CatalogEntry, installed: Installs) -> tuple[str, ...]:
     """Return the ids of the installed models that came from one of the sources of `entry`, or have a file of it."""
     card = _card_of(connection, entry.catalog, entry.name)
     known = digests(entry)
-    mine = {model for digest, model in installed.by_digest.items() if digest in known}
-    mine |= {model for ref, model in installed.by_ref.items() if ref == entry.ref or ref.startswith(f"{entry.ref}:")}
-    others = () if card is None else _here(connection, [card], _sources(connection, [card]), installed)[card]
+    told = installed.of([entry.ref], known)
+    mine = {model for digest, model in told.by_digest.items() if digest in known}
+    mine |= {model for ref, model in told.by_ref.items() if ref == entry.ref or ref.startswith(f"{entry.ref}:")}
+    others = () if card is None else ids_of(connection, [card], installed)[card]
     return tuple(sorted({*mine, *others}))
 
 

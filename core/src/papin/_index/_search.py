@@ -24,6 +24,7 @@ import msgspec
 from papin._index._conditions import Condition, Here, condition
 from papin._index._facets import known
 from papin._index._identity import plain_name
+from papin._index._installed import Owned
 from papin._index._instead import instead
 from papin._index._postings import MAGNITUDES, bits_of_keys, keys_of, magnitude, members, sampled
 from papin._index._spelling import Word, folded, mend, mended_further, tokens, word_of
@@ -36,6 +37,8 @@ _OFTEN = 5  # as above, of `_SOME` of those who may be hits
 _SOME = 64
 _HARDLY = 300  # who may be hits, where each is looked into instead of finding out how many have a word
 _FEW = 1000  # who are sorted, all of them
+_FEW_HERE = 300  # models on this machine, whose entries are found sooner than hits are asked whether they are here
+_POPULAR = 1000  # hits that are asked, since who has many models has many of the popular ones
 _SAMPLE = 100  # of which it is told what values there are
 _BATCH = 64  # who are looked at together on a walk
 _ALL = ("title", "about")
@@ -75,10 +78,8 @@ class _Set(NamedTuple):
     look: Collection[str] = ()
 
 
-def search(
-    connection: sqlite3.Connection, query: Query, limit: int, here: Here, installed: Callable[[], Collection[int]]
-) -> Hits:
-    """Return at most `limit` hits; `installed` tells the keys of what is on this machine.
+def search(connection: sqlite3.Connection, query: Query, limit: int, here: Here, owned: Owned) -> Hits:
+    """Return at most `limit` hits; `owned` tells what is on this machine.
 
     Raises:
         NotFound: a filter names a provider that is not here.
@@ -87,7 +88,7 @@ def search(
     words = [*typed]
     conditions = [condition(connection, each, here) for each in query.filters]
     meant = msgspec.structs.replace(query, words=tuple(words), filters=tuple(each.meant for each in conditions))
-    place = _Place(connection, here, installed)
+    place = _Place(connection, here, owned)
     filters = [_Part(str(each.meant), each, place.members(each.column, each.numbers)) for each in conditions]
     for tried in chain([words], mended_further(connection, words)):
         asked = [*(typed.get(word) or _Part(word, word_of(connection, word)) for word in tried), *filters]
@@ -126,11 +127,11 @@ def _first(rows: Iterator[tuple[int, int]], limit: int) -> list[int]:
 class _Place:
     """Where it is searched, and what is found out once for all questions."""
 
-    def __init__(self, connection: sqlite3.Connection, here: Here, installed: Callable[[], Collection[int]]) -> None:
+    def __init__(self, connection: sqlite3.Connection, here: Here, owned: Owned) -> None:
         self.connection = connection
         self.most = here.room.most
         self._here = here
-        self._installed = installed
+        self.owned = owned
         self._matching: dict[str, int | None] = {}
         self._members: dict[tuple[str, tuple[int, ...]], int] = {}
 
@@ -151,11 +152,6 @@ class _Place:
     def last(self) -> int:
         """The highest key of an entry."""
         return int(self.connection.execute("SELECT coalesce(max(key), 0) FROM entries").fetchone()[0])
-
-    @cached_property
-    def installed(self) -> frozenset[int]:
-        """What is on this machine."""
-        return frozenset(self._installed())
 
     def instead(self, failed: Condition, rest: Sequence[_Part]) -> tuple[str, ...]:
         """Return what finds something with the rest in the place of a condition."""
@@ -253,13 +249,19 @@ class _Asked:
     def _preferred(self, some: _Set) -> Iterator[tuple[int, int]]:
         """Yield what is here before what fits, and what fits before the rest."""
         if some.bits.bit_count() <= _FEW:
-            place = self._place
-            here = json.dumps([key for key in place.installed if some.bits >> key & 1])
-            yield from self._sorted(some, _PREFERRED, here, place.most)
+            here = json.dumps([*keys_of(self._place.owned.among(some.bits))])
+            yield from self._sorted(some, _PREFERRED, here, self._place.most)
             return
-        yield from self._in_order(some._replace(bits=some.bits & bits_of_keys(self._place.installed)))
+        if self._place.owned.how_many > _FEW_HERE:
+            yield from self._owned(islice(self._in_order(some), _POPULAR))
+        yield from self._in_order(some._replace(bits=self._place.owned.among(some.bits)))
         for bits, fit in self._place.by_fit():
             yield from self._in_order(some._replace(bits=some.bits & bits), fit)
+
+    def _owned(self, rows: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        while some := [*islice(rows, _BATCH)]:
+            here = self._place.owned.cards({card for _, card in some})
+            yield from (row for row in some if row[1] in here)
 
     def _in_order(self, some: _Set, *others: str) -> Iterator[tuple[int, int]]:
         if not some.bits:

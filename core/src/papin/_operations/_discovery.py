@@ -12,7 +12,7 @@ import trio
 
 from papin import query
 from papin._index import _read, _write
-from papin._index._installed import installed_in
+from papin._index._installed import Recorded
 from papin._operations import _rows
 from papin._operations._advice import Advice
 from papin._operations._catalogs import Catalogs
@@ -57,7 +57,7 @@ class Discovery:
         if online:
             await self._ask(asked)
         here = await self._catalogs.here()
-        installed = await self._services.records.read(installed_in)
+        installed = await self._services.records.read(Recorded)
         find = partial(_read.find, query=asked, limit=limit, here=here, installed=installed)
         return await self._services.look_up(find)
 
@@ -133,7 +133,7 @@ class Discovery:
                 reasons.setdefault(entry.ref, (entry, _rows.reason_of(entry, each)))
         best = list(reasons.values())
         here = await self._catalogs.here()
-        installed = await self._services.records.read(installed_in)
+        installed = await self._services.records.read(Recorded)
         wanted = [entry for entry, _ in best[:limit]]
         cards = await self._services.look_up(lambda index: _read.cards_of(index, wanted, here, installed))
         known = [(cards[entry.ref], reason) for entry, reason in best[:limit] if entry.ref in cards]
@@ -158,7 +158,7 @@ class Discovery:
         if problem is None:
             entry = await self._with_variant(catalog, parsed, entry)
         here = await self._catalogs.here()
-        installed = await self._services.records.read(installed_in)
+        installed = await self._services.records.read(Recorded)
         formats = {each for formats in here.providers.values() for each in formats}
         chosen = choose(entry.variants, here.room, formats)
         header = None
@@ -174,7 +174,8 @@ class Discovery:
                 prefix = self._services.plugins.catalogs[catalog].descriptor.prefix
                 put = partial(_write.put_entries, catalog=catalog, prefix=prefix, entries=(entry,))
                 await self._services.index_change(put)
-        judged = judge(entry.variants, here.room, formats, dict(installed.by_ref), header)
+        origins = await self._services.records.read(lambda read: read.origins([each.ref for each in entry.variants]))
+        judged = judge(entry.variants, here.room, formats, origins, header)
         return ModelPage(
             entry=entry,
             header=header,

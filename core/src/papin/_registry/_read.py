@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -31,6 +32,21 @@ from papin.shelf import Shelf, merged
 
 __all__ = ["Read"]
 
+# Behind `:` comes `;`.
+_ORIGINS_OF = """
+SELECT m.ref, m.id FROM json_each(?1) n CROSS JOIN models m ON m.ref = n.value UNION ALL
+SELECT m.ref, m.id FROM json_each(?1) n CROSS JOIN models m ON m.ref > n.value || ':' AND m.ref < n.value || ';'
+"""
+_WEIGHTS = """
+SELECT f.sha256, m.id FROM versions v CROSS JOIN models m ON m.key = v.model JOIN model_files mf
+ON mf.version = v.key JOIN files f ON f.key = mf.file WHERE +v.current AND mf.role = 'weights'
+"""
+_WEIGHTS_OF = """
+SELECT f.sha256, m.id FROM json_each(?) n CROSS JOIN files f ON f.sha256 >= n.value AND f.sha256 < n.value || 'g'
+CROSS JOIN model_files mf ON mf.file = f.key CROSS JOIN versions v ON v.key = mf.version
+CROSS JOIN models m ON m.key = v.model WHERE v.current AND mf.role = 'weights'
+"""
+
 
 class Read(Glance):
     """What is recorded. Every method is one snapshot, blocks for milliseconds, and may be called from any thread.
@@ -57,19 +73,30 @@ class Read(Glance):
         with self._snapshot() as connection:
             return merged(load_models(connection), load_shelf(connection))
 
-    def origins(self) -> dict[str, str]:
-        """Return the ids of papin's own models by what they were installed from; much faster than `models`."""
+    def count(self) -> int:
+        """Return how many models are installed."""
         with self._snapshot() as connection:
-            return dict(connection.execute("SELECT ref, id FROM models WHERE ref <> ''"))
+            return int(connection.execute("SELECT count(*) FROM models").fetchone()[0])
 
-    def weights(self) -> dict[str, str]:
-        """Return the ids of papin's own models by the digests of their weights; much faster than `models`."""
-        query = """
-        SELECT f.sha256, m.id FROM versions v CROSS JOIN models m ON m.key = v.model JOIN model_files mf
-        ON mf.version = v.key JOIN files f ON f.key = mf.file WHERE +v.current AND mf.role = 'weights'
+    def origins(self, names: Collection[str] | None = None) -> dict[str, str]:
+        """Return the ids of papin's own models by what they were installed from; much faster than `models`.
+
+        With `names` (`catalog:name`) only those that were installed from one of these, or from a variant of it.
         """
         with self._snapshot() as connection:
-            return dict(connection.execute(query))
+            if names is None:
+                return dict(connection.execute("SELECT ref, id FROM models WHERE ref <> ''"))
+            return dict(connection.execute(_ORIGINS_OF, (json.dumps([*names]),)))
+
+    def weights(self, begins: Collection[str] | None = None) -> dict[str, str]:
+        """Return the ids of papin's own models by the digests of their weights; much faster than `models`.
+
+        With `begins` only those of digests that begin so.
+        """
+        with self._snapshot() as connection:
+            if begins is None:
+                return dict(connection.execute(_WEIGHTS))
+            return dict(connection.execute(_WEIGHTS_OF, (json.dumps([*begins]),)))
 
     def shelf(self) -> Shelf:
         """Return what providers have, as they told it last."""
