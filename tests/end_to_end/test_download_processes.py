@@ -351,13 +351,17 @@ async def test_a_file_that_came_before_its_download_was_killed_is_used_or_goes(e
             assert (account.used, account.staging) == (kept, 0)
 
 
-async def test_hours_can_be_changed_when_it_goes_on(environ, papin):
+@pytest.mark.parametrize("is_paused", [True, False])
+async def test_hours_can_be_changed_when_it_goes_on(environ, papin, is_paused):
     environ["PAPIN_DOWNLOAD_BETWEEN"] = "00:00-00:01"
     async with fault_server(BODY) as server, open_kernel(environ=environ) as kernel:
         job = await kernel.downloads.start(server.url, name="m")
         each = await first_of(kernel, job, waits)
         assert each.waiting == "until 00:00 tomorrow"
-        await kernel.downloads.pause(job.id)
+        with pytest.raises(Conflict):
+            await kernel.downloads.resume(job.id)
+        if is_paused:
+            await kernel.downloads.pause(job.id)
         resumed = ["downloads", "resume", job.id, "--between", "always", "--limit", "50MB"]
         await trio.to_thread.run_sync(lambda: papin(*resumed))
         done = await kernel.downloads.status(job.id)

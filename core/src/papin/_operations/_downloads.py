@@ -203,16 +203,19 @@ class Downloads:
     async def resume(self, ref: str, *, limit: int | None = None, between: str | None = None) -> Job:
         """Go on with a job that was paused, interrupted, failed or cancelled, by whatever `status` finds it.
 
-        `limit` and `between` are as for `start`; None leaves them as they are.
+        `limit` and `between` are as for `start`; None leaves them as they are. One that runs or waits gets those that
+        are given, and goes on by them.
 
         Raises:
             NotFound: there is none.
-            Conflict: it is running, or done.
+            Conflict: it is done; or it runs or waits, and nothing is given.
             NameInvalid: the limit or the hours are not well formed.
         """
         _checked_limit(limit)
         parse_hours(between or "")
         job = await self.status(ref)
+        if job.state in ("queued", "running") and (limit, between) != (None, None):
+            return await self._set_terms(job, limit, between)
         if job.state not in RESUMABLE:
             then = f"papin run {job.model}" if job.state == "completed" else f"papin downloads watch {job.id}"
             raise Conflict(f"{job.id} is {job.state}", next_step=then)
@@ -264,7 +267,9 @@ class Downloads:
         """
         job = await self.status(job_id)
         if job.state == "completed" or (job.state in ENDED and not discard):
-            raise Conflict(f"{job.id} is {job.state} already", next_step="papin downloads list")
+            is_there = job.state == "completed"
+            then = f"papin models remove {job.model}" if is_there else f"papin downloads cancel {job.id} --discard"
+            raise Conflict(f"{job.id} is {job.state} already", next_step=then)
         if job.state not in ENDED:
             job = await self._jobs.cancel(job.id)
         job = await self._obeyed(job, inf if discard else _OBEYING)

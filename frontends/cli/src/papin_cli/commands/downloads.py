@@ -57,7 +57,10 @@ def pause(app: App, job: str) -> None:
 @global_options
 @pass_app
 def resume(app: App, job: str, *, limit: int | None, between: str | None) -> None:
-    """Go on with a download that was paused, interrupted, cancelled or failed."""
+    """Go on with a download that was paused, interrupted, cancelled or failed.
+
+    One that runs or waits goes on by the limit and the hours that are given.
+    """
     from papin_cli.actions import downloads  # noqa: PLC0415 - imports trio
 
     in_session(app, partial(downloads.resume, what=job, limit=limit, between=between))
