@@ -25,14 +25,14 @@ class Cursor:
     `data` is the window, which begins at `base` of the file; `pos` is where we are in it, or beyond its end.
     """
 
-    __slots__ = ("_asked", "_order", "_span", "_strings", "base", "data", "pos", "size", "u32", "u64")
+    __slots__ = ("_came", "_order", "_span", "_strings", "base", "data", "pos", "size", "u32", "u64")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.data = b""
         self.base = 0
         self.pos = 0
-        self._asked = 0
+        self._came = 0
         self._span = _FIRST_SPAN
         self._strings = MAX_STRINGS
         self.use("<")
@@ -77,12 +77,12 @@ class Cursor:
         kept = self.data[self.pos :]
         start = self.at + len(kept)
         wanted = min(max(count - len(kept), self._span), self.size - start)
-        self._asked += wanted
-        if self._asked > MAX_READ:
+        if self._came + wanted > MAX_READ:
             raise refuse(f"its header goes on for more than {MAX_READ} bytes")
         self._span = min(self._span * 2, _LARGEST_SPAN)
         self.base, self.pos = self.at, 0
         came = yield Span(start, wanted, min(wanted, count - len(kept)))
+        self._came += len(came)  # of what is asked of a server the least may come, hundreds of times
         self.data = kept + came
         if count > len(self.data):
             raise truncated(start + len(came), start + wanted)

@@ -142,6 +142,26 @@ def test_a_vocabulary_is_skipped_and_not_held() -> None:
     assert peak < MEMORY
 
 
+def read_by_16_kib(data: bytes) -> tuple[Header, int]:
+    """Return a header that comes as from a server, and in how many pieces it came."""
+    reading, pieces = read(len(data)), 0
+    try:
+        span = next(reading)
+        while True:
+            pieces += 1
+            span = reading.send(data[span.offset : span.offset + min(span.length, max(span.least, 16 << 10))])
+    except StopIteration as done:
+        return done.value, pieces
+
+
+def test_a_vocabulary_that_comes_in_small_pieces() -> None:
+    tokens = [f"token {each}" for each in range(262_144)]
+    data = Gguf(pairs=(Pair("tokenizer.ggml.tokens", ARRAY, (STRING, tokens)),)).build()
+    header, pieces = read_by_16_kib(data)
+    assert header.vocabulary == len(tokens)
+    assert pieces > 100, "so many of the largest spans are more than may be read"
+
+
 def test_a_length_that_wraps_around_is_no_length() -> None:
     # Added in 64 bits, the second length would lead back to the first: a loop without end.
     strings = u64(8) + b"x" * 8 + u64(U64_MAX - 15) + b"y" * 64
