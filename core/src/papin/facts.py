@@ -225,7 +225,8 @@ def _host(page: ModelPage) -> str:
     """Return who wants the token: where its files come from, else where its page is."""
     sources = (source for each in page.variants for file in each.variant.files for source in file.sources)
     urls = (str(url) for source in sources if (url := getattr(source, "url", "")))
-    return urlsplit(next(urls, page.entry.homepage)).netloc or "HOST"
+    found = urlsplit(next(urls, page.entry.homepage))
+    return f"http://{found.netloc}" if found.scheme == "http" else found.netloc or "HOST"
 
 
 def _inside(page: ModelPage) -> str:

@@ -75,15 +75,18 @@ def _others(values: Sequence[str]) -> str:
 
 def unasked(catalogs: Sequence[str]) -> str:
     """Return of which catalogs nothing is known, or nothing where there are none; without a full stop at its end."""
-    return f"Nothing is known yet of {' and '.join(map(name, catalogs))}" if catalogs else ""
+    return f"Nothing is known yet of {_all(catalogs)}" if catalogs else ""
 
 
 def stale(catalogs: Sequence[str]) -> str:
     """Return what is told of catalogs whose last refresh failed, or nothing; without a full stop at its end."""
     tells = "tells" if len(catalogs) == 1 else "tell"
-    return (
-        f"{' and '.join(map(name, catalogs))} could not be asked last and {tells} what was before" if catalogs else ""
-    )
+    return f"{_all(catalogs)} could not be asked last and {tells} what was before" if catalogs else ""
+
+
+def _all(catalogs: Sequence[str]) -> str:
+    *others, last = map(name, catalogs)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def doing(phase: str, kind: str) -> str:

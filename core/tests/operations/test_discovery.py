@@ -204,6 +204,19 @@ async def test_the_page_of_one_variant_needs_it_to_be_there(hub):
             await kernel.discovery.show("hub:acme/lake-1b:Q9_9")
 
 
+async def test_what_a_catalog_has_not_it_says_itself_and_the_nearest_is_named(hub):
+    hub.tell(pages=pages((A,)), entries=[A])
+    async with hub.kernel() as kernel:
+        await kernel.catalogs.refresh(["hub"])
+        for ask in (kernel.catalogs.resolve, kernel.discovery.show):
+            with pytest.raises(NotFound, match="the hub has no such model") as caught:
+                await ask("hub:acme/lake-1bb")
+            assert caught.value.next_step == f"none The nearest: {A.ref}."
+            with pytest.raises(NotFound, match="no such variant") as caught:
+                await ask(f"{A.ref}:Q9_9")
+            assert caught.value.next_step == "none"
+
+
 async def test_a_catalog_is_called_by_its_name_too_and_a_mistyped_one_is_told(hub, site):
     other = SOURCE.replace("LOCAL", "False").replace('name="hub", prefix="hub"', 'name="harbour", prefix="hb"')
     site.install("harbour", source=other)

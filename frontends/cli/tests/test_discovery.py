@@ -8,7 +8,7 @@ import pytest
 from papin import sentences
 from papin.discovery import Card, Found, Judged, ModelPage, Refreshed, Row, Source, Update, UpdateCheck
 from papin.errors import Problem
-from papin.models import CatalogEntry, Header, Variant
+from papin.models import CatalogEntry, Header, HttpSource, Variant, WantedFile
 from papin.testing.samples import HYPERPARAMETERS, tiny_gguf
 from papin_cli.views import discovery, updates
 
@@ -77,11 +77,11 @@ def test_what_emptied_a_list_is_said():
 
 
 def test_catalogs_of_which_nothing_is_known_are_told():
-    told = "Nothing is known yet of big and small: papin catalogs refresh"
-    assert told in discovery.found(Found(query="x", entries=9, unasked=("big", "small")), 80)
-    assert told in discovery.found(Found(query="x", cards=(CARD,), entries=9, unasked=("big", "small")), 80)
-    assert told in discovery.row(Row(name="new", title="New arrivals"), 80, ["big", "small"])
-    assert told in discovery.rows([Row(name="new", title="New arrivals")], 80, ["big", "small"])
+    told = "Nothing is known yet of big, one and small: papin catalogs refresh"
+    assert told in discovery.found(Found(query="x", entries=9, unasked=("big", "one", "small")), 80)
+    assert told in discovery.found(Found(query="x", cards=(CARD,), entries=9, unasked=("big", "one", "small")), 80)
+    assert told in discovery.row(Row(name="new", title="New arrivals"), 80, ["big", "one", "small"])
+    assert told in discovery.rows([Row(name="new", title="New arrivals")], 80, ["big", "one", "small"])
     assert "Nothing is known" not in discovery.found(Found(query="x", cards=(CARD,), entries=9), 80)
 
 
@@ -128,6 +128,11 @@ def test_the_page_of_a_model(now):
     (best, other) = page.variants
     here = msgspec.structs.replace(page, variants=(msgspec.structs.replace(best, installed="lake"), other))
     assert discovery.page(here, now, 120).endswith("Next: papin run lake\n")
+    mirror = HttpSource(url="http://10.0.0.1:8000/lake.gguf")
+    file = WantedFile(name="lake.gguf", sources=(mirror,))
+    near = msgspec.structs.replace(other, variant=msgspec.structs.replace(other.variant, files=(file,)))
+    text = discovery.page(msgspec.structs.replace(page, variants=(near,)), now, 120)
+    assert "papin login http://10.0.0.1:8000\n" in text, "who has the files wants the token"
     away = discovery.page(msgspec.structs.replace(page, problem=PROBLEM, variants=()), now, 80)
     assert "As of the last refresh: ERR_NETWORK" in away
     assert "variants are not known" in away

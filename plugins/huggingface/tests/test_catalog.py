@@ -103,7 +103,7 @@ async def test_onnx_and_safetensors_take_what_belongs_to_them(opened, hub):
 @pytest.mark.parametrize(
     ("status", "headers", "kind", "words"),
     [
-        (403, {"X-Error-Code": "GatedRepo"}, LoginRequired, "papin login 127.0.0.1"),
+        (403, {"X-Error-Code": "GatedRepo"}, LoginRequired, "papin login http://127.0.0.1"),
         (401, {"X-Error-Code": "RepoNotFound"}, NotFound, "papin login"),
         (404, {"X-Error-Code": "RevisionNotFound"}, NotFound, "tree/main"),
         (404, {}, NotFound, "papin models search"),

@@ -245,5 +245,5 @@ def _told(file: Path) -> Iterator[None]:
             raise
         raise RegistryFailed(
             f"The index of the catalogs {file} cannot be used: {error}",
-            next_step="Run papin catalogs refresh, which makes it anew where it is damaged.",
+            next_step="Look whether the disk is full; where it is damaged, papin catalogs refresh makes it anew.",
         ) from error

@@ -277,6 +277,13 @@ class Catalogs:
         refs = dict.fromkeys(entry.ref for entry in known if entry.catalog in self._services.plugins.catalogs)
         return list(refs)[:_NEAR]
 
+    async def name_nearest(self, ref: CatalogRef, error: NotFound) -> None:
+        """Add the nearest of what is indexed to what a catalog says of a model that it has not."""
+        itself = f"{ref.catalog}:{ref.name}".lower()
+        near = [each for each in await self._near(ref) if each.lower() != itself]
+        if near and "nearest" not in error.next_step and "There is" not in error.next_step:
+            error.next_step = f"{error.next_step} The nearest: {', '.join(near)}.".lstrip()
+
     async def resolve(self, ref: str) -> Variant:
         """Return the variant that `ref` names, asking the catalogs of this machine at once where it names none.
 
@@ -299,8 +306,10 @@ class Catalogs:
         async def ask(name: str) -> None:
             try:
                 found.append(await self._resolve_in(name, parsed))
-            except NotFound:
-                return
+            except NotFound as error:
+                if parsed.catalog:  # it knows best what it has not
+                    await self.name_nearest(parsed, error)
+                    problems.append(error)
             except PapinError as error:
                 problems.append(error)
 

@@ -198,7 +198,8 @@ class Discovery:
         """Return what the catalog tells of a model now; where it cannot be asked, what it told, and why."""
         try:
             return await self._asked(catalog, parsed), None
-        except NotFound:
+        except NotFound as error:
+            await self._catalogs.name_nearest(parsed, error)
             raise
         except PapinError as error:
             known = await self._services.look_up(lambda index: _read.entry_of(index, catalog, parsed.name))

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Generic, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -76,7 +75,7 @@ class Hub:
 
 
 def _refusal(answer: Response, what: str, endpoint: str) -> PapinError:
-    host = urlsplit(endpoint).netloc
+    host = endpoint.removeprefix("https://")  # a token is for one origin, and without a scheme that is https
     code = answer.headers.get("x-error-code", "")
     if code == "GatedRepo":
         return LoginRequired(
