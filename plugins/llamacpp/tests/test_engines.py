@@ -282,9 +282,11 @@ async def test_a_crash_in_the_middle_of_an_answer_is_told_with_the_log(world):
             await text_of(session, loaded)
         assert "died" in caught.value.message
         assert "GGML_ASSERT" in caught.value.message
+        assert [event.reason for event in world.events] == ["gone"], "whoever got the error may leave now"
         assert await session.loaded() == []
         with pytest.raises(ProviderFailed):
             await text_of(session, loaded)
+    assert len(world.events) == 1
 
 
 @pytest.mark.parametrize(

@@ -27,11 +27,15 @@ _LOG = 64 << 10
 
 
 class Asking:
-    """Asks the engines of this machine for answers; every question is a use of the engine."""
+    """Asks the engines of this machine for answers; every question is a use of the engine.
 
-    def __init__(self, http: Http, engines: Engines) -> None:
+    `on_death` is told of an engine that is found dead, before whoever asked is.
+    """
+
+    def __init__(self, http: Http, engines: Engines, on_death: Callable[[Record], None]) -> None:
         self._http = http
         self._engines = engines
+        self._on_death = on_death
 
     @asynccontextmanager
     async def chat(
@@ -72,7 +76,7 @@ class Asking:
     async def _talking(self, loaded: LoadedModel) -> AsyncIterator[tuple[_Talk, openai.Api]]:
         record = await trio.to_thread.run_sync(_find, self._engines, loaded)
         self._engines.touch(record.engine)
-        with contextlib.closing(_Talk(self._engines, record)) as talk:
+        with contextlib.closing(_Talk(self._engines, record, self._on_death)) as talk:
             async with self._http.client(record.address, token=record.key, patience=openai.PATIENCE) as client:
                 yield talk, openai.Api(client, f"The engine of {record.model}", errors=talk.explain)
 
@@ -88,9 +92,10 @@ def _find(engines: Engines, loaded: LoadedModel) -> Record:
 class _Talk:
     """One question to one engine, with a hold on the engine's log: who sweeps a dead engine removes that."""
 
-    def __init__(self, engines: Engines, record: Record) -> None:
+    def __init__(self, engines: Engines, record: Record, on_death: Callable[[Record], None]) -> None:
         self._engines = engines
         self._record = record
+        self._on_death = on_death
         self._log: int | None = None
         with contextlib.suppress(OSError):
             self._log = os.open(engines.path(record.engine, ".log"), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -130,6 +135,7 @@ class _Talk:
         # A process that dies lets go of its connections a moment before its lock.
         with trio.move_on_after(_DYING):
             await wait_until_dead(self._engines, self._record.engine)
+            self._on_death(self._record)
             return died(self._record.model, self._log_tail())
         return ProviderFailed(
             f"The engine of {self._record.model} does not answer as it should: {error.message}",

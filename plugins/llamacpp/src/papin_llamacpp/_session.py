@@ -47,7 +47,7 @@ class Session:
         self._context = context
         self._nursery = nursery
         self._engines = Engines(context.folders.run)
-        self._asking = Asking(context.http, self._engines)
+        self._asking = Asking(context.http, self._engines, self._ended)
         self._watched: set[str] = set()
 
     async def engine(self) -> Engine:
@@ -178,12 +178,17 @@ class Session:
     async def _watch(self, record: Record) -> None:
         """Tell when an engine that this session uses ends without being asked to."""
         last_word = await wait_until_dead(self._engines, record.engine)
-        self._watched.discard(record.engine)
         if last_word == "asked":
-            return
-        self._engines.forget(record.engine)
-        reason = "idle" if last_word == "idle" else "gone"
-        self._publish_end(record, reason)
+            self._watched.discard(record.engine)
+        else:
+            self._ended(record, "idle" if last_word == "idle" else "gone")
+
+    def _ended(self, record: Record, reason: str = "gone") -> None:
+        """Tell once that an engine is no more: a command that asked it may end before its watch has noticed."""
+        if record.engine in self._watched:
+            self._watched.discard(record.engine)
+            self._engines.forget(record.engine)
+            self._publish_end(record, reason)
 
     def _describe(self, record: Record) -> LoadedModel:
         used = self._engines.used(record.engine)
