@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
 from papin._transfers._ledger import CHUNK
 from papin.errors import DigestMismatch, LoginRequired, NotFound, SourceChanged, TransferFailed
@@ -242,6 +243,19 @@ async def test_n34_what_one_mirror_gave_is_not_fetched_from_the_next(case, clock
     assert received.total() == len(case.body)
     assert case.is_frugal(dying, good)
     assert "404" in fetched.blamed[0]
+
+
+async def test_n34_n36_a_line_that_is_down_for_a_minute_is_no_fault_of_the_last_mirror(task, jumping_clock):
+    async def back_in_a_minute(exchange):
+        await (ok() if trio.current_time() > 60 else cut(HALF))(exchange)
+
+    async with (
+        fault_server(task.body, default=cut(HALF)) as first,
+        fault_server(task.body, default=back_in_a_minute) as last,
+    ):
+        await task.fetch(first, last)
+    assert last.sent == len(task.body) - HALF
+    assert trio.current_time() > 60
 
 
 @pytest.mark.parametrize(("one", "other"), [(5 * MIB, 21 * MIB), (21 * MIB, 5 * MIB), (35 * MIB, 1)])

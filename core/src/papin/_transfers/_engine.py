@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -63,6 +64,7 @@ class Engine:
         self._hosts = hosts
         self._lanes = Lanes()
         self._restarts = 0
+        self._came_at = -inf
 
     async def run(self, staging: Staging) -> Received:
         """Fetch it into `staging`.
@@ -109,6 +111,8 @@ class Engine:
             except (TransferFailed, NotFound) as error:
                 brought = self._ledger.received - before
                 progressed = is_progress(brought, trio.current_time() - began)
+                if progressed:
+                    self._came_at = trio.current_time()
                 retries = await self._go_on(error, retries, progressed=progressed)
 
     async def _go_on(self, error: TransferFailed | NotFound, retries: Retries, *, progressed: bool) -> Retries:
@@ -126,7 +130,7 @@ class Engine:
 
     def _retries(self) -> Retries:
         is_last = not self._mirrors.others
-        return Retries(persistent=is_last, hurried=not is_last, waits=self._waits)
+        return Retries(persistent=is_last, hurried=not is_last, came_at=self._came_at, waits=self._waits)
 
     async def _session(self) -> None:
         """Ask for what is missing and take it, over as many connections as help, until one thing or another ends it."""

@@ -35,16 +35,18 @@ def tell_nobody(_why: str, _seconds: float) -> None:
 class Retries:
     """Counts the attempts of one transfer; one that is `persistent` does not give up soon once something came.
 
-    One that is `hurried` does so soon, as there is another source that may be asked instead. `waits` is told of the
-    waits that are long enough to be noticed.
+    That may have been before, at `came_at` by trio's clock. One that is `hurried` gives up sooner than others, as there
+    is another source that may be asked instead. `waits` is told of the waits that are long enough to be noticed.
     """
 
-    def __init__(self, *, persistent: bool = False, hurried: bool = False, waits: Waits = tell_nobody) -> None:
+    def __init__(
+        self, *, persistent: bool = False, hurried: bool = False, came_at: float = -inf, waits: Waits = tell_nobody
+    ) -> None:
         self._persistent = persistent
         self._fruitless_most = _HURRIED if hurried else _FRUITLESS
         self._patience = _HURRY if hurried else _PATIENCE
         self._waits = waits
-        self._came_at = -inf
+        self._came_at = came_at if persistent else -inf
         self._fruitless = 0
         self._attempts = 0
         # Not for secrets: it only keeps many clients from coming back at the same moment.
