@@ -69,6 +69,10 @@ def test_what_emptied_a_list_is_said():
     assert discovery.found(advised, 80).startswith(
         "Nothing is found for fits:yes sort:new: put fits:no in its place.\n"
     )
+    assert "There is no filter language; there are arch, size," in discovery.found(nothing, 80, "language:de lake")
+    assert "no filter" not in discovery.found(nothing, 80, "lake lisence:mit sort:new http://x.example hf:a/b")
+    pasted = msgspec.structs.replace(nothing, query="lake catalog:hub")
+    assert "no filter" not in discovery.found(pasted, 80, "hub:lake")
     mended = Found(query="lake size:<=8b", cards=(CARD,), entries=9)
     assert discovery.found(mended, None, "lak size:..8b").startswith("Taken to mean: lake size:<=8b\n")
     assert "Taken" not in discovery.found(mended, None, "Lake size:..8b")
@@ -96,6 +100,8 @@ def test_rows():
     assert "New arrivals (new)" in shown
     assert "Nothing yet." in shown
     assert "papin catalogs refresh" in discovery.rows([], 80)
+    assert "ROW may also be recommended, popular, trending, chat," in shown
+    assert "or a provider.\n" in shown
 
 
 def judged(name, **facts):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from papin import facts, words
-from papin.discovery import Card, Found, Judged, ModelPage, Row
-from papin.query import parse
+from papin.discovery import ROWS, Card, Found, Judged, ModelPage, Row
+from papin.query import KEYS, parse
 from papin.safe import line, name
 from papin.sentences import describe, emptied, fits, sizes, stale, unasked
 from papin_cli._table import Column, render
@@ -61,7 +62,7 @@ def found(result: Found, width: int | None, typed: str = "") -> str:
     if not result.entries:
         return "Nothing was ever asked of the catalogs.\nNext: papin catalogs refresh\n"
     if not result.cards:
-        return _empty(result)
+        return _empty(result, typed)
     more = "\nThere is more: add words or filters, or --limit.\n" if result.more else ""
     mended = f"Taken to mean: {name(result.query)}\n" if typed and _is_mended(typed, result.query) else ""
     following = f"\nNext: papin models show {name(result.cards[0].entry.ref)}\n"
@@ -82,8 +83,19 @@ def _plain(query: str) -> str:
     return "".join(filter(str.isalnum, query.lower()))
 
 
-def _empty(result: Found) -> str:
-    return f"{emptied(result)}.\n{_unasked(result.unasked)}\nOr ask the catalogs themselves with --online.\n"
+def _empty(result: Found, typed: str) -> str:
+    known = _no_filters(typed, result.query) + _unasked(result.unasked)
+    return f"{emptied(result)}.\n{known}\nOr ask the catalogs themselves with --online.\n"
+
+
+def _no_filters(typed: str, meant: str) -> str:
+    """Return which words look like filters and are none, nor catalogs of references: they were taken for words."""
+    if "catalog:" in meant:
+        return ""
+    looks = [token for token in typed.split() if re.fullmatch(r"[a-zA-Z_]{2,}:[^/:]+", token)]
+    none = [token for token in looks if not (parsed := parse(token)).filters and not parsed.sort]
+    keys = ", ".join(name(token.partition(":")[0]) for token in none)
+    return f"\nThere is no filter {keys}; there are {', '.join(KEYS)}.\n" if none else ""
 
 
 def rows(all_rows: Sequence[Row], width: int | None, catalogs: Sequence[str] = ()) -> str:
@@ -91,7 +103,9 @@ def rows(all_rows: Sequence[Row], width: int | None, catalogs: Sequence[str] = (
     if not all_rows:
         return "Nothing was ever asked of the catalogs.\nNext: papin catalogs refresh\n"
     told = "\n".join(_row(each, width) for each in all_rows)
-    return f"{told}{_unasked(catalogs)}\nNext: papin models browse ROW shows more of one.\n"
+    others = [each for each in ROWS if each not in {row.name for row in all_rows}]
+    also = f"; ROW may also be {', '.join([*others, 'or a provider'])}"
+    return f"{told}{_unasked(catalogs)}\nNext: papin models browse ROW shows more of one{also}.\n"
 
 
 def row(shown: Row, width: int | None, catalogs: Sequence[str] = ()) -> str:
