@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Installed", "Installs", "Owned", "Recorded", "ids_of"]
 
+_FEW = 300  # models, of which all are read sooner than some are asked for
 _MANY = 1000  # entries, of which to ask of each is as long as to find all that are here
 
 
@@ -62,11 +63,17 @@ class Recorded:
 
     def of(self, names: Iterable[str], digests: Iterable[int]) -> Installed:
         """Return the models of these names (`prefix:name`), of any variant, and those that have one of these files."""
+        if self.how_many <= _FEW:
+            return self._everything
         begins = [each.to_bytes(8, signed=True).hex() for each in digests]
         return Installed(self._read.origins([*names]), self._by_digest(begins) if begins else {})
 
     def everything(self) -> Installed:
         """Return all of them."""
+        return self._everything
+
+    @cached_property
+    def _everything(self) -> Installed:
         return Installed(self._read.origins(), self._by_digest(None))
 
     def _by_digest(self, begins: Collection[str] | None) -> dict[int, str]:

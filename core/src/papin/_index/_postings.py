@@ -57,10 +57,10 @@ def members(connection: sqlite3.Connection, column: str, numbers: Collection[int
 
 
 def bits_of_keys(keys: Collection[int]) -> int:
-    """Return a set of keys, each as a bit."""
+    """Return a set of keys, each as a bit; one that comes twice is not in it."""
     found = bytearray(max(keys, default=0) // 8 + 1)
     for key in keys:
-        found[key >> 3] |= 1 << (key & 7)
+        found[key >> 3] ^= 1 << (key & 7)
     return int.from_bytes(found, "little")
 
 
@@ -101,11 +101,12 @@ class Postings:
                 by_value[columns[column]].append(key)
             blocks: defaultdict[tuple[int, int], int] = defaultdict(int)
             for value, keys in by_value.items():
-                changed: defaultdict[int, int] = defaultdict(int)
+                changed: defaultdict[int, list[int]] = defaultdict(list)
                 for key in keys:
-                    changed[key // _BLOCK] ^= 1 << key % _BLOCK
-                for number in _numbers(column, value):
-                    for block, bits in changed.items():
+                    changed[key // _BLOCK].append(key % _BLOCK)
+                for block, places in changed.items():
+                    bits = bits_of_keys(places)
+                    for number in _numbers(column, value):
                         blocks[number, block] ^= bits
             for (number, block), bits in blocks.items():
                 self._write((column, number, block), bits)

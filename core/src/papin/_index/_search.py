@@ -248,6 +248,8 @@ class _Asked:
 
     def _preferred(self, some: _Set) -> Iterator[tuple[int, int]]:
         """Yield what is here before what fits, and what fits before the rest."""
+        if not some.bits:
+            return
         if some.bits.bit_count() <= _FEW:
             here = json.dumps([*keys_of(self._place.owned.among(some.bits))])
             yield from self._sorted(some, _PREFERRED, here, self._place.most)
