@@ -82,7 +82,7 @@ async def test_a_file_that_is_no_model_leaves_nothing_behind(environ, home, tmp_
         assert bad.read_bytes() == content
 
 
-async def test_what_the_user_says_survives_a_lost_registry(environ, home, tiny):
+async def test_what_the_user_says_survives_a_lost_registry(environ, home, tiny, caplog):
     async with open_kernel(environ=environ) as kernel:
         await installed(kernel, tiny)
         await kernel.models.edit("tiny", favourite=True, add_tags=["work"], settings={"n_ctx": "512"})
@@ -93,6 +93,7 @@ async def test_what_the_user_says_survives_a_lost_registry(environ, home, tiny):
         assert (model.id, model.favourite, model.tags, model.settings) == ("tiny", True, ("work",), {"n_ctx": 512})
         kinds = [type(each.event).__name__ for each in await kernel.journal.events()]
         assert "RegistryRebuilt" in kinds
+    assert "made anew from what is stored: 1 model." in caplog.text
     assert list((home / "data").glob("registry.db.damaged-*"))
 
 

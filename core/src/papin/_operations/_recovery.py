@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from papin import words
 from papin._operations._removal import sweep, unwanted
 from papin._operations._services import Services
 from papin._registry import Registry, Write
@@ -45,6 +46,13 @@ async def _rebuild(services: Services, registry: Registry) -> None:
                 write.journal(RegistryRebuilt(models=len(adopted), kept=str(registry.damaged or "")))
 
         await services.records.change(apply)
+    if registry.damaged:  # else a command that just lists would show what is left of it as if nothing had been
+        _log.warning(
+            "The database was damaged and is made anew from what is stored: %s. What happened before is lost, "
+            "and maybe when they were used; the damaged one is %s",
+            words.count(len(models), "model"),
+            registry.damaged,
+        )
 
 
 async def _adopt(services: Services) -> None:
