@@ -41,6 +41,7 @@ _FEW_HERE = 300  # models on this machine, whose entries are found sooner than h
 _POPULAR = 1000  # hits that are asked, since who has many models has many of the popular ones
 _SAMPLE = 100  # of which it is told what values there are
 _BATCH = 64  # who are looked at together on a walk
+_TITLE = ("title",)
 _ALL = ("title", "about")
 _COLUMNS = {"match": "downloads", "new": "created", "name": "identity", "size": "parameters"}
 # Last, of what nobody tells downloads of: who tells their size, and the shorter name, which says nothing else.
@@ -210,8 +211,12 @@ class _Asked:
             yield from self._in_order(self._having(_ALL, self._may))
         else:
             yield from self._preferred(_Set(self._named_so()))
+            often = len(self._words) == 1 and self._most_have(_TITLE, self._may)
+            if often:
+                yield from self._preferred(_Set(self._may, _TITLE))
             having = self._having(_ALL, self._may)
-            yield from self._preferred(self._having(("title",), having.bits))
+            if not often:
+                yield from self._preferred(self._having(_TITLE, having.bits))
             yield from self._preferred(having)
 
     def finds(self) -> bool:
