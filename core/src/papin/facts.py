@@ -215,10 +215,10 @@ def _file(file: StoredFile) -> str:
 
 
 def _access(page: ModelPage) -> str:
-    login = f"papin login {_host(page)}"
     if page.entry.access == "gated":
-        return f"accept its licence at {page.entry.homepage or 'its web page'}, then: {login}"
-    return f"private: {login} gives papin your token" if page.entry.access == "private" else ""
+        where = page.entry.homepage or "its web page"
+        return f"accept its licence at {where}, then: papin login {_host(page)}"
+    return f"private: papin login {_host(page)} gives papin your token" if page.entry.access == "private" else ""
 
 
 def _host(page: ModelPage) -> str:

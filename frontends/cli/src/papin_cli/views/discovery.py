@@ -129,7 +129,7 @@ def _variants(shown: ModelPage, width: int | None, typed: str) -> str:
         return "\nIts variants are not known.\n"
     table = render(_VARIANTS, [_variant(each) for each in shown.variants], width)
     named = [each for each in shown.variants if each.variant.ref.lower() == typed.lower()]
-    best = next((each for each in [*named, *shown.variants] if each in named or each.is_default), shown.variants[0])
+    best, *_ = named or [each for each in shown.variants if each.is_default] or shown.variants
     step = f"run {name(best.installed)}" if best.installed else f"models download {name(best.variant.ref)}"
     return f"\n{table}\nNext: papin {step}\n"
 
