@@ -23,9 +23,8 @@ from papin.models import HttpSource, WantedFile
 
 def count_received(path):
     """Count in the file of that path, at once, what is received of bodies."""
-    if not path.exists():
-        path.write_bytes(bytes(8))
-    with path.open("r+b") as file:
+    with path.open("a+b") as file:
+        file.truncate(8)  # what another process counts in it stays
         counter = mmap.mmap(file.fileno(), 8)
     receive = StreamedResponse.receive_into
 
